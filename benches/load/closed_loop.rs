@@ -1,0 +1,159 @@
+//! Saturated: every sender answers each echo of its own with a new message.
+//!
+//! The load finds its own level, so this shows how much the server can carry,
+//! not how it feels: latency here is mostly the queue that the senders make.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::cores::Cores;
+use crate::frames;
+use crate::report::Row;
+use crate::server::Server;
+use crate::swarm::Swarm;
+use crate::window::Window;
+
+/// Clients in the room.
+const CLIENTS: usize = 100;
+/// Those of them that also send.
+const SENDERS: usize = 20;
+/// Time for queues and caches to reach their level before measuring.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Silence that means that the loop has come to a halt.
+const STALL: Duration = Duration::from_secs(5);
+
+/// One closed loop under way.
+struct Loop {
+    swarm: Swarm,
+    senders: Vec<Sender>,
+    ready: Vec<usize>,
+    deliveries: u64,
+    round_trips: Vec<Duration>,
+}
+
+/// A client that keeps the same number of messages on their way.
+struct Sender {
+    marker: [u8; 4],
+    /// As many copies of this sender's one frame as may be sent at a time.
+    /// They are encoded beforehand: the generator has to outrun the server.
+    frames: Vec<u8>,
+    frame_bytes: usize,
+    /// When the messages on their way were sent. They come back in this order.
+    sent: VecDeque<Instant>,
+}
+
+/// Measures with `in_flight` messages of each sender on their way.
+pub(crate) fn run(cores: &Cores, name: &str, in_flight: usize, seconds: u32) -> Outcome<Row> {
+    let server = Server::start(cores)?;
+    let mut closed = Loop::open(Swarm::connect(server.chat, CLIENTS)?, in_flight)?;
+    closed.turn_for(WARM_UP)?;
+    closed.forget();
+    let window = Window::open(&server, cores)?;
+    closed.turn_for(Duration::from_secs(seconds.into()))?;
+    let spent = window.close()?;
+
+    let mut row = Row::new(name, CLIENTS);
+    row.rate(closed.deliveries, &spent);
+    row.latency(&mut closed.round_trips);
+    row.lost(closed.swarm.lost());
+    Ok(row)
+}
+
+impl Loop {
+    /// Sends the first messages.
+    fn open(swarm: Swarm, in_flight: usize) -> Outcome<Self> {
+        let mut closed = Self {
+            swarm,
+            senders: (0..SENDERS).map(|n| Sender::new(n, in_flight)).collect(),
+            ready: Vec::new(),
+            deliveries: 0,
+            round_trips: Vec::new(),
+        };
+        for index in 0..SENDERS {
+            closed.send(index, in_flight)?;
+        }
+        Ok(closed)
+    }
+
+    /// Keeps the loop turning for this long.
+    fn turn_for(&mut self, time: Duration) -> Outcome {
+        let end = Instant::now() + time;
+        let mut last_seen = Instant::now();
+        while Instant::now() < end {
+            let seen_before = self.deliveries;
+            self.turn()?;
+            if self.deliveries > seen_before {
+                last_seen = Instant::now();
+            } else if last_seen.elapsed() > STALL {
+                return Err("the senders wait for echoes that do not come".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Outcome {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.swarm.wait(Duration::from_millis(100), &mut ready)?;
+        for &index in &ready {
+            self.receive(index)?;
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    /// Reads one client, and sends anew if it was a sender whose messages
+    /// came back. All of them go out in one write.
+    fn receive(&mut self, index: usize) -> Outcome {
+        let Some(sender) = self.senders.get(index) else {
+            self.deliveries += self.swarm.read(index, |_| {})? as u64;
+            return Ok(());
+        };
+        let mut echoes = 0;
+        let texts = self.swarm.read(index, |payload| {
+            echoes += usize::from(payload.ends_with(&sender.marker));
+        })?;
+        self.deliveries += texts as u64;
+        self.note_round_trips(index, echoes)?;
+        self.send(index, echoes)
+    }
+
+    fn note_round_trips(&mut self, index: usize, echoes: usize) -> Outcome {
+        let now = Instant::now();
+        for _ in 0..echoes {
+            let sent = self.senders[index].sent.pop_front();
+            let sent = sent.ok_or("a message came back twice")?;
+            self.round_trips.push(now - sent);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, index: usize, count: usize) -> Outcome {
+        if count == 0 {
+            return Ok(());
+        }
+        let sender = &mut self.senders[index];
+        let now = Instant::now();
+        sender.sent.extend(std::iter::repeat_n(now, count));
+        let frames = &sender.frames[..count * sender.frame_bytes];
+        self.swarm.send(index, frames)
+    }
+
+    /// Drops what the warm-up has counted.
+    fn forget(&mut self) {
+        self.deliveries = 0;
+        self.round_trips.clear();
+    }
+}
+
+impl Sender {
+    fn new(index: usize, in_flight: usize) -> Self {
+        let frame = frames::numbered_text(0, index);
+        Self {
+            marker: frames::marker(index),
+            frames: frame.repeat(in_flight),
+            frame_bytes: frame.len(),
+            sent: VecDeque::with_capacity(in_flight),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Idle: what it costs to hold clients that say nothing.
+
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::cores::Cores;
+use crate::report::Row;
+use crate::server::Server;
+use crate::swarm::Swarm;
+use crate::window::Window;
+
+/// Clients that connect and keep silent.
+const CLIENTS: usize = 5_000;
+/// How long nobody says anything.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long a client hears nothing before the server pings it. A silence that
+/// has ended before shows what wakes the server without a reason.
+const FIRST_PING: Duration = Duration::from_secs(25);
+/// Time for new threads to come to rest before they are counted and weighed.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// Measures memory, the connecting of all clients, and wake-ups in silence.
+pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
+    let server = Server::start(cores)?;
+    std::thread::sleep(SETTLE);
+    let empty = server.resident_kib()?;
+
+    let start = Instant::now();
+    let mut swarm = Swarm::connect(server.chat, CLIENTS)?;
+    let connecting = start.elapsed();
+    keep_silent(&mut swarm, SETTLE)?;
+    let full = server.resident_kib()?;
+
+    let window = Window::open(&server, cores)?;
+    let pings = swarm.pings();
+    keep_silent(&mut swarm, SILENCE)?;
+    let spent = window.close()?;
+    let pings = swarm.pings() - pings;
+    let undisturbed = start.elapsed() < FIRST_PING;
+
+    let mut row = Row::new("idle", CLIENTS);
+    row.figure("resident_kib_per_client", full.saturating_sub(empty) as f64 / CLIENTS as f64);
+    row.figure("connecting_ms", connecting.as_secs_f64() * 1e3);
+    row.spent(&spent);
+    row.figure("silence_wake_ups", spent.server.waits as f64);
+    row.figure("silence_pings", pings as f64);
+    row.note(format!("all connected in {} ms", connecting.as_millis()));
+    row.note(format!("{} threads", spent.server.threads));
+    row.note(format!(
+        "{} wake-ups and {pings} pings in {} s of silence",
+        spent.server.waits,
+        SILENCE.as_secs()
+    ));
+    if !undisturbed {
+        row.note("it took so long that pings were due".to_owned());
+    }
+    row.lost(swarm.lost());
+    Ok(row)
+}
+
+/// Sends nothing for this long, but answers pings.
+fn keep_silent(swarm: &mut Swarm, time: Duration) -> Outcome {
+    let end = Instant::now() + time;
+    let mut ready = Vec::new();
+    while Instant::now() < end {
+        swarm.wait(end.saturating_duration_since(Instant::now()), &mut ready)?;
+        for &index in &ready {
+            swarm.read(index, |_| {})?;
+        }
+    }
+    Ok(())
+}

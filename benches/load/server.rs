@@ -1,0 +1,165 @@
+//! The server under load: a real process on its own core, seen only through
+//! its sockets and through what the kernel tells of it in `/proc`.
+
+use std::fs;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::Outcome;
+use crate::cores::Cores;
+
+/// How long the server may take to print its addresses.
+const START_MAX: Duration = Duration::from_secs(10);
+
+/// A running server; dropping it kills the process.
+pub(crate) struct Server {
+    /// Where the page is.
+    pub(crate) page: SocketAddr,
+    /// Where WebSockets are expected.
+    pub(crate) chat: SocketAddr,
+    child: Child,
+    /// Kept open: a server whose stdout is gone may fail at its next line.
+    _stdout: ChildStdout,
+}
+
+/// What the server has used so far, all its threads together.
+///
+/// Threads that have ended no longer count, so none should end between two
+/// readings that are to be compared.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage {
+    /// Time on a core, as the scheduler counts it.
+    pub(crate) cpu: Duration,
+    /// Threads that are alive.
+    pub(crate) threads: usize,
+    /// How often a thread gave up its core to wait: as many wake-ups follow.
+    pub(crate) waits: u64,
+}
+
+impl Server {
+    /// The program that is measured: `CHINWAG_BIN`, or what cargo has built.
+    pub(crate) fn program() -> PathBuf {
+        std::env::var_os("CHINWAG_BIN")
+            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_chinwag")), PathBuf::from)
+    }
+
+    /// Starts a server on free ports of the loopback address.
+    pub(crate) fn start(cores: &Cores) -> Outcome<Self> {
+        let mut child = cores.for_server(|| spawn(&Self::program()))?;
+        let mut stdout = child.stdout.take().expect("stdout was asked for");
+        match read_banner(&mut stdout) {
+            Ok((page, chat)) => Ok(Self { page, chat, child, _stdout: stdout }),
+            Err(error) => {
+                end(&mut child);
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds up what every thread has used.
+    pub(crate) fn usage(&self) -> Outcome<Usage> {
+        let mut usage = Usage { cpu: Duration::ZERO, threads: 0, waits: 0 };
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let thread = thread?.path();
+            let on_cpu = fs::read_to_string(thread.join("schedstat"))?;
+            let status = fs::read_to_string(thread.join("status"))?;
+            usage.cpu += Duration::from_nanos(first_number(&on_cpu)?);
+            usage.waits += field(&status, "voluntary_ctxt_switches:")?;
+            usage.threads += 1;
+        }
+        Ok(usage)
+    }
+
+    /// Resident memory in KiB, counted page by page rather than taken from
+    /// the kernel's running estimate. Memory that the kernel holds for the
+    /// process (sockets, thread stacks of its own) is not in it.
+    pub(crate) fn resident_kib(&self) -> Outcome<u64> {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        field(&rollup, "Rss:")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+impl Usage {
+    /// What was used between an earlier reading and this one.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(earlier.cpu),
+            threads: self.threads,
+            waits: self.waits.saturating_sub(earlier.waits),
+        }
+    }
+}
+
+fn spawn(program: &PathBuf) -> Outcome<Child> {
+    Command::new(program)
+        .args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"])
+        .args(["--max-clients-per-address", "0", "--log-level", "warn"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start {}: {error}", program.display()).into())
+}
+
+/// Ends the process and waits for it; one that has ended already is fine.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Reads stdout until both addresses have been printed.
+fn read_banner(stdout: &mut ChildStdout) -> Outcome<(SocketAddr, SocketAddr)> {
+    let deadline = Instant::now() + START_MAX;
+    let mut banner = Vec::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let readable = PollFd::new(stdout, PollFlags::IN);
+        if poll(&mut [readable], Some(&left.try_into()?))? == 0 {
+            return Err("the server did not print its addresses in time".into());
+        }
+        let mut chunk = [0; 4096];
+        let read = stdout.read(&mut chunk)?;
+        if read == 0 {
+            return Err("the server ended before it had printed its addresses".into());
+        }
+        banner.extend_from_slice(&chunk[..read]);
+        if let Some(addresses) = addresses(&String::from_utf8_lossy(&banner)) {
+            return Ok(addresses);
+        }
+    }
+}
+
+fn addresses(banner: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let page = address_after(banner, "On this machine:", "http://")?;
+    let chat = address_after(banner, "WebSocket:", "ws://")?;
+    Some((page, chat))
+}
+
+/// The address on the line with this label. The slash that ends it shows that
+/// the line has arrived as a whole.
+fn address_after(banner: &str, label: &str, scheme: &str) -> Option<SocketAddr> {
+    let (_, line) = banner.split_once(label)?;
+    let (address, _) = line.trim_start().strip_prefix(scheme)?.split_once('/')?;
+    address.parse().ok()
+}
+
+fn first_number(text: &str) -> Outcome<u64> {
+    let word = text.split_whitespace().next().ok_or("an empty file")?;
+    Ok(word.parse()?)
+}
+
+/// The number in the line that starts with `name`.
+fn field(text: &str, name: &str) -> Outcome<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    first_number(value.ok_or_else(|| format!("no line {name:?}"))?)
+}

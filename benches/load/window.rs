@@ -1,0 +1,60 @@
+//! The time in which a scenario is measured, and who used the cores in it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::cores::Cores;
+use crate::server::{Server, Usage};
+
+/// A measurement that has begun.
+pub(crate) struct Window<'a> {
+    server: &'a Server,
+    cores: &'a Cores,
+    server_before: Usage,
+    load_before: Duration,
+    idle_before: Duration,
+    start: Instant,
+}
+
+/// What was used from its beginning to its end.
+pub(crate) struct Spent {
+    pub(crate) elapsed: Duration,
+    pub(crate) server: Usage,
+    /// The generator's own time on its core.
+    pub(crate) load: Duration,
+    /// What neither the server nor the generator, but somebody else has taken
+    /// of their cores. The kernel's odd jobs take a little in the best of
+    /// runs; a browser or a compiler beside the bench spoils it.
+    pub(crate) others: Duration,
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn open(server: &'a Server, cores: &'a Cores) -> Outcome<Self> {
+        Ok(Self {
+            server,
+            cores,
+            server_before: server.usage()?,
+            load_before: own_cpu()?,
+            idle_before: cores.idle()?,
+            start: Instant::now(),
+        })
+    }
+
+    pub(crate) fn close(self) -> Outcome<Spent> {
+        let elapsed = self.start.elapsed();
+        let idle = self.cores.idle()?.saturating_sub(self.idle_before);
+        let load = own_cpu()?.saturating_sub(self.load_before);
+        let server = self.server.usage()?.since(&self.server_before);
+        let available = elapsed * self.cores.count();
+        let others = available.saturating_sub(idle + load + server.cpu);
+        Ok(Spent { elapsed, server, load, others })
+    }
+}
+
+/// The time that this thread, the only one of the generator, was on its core.
+fn own_cpu() -> Outcome<Duration> {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let ns = schedstat.split_whitespace().next().ok_or("no schedstat")?;
+    Ok(Duration::from_nanos(ns.parse()?))
+}

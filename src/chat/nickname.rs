@@ -1,0 +1,219 @@
+//! Nicknames: what one may look like, and when two are the same to a reader.
+
+use std::fmt;
+use std::sync::Arc;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use unicode_segmentation::UnicodeSegmentation as _;
+
+/// The most grapheme clusters (what a reader calls a character) in a nickname.
+pub const NICKNAME_GRAPHEMES_MAX: usize = 24;
+/// The most bytes of UTF-8 in a nickname, after normalisation.
+pub const NICKNAME_BYTES_MAX: usize = 64;
+/// A wish longer than this is refused unread: normalising it would be work without an end in sight.
+const WISH_BYTES_MAX: usize = 4 * NICKNAME_BYTES_MAX;
+
+/// How many different names of the shape `user-<n>` the server can give.
+pub(crate) const GIVEN_NAMES: u32 = 100_000;
+
+/// The name by which people know a client. It is shown, and never used as a key of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nickname(Arc<str>);
+
+/// Why a text is no nickname.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NicknameError {
+    /// It is empty, has more than 24 grapheme clusters or more than 64 bytes.
+    #[error("a nickname has 1 to 24 characters")]
+    Length,
+    /// It has a character that is invisible, unassigned or breaks the line, or a space where none
+    /// can be seen: at an end, or beside another.
+    #[error("a nickname has only visible characters, and single spaces between them")]
+    Invisible,
+    /// It has a colon and a space: a line of the plain dialect, `nick: text`, could not be read.
+    #[error("a nickname has no colon before a space")]
+    Colon,
+    /// It has the shape `user-<digits>`, which the server alone gives.
+    #[error("names like user-123 are given by the server")]
+    Reserved,
+}
+
+impl Nickname {
+    /// Reads a wished nickname, normalising it to NFKC.
+    pub fn parse(wish: &str) -> Result<Self, NicknameError> {
+        if wish.len() > WISH_BYTES_MAX {
+            return Err(NicknameError::Length);
+        }
+        // Variation selectors choose between two drawings of an emoji, and phones type them.
+        let name: String = wish.nfkc().filter(|c| !matches!(c, '\u{fe0e}' | '\u{fe0f}')).collect();
+        let graphemes = name.graphemes(true).count();
+        if !(1..=NICKNAME_GRAPHEMES_MAX).contains(&graphemes) || name.len() > NICKNAME_BYTES_MAX {
+            return Err(NicknameError::Length);
+        }
+        let stray_space = name.starts_with(' ') || name.ends_with(' ') || name.contains("  ");
+        if stray_space || name.chars().any(is_invisible) {
+            return Err(NicknameError::Invisible);
+        }
+        if name.contains(": ") || name.ends_with(':') {
+            return Err(NicknameError::Colon);
+        }
+        if is_reserved(&name) {
+            return Err(NicknameError::Reserved);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name `user-<number>`, which only the server gives.
+    pub(crate) fn given(number: u32) -> Self {
+        Self(format!("user-{number}").into())
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The forms under which the name is taken. Two names of which any form is shared are the same
+    /// to a reader, be it by letter case (`Ana`, `ANA`) or by looks (`Iris` with a capital i,
+    /// `lris` with a small L).
+    pub(crate) fn forms(&self) -> [String; 2] {
+        [fold(&self.0), fold(&look(&self.0))]
+    }
+}
+
+impl fmt::Display for Nickname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Letter case removed. Through upper case first, so that `ß` and `SS` meet.
+fn fold(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
+#[cfg(feature = "confusables")]
+fn look(name: &str) -> String {
+    unicode_security::skeleton(name).collect()
+}
+
+#[cfg(not(feature = "confusables"))]
+fn look(name: &str) -> String {
+    name.to_owned()
+}
+
+fn is_invisible(c: char) -> bool {
+    use GeneralCategory as Category;
+    let invisible = matches!(
+        c.general_category(),
+        Category::Control
+            | Category::Format
+            | Category::LineSeparator
+            | Category::ParagraphSeparator
+            | Category::Unassigned
+            | Category::Surrogate
+    );
+    let other_space = c != ' ' && c.general_category() == Category::SpaceSeparator;
+    invisible || other_space || is_ignorable(c)
+}
+
+/// Letters and marks that are drawn as nothing, such as the Hangul filler.
+#[cfg(feature = "confusables")]
+fn is_ignorable(c: char) -> bool {
+    use unicode_security::GeneralSecurityProfile as _;
+    use unicode_security::general_security_profile::IdentifierType;
+    c.identifier_type() == Some(IdentifierType::Default_Ignorable)
+}
+
+#[cfg(not(feature = "confusables"))]
+fn is_ignorable(_: char) -> bool {
+    false
+}
+
+fn is_reserved(name: &str) -> bool {
+    let folded = fold(name);
+    let digits = folded.strip_prefix("user-").unwrap_or_default();
+    !digits.is_empty() && digits.chars().all(char::is_numeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_normalised_and_kept() {
+        assert_eq!(Nickname::parse("Ana").unwrap().as_str(), "Ana");
+        assert_eq!(Nickname::parse("Ａｎａ").unwrap().as_str(), "Ana");
+        assert_eq!(Nickname::parse("Jose\u{301}").unwrap().as_str(), "José");
+        assert_eq!(Nickname::parse("ana ❤\u{fe0f}").unwrap().as_str(), "ana ❤");
+        assert_eq!(Nickname::parse("李 小龙").unwrap().as_str(), "李 小龙");
+    }
+
+    #[test]
+    fn length_is_counted_as_a_reader_counts() {
+        assert!(Nickname::parse(&"e\u{301}".repeat(24)).is_ok());
+        assert_eq!(Nickname::parse(&"a".repeat(25)), Err(NicknameError::Length));
+        assert_eq!(Nickname::parse(&"李".repeat(22)), Err(NicknameError::Length));
+        assert_eq!(Nickname::parse(""), Err(NicknameError::Length));
+        assert_eq!(Nickname::parse(&"a".repeat(1 << 20)), Err(NicknameError::Length));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_refused() {
+        for wish in [
+            " ana",
+            "ana ",
+            "an  a",
+            "a\nb",
+            "a\u{2028}b",
+            "a\u{200b}b",
+            "a\u{202e}b",
+            "a\u{7f}b",
+            "a\u{85}b",
+            "a\u{378}b",
+            "a\u{1680}b",
+            "a\u{feff}",
+        ] {
+            assert_eq!(Nickname::parse(wish), Err(NicknameError::Invisible), "{wish:?}");
+        }
+    }
+
+    #[cfg(feature = "confusables")]
+    #[test]
+    fn a_filler_is_no_name() {
+        assert_eq!(Nickname::parse("\u{3164}"), Err(NicknameError::Invisible));
+    }
+
+    #[test]
+    fn a_name_cannot_pass_for_a_line_or_for_the_servers_own() {
+        assert_eq!(Nickname::parse("ana: hi"), Err(NicknameError::Colon));
+        assert_eq!(Nickname::parse("ana:"), Err(NicknameError::Colon));
+        assert!(Nickname::parse("re:ana").is_ok());
+        for wish in ["user-1", "USER-99999", "user-007", "ｕser-1", "user-٣"] {
+            assert_eq!(Nickname::parse(wish), Err(NicknameError::Reserved), "{wish:?}");
+        }
+        assert!(Nickname::parse("user-").is_ok());
+        assert!(Nickname::parse("user-one").is_ok());
+    }
+
+    fn same(a: &str, b: &str) -> bool {
+        let (a, b) = (Nickname::parse(a).unwrap(), Nickname::parse(b).unwrap());
+        a.forms().iter().any(|form| b.forms().contains(form))
+    }
+
+    #[test]
+    fn names_that_differ_by_case_are_the_same() {
+        assert!(same("Ana", "aNA"));
+        assert!(same("straße", "STRASSE"));
+        assert!(!same("ana", "anna"));
+    }
+
+    #[cfg(feature = "confusables")]
+    #[test]
+    fn names_that_look_alike_are_the_same() {
+        assert!(same("Iris", "lris"));
+        assert!(same("paypal", "pаypal"), "the second has a Cyrillic а");
+        assert!(!same("bo", "ba"));
+    }
+}

@@ -1,0 +1,74 @@
+//! What people say: bounded, and without characters that could disturb its neighbours.
+
+/// A text as it is broadcast: no control characters but line feed and tab, no overrides of the
+/// writing direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text(String);
+
+/// The text has more bytes than the server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text is longer than {max} bytes")]
+pub struct TooLong {
+    /// The most bytes that are taken.
+    pub max: usize,
+}
+
+impl Text {
+    /// Reads a text of at most `bytes_max` bytes. Each line break becomes one line feed, whichever
+    /// way it was written; other control characters go.
+    pub(crate) fn parse(said: &str, bytes_max: usize) -> Result<Self, TooLong> {
+        if said.len() > bytes_max {
+            return Err(TooLong { max: bytes_max });
+        }
+        // Most texts are plain and are copied as they are.
+        let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | 0x20..0x7f);
+        if said.bytes().all(plain) {
+            return Ok(Self(said.to_owned()));
+        }
+        let clean = said.replace("\r\n", "\n").replace('\r', "\n");
+        Ok(Self(clean.chars().filter(|c| !is_disturbing(*c)).collect()))
+    }
+
+    /// The text as it is broadcast.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_disturbing(c: char) -> bool {
+    let override_of_direction = matches!(c, '\u{202d}' | '\u{202e}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || override_of_direction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(said: &str) -> String {
+        Text::parse(said, 100).unwrap().0
+    }
+
+    #[test]
+    fn texts_in_every_script_stay_as_they_are() {
+        for said in ["", "hello", "a\tb\nc", "你好 👋🏽", "مرحبا", "e\u{301}", "  spaces  "]
+        {
+            assert_eq!(cleaned(said), said);
+        }
+    }
+
+    #[test]
+    fn every_line_break_is_one_line_feed() {
+        assert_eq!(cleaned("a\r\nb\rc\nd"), "a\nb\nc\nd");
+    }
+
+    #[test]
+    fn disturbing_characters_go() {
+        assert_eq!(cleaned("a\0b\x1b[31mc\x7fd\u{85}e\u{202e}f\u{202d}g"), "ab[31mcdefg");
+    }
+
+    #[test]
+    fn the_bound_counts_bytes() {
+        assert!(Text::parse("éé", 4).is_ok());
+        assert_eq!(Text::parse("éé", 3), Err(TooLong { max: 3 }));
+    }
+}

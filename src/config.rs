@@ -1,0 +1,83 @@
+//! Everything that can be set, and every limit: name, unit, default and reason.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::door::{HostName, Origin};
+
+/// What a [`Server`](crate::Server) is built from. The default is what the program does when it
+/// is started without arguments.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The addresses to listen on. The default, `::`, is every interface, with IPv6 and IPv4; it
+    /// falls back to `0.0.0.0` on a machine without IPv6.
+    pub bind: Vec<IpAddr>,
+    /// The port of the page; 8080 by default. 0 takes a free one.
+    pub page_port: u16,
+    /// The port for WebSocket clients; 12345 by default. 0 takes a free one. Both ports answer
+    /// both protocols: there are two because the tutorial had two.
+    pub websocket_port: u16,
+    /// Names by which people reach this machine, besides those that a LAN gives it.
+    pub host_names: Vec<HostName>,
+    /// Origins whose pages may talk to this server, besides its own.
+    pub allowed_origins: Vec<Origin>,
+    /// The most clients at once. `None`, the default, is what the descriptor limit allows.
+    pub clients_max: Option<usize>,
+    /// The most clients at once from one address; 64 by default, 0 for no limit. Several people
+    /// may share an address, but no single machine should fill the house.
+    pub clients_per_address_max: usize,
+    /// Bounds in time and space.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+            page_port: 8080,
+            websocket_port: 12345,
+            host_names: Vec::new(),
+            allowed_origins: Vec::new(),
+            clients_max: None,
+            clients_per_address_max: 64,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds in time and space. The defaults are for a LAN with telephones on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default.
+    pub text_bytes_max: usize,
+    /// A client that has been silent for so long is pinged; 25 s by default, which is less than
+    /// the 30 s after which the impatient among routers forget a connection.
+    pub ping_after: Duration,
+    /// A client that has been pinged and stays silent for so long is gone; 10 s by default.
+    pub pong_within: Duration,
+    /// A client that takes nothing of what waits for it for so long is cut with 4008; 10 s by
+    /// default. A telephone changes from one access point to the next in less.
+    pub stall_max: Duration,
+    /// The most bytes that wait for one client before it is cut with 4008; 512 KiB by default.
+    /// The kernel holds some 128 KiB more.
+    pub backlog_bytes_max: usize,
+    /// How long the end of a connection may take; 2 s by default. Stopping the server takes no
+    /// longer.
+    pub close_within: Duration,
+    /// How long a request head may take to come, and a page to be taken; 5 s by default.
+    pub head_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            text_bytes_max: 8192,
+            ping_after: Duration::from_secs(25),
+            pong_within: Duration::from_secs(10),
+            stall_max: Duration::from_secs(10),
+            backlog_bytes_max: 512 * 1024,
+            close_within: Duration::from_secs(2),
+            head_within: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The life of one client: its thread reads the socket, keeps time, and ends it.
+//!
+//! The thread waits for its socket and its outbox's waker and for nothing else. What the client
+//! says goes to the broadcaster; what the client is sent comes past this thread only while the
+//! client is slow. tungstenite reads; its own answers (pongs, the closing frame) are collected as
+//! whole frames and go out through the outbox like all others, so that nothing interleaves.
+
+use std::convert::Infallible;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
+
+use crate::broadcaster::{Arrival, Input};
+use crate::chat::{ClientId, Nickname, RoomName, Text};
+use crate::config::Limits;
+use crate::ending::Ending;
+use crate::outbox::{Drained, Outbox};
+use crate::protocol::{MESSAGE_BYTES_MAX, close_code, ping_frame};
+use crate::transport::linger;
+use crate::wake::{Interest, Ready, wait};
+
+/// tungstenite allocates its buffer at once and keeps it: this much per idle client.
+const READ_BUFFER_BYTES: usize = 2 * 1024;
+/// So many bytes are read before the thread looks at its outbox and its clock again, whatever
+/// tungstenite makes of them: it reads on through any number of empty fragments.
+const READ_BYTES_PER_TURN: usize = 64 * 1024;
+/// So many bytes may make up one message, its frame headers included. The smallest frame has a
+/// header of 6 bytes, and a message of 16 KiB sent byte by byte stays below this.
+const BYTES_PER_MESSAGE_MAX: usize = 8 * MESSAGE_BYTES_MAX;
+
+/// A client whose request to upgrade was granted.
+pub(crate) struct Guest {
+    pub(crate) client: ClientId,
+    pub(crate) address: IpAddr,
+    pub(crate) room: RoomName,
+    pub(crate) wish: Option<Nickname>,
+    pub(crate) outbox: Arc<Outbox>,
+    /// What was read behind the head of its request.
+    pub(crate) early: Vec<u8>,
+}
+
+/// Runs the connection from the upgrade to the end.
+pub(crate) fn run(guest: Guest, inbox: &Sender<Input>, limits: &Limits) {
+    let Guest { client, address, room, wish, outbox, early } = guest;
+    let arrival = Arrival { client, address, room, wish, outbox: outbox.clone() };
+    if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
+        return;
+    }
+    let goodbye = Goodbye { client, inbox, ending: Ending::Crashed };
+    let mut connection = Connection::new(client, outbox, early, inbox, limits);
+    let Err(ending) = connection.talk();
+    log::debug!("conn-{} ends: {} {:.64?}", client.0, ending.code(), ending.reason());
+    goodbye.say(ending.clone());
+    connection.part(&ending);
+}
+
+/// Tells the broadcaster, exactly once, that a client is gone: also when its thread panics.
+struct Goodbye<'a> {
+    client: ClientId,
+    inbox: &'a Sender<Input>,
+    ending: Ending,
+}
+
+impl Goodbye<'_> {
+    fn say(mut self, ending: Ending) {
+        self.ending = ending;
+    }
+}
+
+impl Drop for Goodbye<'_> {
+    fn drop(&mut self) {
+        let ending = std::mem::replace(&mut self.ending, Ending::Crashed);
+        // Without a broadcaster there is nobody left to tell.
+        let _ = self.inbox.send(Input::Left { client: self.client, ending });
+    }
+}
+
+struct Connection<'a> {
+    client: ClientId,
+    socket: WebSocket<Wire>,
+    outbox: Arc<Outbox>,
+    inbox: &'a Sender<Input>,
+    limits: &'a Limits,
+    /// When a ping was sent that nothing has been heard since.
+    pinged: Option<Instant>,
+    /// Since when the socket has taken nothing of what waits.
+    blocked: Option<Instant>,
+}
+
+impl<'a> Connection<'a> {
+    fn new(
+        client: ClientId,
+        outbox: Arc<Outbox>,
+        early: Vec<u8>,
+        inbox: &'a Sender<Input>,
+        limits: &'a Limits,
+    ) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let wire = Wire::new(outbox.clone());
+        let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
+        Self { client, socket, outbox, inbox, limits, pinged: None, blocked: None }
+    }
+
+    /// Reads, drains and keeps time until there is a reason to end.
+    fn talk(&mut self) -> Result<Infallible, Ending> {
+        // The first messages may have come with the request.
+        let mut ready = Ready { readable: true, ..Ready::default() };
+        loop {
+            // Reading comes first: a client that closed, and is not there for what was pushed to
+            // it since, has closed all the same.
+            if ready.readable {
+                self.read()?;
+            }
+            if ready.woken || ready.writable {
+                self.outbox.waker.silence();
+                self.drain()?;
+            }
+            let deadline = self.keep_time()?;
+            let interest = if self.blocked.is_some() { Interest::Both } else { Interest::Readable };
+            ready = wait(&self.outbox.transport, interest, &self.outbox.waker, Some(deadline))
+                .map_err(Ending::lost)?;
+        }
+    }
+
+    /// Reads all that has come, up to the bound of one turn.
+    fn read(&mut self) -> Result<(), Ending> {
+        self.socket.get_mut().begin_turn();
+        loop {
+            match self.socket.read() {
+                Ok(message) => {
+                    self.socket.get_mut().unfinished = 0;
+                    self.take(message)?;
+                }
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(ending_of(error)),
+            }
+        }
+        let wire = self.socket.get_mut();
+        if wire.unfinished > BYTES_PER_MESSAGE_MAX {
+            return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
+        }
+        if !wire.replies.is_empty() {
+            self.outbox.push(&wire.replies.drain(..).collect());
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), Ending> {
+        match message {
+            Message::Text(said) => {
+                let text = Text::parse(&said, self.limits.text_bytes_max)
+                    .map_err(|error| Ending::offence(close_code::TOO_BIG, error))?;
+                let said = Input::Said { client: self.client, text };
+                self.inbox.send(said).map_err(|_| Ending::Crashed)
+            }
+            Message::Binary(_) => Err(Ending::offence(close_code::BINARY, "only text is spoken")),
+            Message::Close(frame) => {
+                // Has tungstenite write its answer, which `part` sends.
+                let _ = self.socket.flush();
+                let (code, reason) = frame.map_or((close_code::NO_CODE, String::new()), |frame| {
+                    (frame.code.into(), frame.reason.to_string())
+                });
+                Err(Ending::Closed { code, reason })
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        }
+    }
+
+    /// Sends what waits, unless the connection was asked to end.
+    fn drain(&mut self) -> Result<(), Ending> {
+        if let Some(ending) = self.outbox.ending() {
+            return Err(ending);
+        }
+        self.blocked = match self.outbox.drain().map_err(Ending::lost)? {
+            Drained::All => None,
+            Drained::Blocked(since) => Some(since),
+        };
+        Ok(())
+    }
+
+    /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
+    fn keep_time(&mut self) -> Result<Instant, Ending> {
+        let now = Instant::now();
+        let stalled = self.blocked.map(|since| since + self.limits.stall_max);
+        if stalled.is_some_and(|deadline| deadline <= now) {
+            return Err(Ending::TooSlow);
+        }
+        let heard = self.socket.get_ref().heard;
+        self.pinged = self.pinged.filter(|pinged| *pinged >= heard);
+        let silence = match self.pinged {
+            Some(pinged) if pinged + self.limits.pong_within <= now => {
+                return Err(Ending::TimedOut);
+            }
+            Some(pinged) => pinged + self.limits.pong_within,
+            None if heard + self.limits.ping_after <= now => {
+                self.outbox.push(&ping_frame());
+                self.pinged = Some(now);
+                now + self.limits.pong_within
+            }
+            None => heard + self.limits.ping_after,
+        };
+        Ok(stalled.map_or(silence, |stalled| stalled.min(silence)))
+    }
+
+    /// Tells the client why it ends, gives it time to answer, and lets go of it.
+    fn part(mut self, ending: &Ending) {
+        let close_frame = match ending {
+            Ending::Closed { .. } => self.socket.get_mut().replies.drain(..).collect(),
+            _ => match ending.close_frame() {
+                Some(close_frame) => close_frame,
+                None => return,
+            },
+        };
+        self.outbox.finish(ending, close_frame);
+        let deadline = Instant::now() + self.limits.close_within;
+        if self.drain_until(deadline) {
+            self.outbox.transport.finish();
+            let patience = ending.patience(self.limits.close_within);
+            self.outbox.waker.silence();
+            linger(
+                &self.outbox.transport,
+                &self.outbox.waker,
+                deadline.min(Instant::now() + patience),
+            );
+        }
+    }
+
+    /// True when everything was sent in time. What comes in meanwhile goes nowhere.
+    fn drain_until(&self, deadline: Instant) -> bool {
+        let Outbox { transport, waker, .. } = &*self.outbox;
+        while Instant::now() < deadline {
+            match self.outbox.drain() {
+                Ok(Drained::All) => return true,
+                Ok(Drained::Blocked(_)) => {}
+                Err(_) => return false,
+            }
+            waker.silence();
+            let ready = wait(transport, Interest::Both, waker, Some(deadline)).unwrap_or_default();
+            if ready.readable && transport.discard().is_err() {
+                return false;
+            }
+        }
+        false
+    }
+}
+
+fn ending_of(error: Error) -> Ending {
+    match error {
+        Error::Io(error) => Ending::lost(error),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | Error::ConnectionClosed
+        | Error::AlreadyClosed => Ending::lost("the stream ended without a close frame"),
+        Error::Utf8(_) => Ending::offence(close_code::NOT_UTF8, "the text is not UTF-8"),
+        Error::Capacity(error) => Ending::offence(close_code::TOO_BIG, error),
+        error => Ending::offence(close_code::PROTOCOL_ERROR, error),
+    }
+}
+
+/// What tungstenite reads from and writes to: the socket, in doses, and a buffer for its answers.
+struct Wire {
+    outbox: Arc<Outbox>,
+    /// How much more may be read in this turn.
+    allowance: usize,
+    /// How much was read since the last whole message.
+    unfinished: usize,
+    /// When something was last read.
+    heard: Instant,
+    replies: Vec<u8>,
+}
+
+impl Wire {
+    fn new(outbox: Arc<Outbox>) -> Self {
+        Self { outbox, allowance: 0, unfinished: 0, heard: Instant::now(), replies: Vec::new() }
+    }
+
+    fn begin_turn(&mut self) {
+        self.allowance = READ_BYTES_PER_TURN;
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.allowance == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = self.outbox.transport.receive(buffer)?;
+        self.heard = Instant::now();
+        self.unfinished += length;
+        self.allowance = self.allowance.saturating_sub(length);
+        if length < buffer.len() {
+            // There is no more for now. Asking the socket to say so would cost a system call; if
+            // more has come since, `wait` returns at once.
+            self.allowance = 0;
+        }
+        Ok(length)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        self.replies.extend_from_slice(frames);
+        Ok(frames.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

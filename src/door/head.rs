@@ -1,0 +1,344 @@
+//! One request head: read from bytes, checked, and understood. No socket is known here.
+
+use http::header::{
+    self, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, Version};
+use tungstenite::handshake::server::{Request, Response, create_response};
+
+use super::host::{HostName, House, Origin};
+use super::refusal::Refusal;
+use crate::chat::{Nickname, RoomName};
+
+/// The largest head (bytes).
+pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// The most fields in a head.
+const FIELDS_MAX: usize = 100;
+
+/// A request that is let in.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// A WebSocket, to be granted with this answer.
+    Chat { answer: Response, room: RoomName, wish: Option<Nickname> },
+    /// Something that the page is made of.
+    Page(PageRequest),
+}
+
+/// A request for the page, with all that is left of it after the checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PageRequest {
+    pub(crate) is_head: bool,
+    /// Without the query.
+    pub(crate) path: String,
+    pub(crate) host: String,
+    pub(crate) if_none_match: Option<String>,
+}
+
+/// Where the head ends in what has been read so far. `seen` bytes of it were looked at before, so
+/// that a head that comes byte by byte costs no more than one that comes at once.
+///
+/// # Errors
+/// When it cannot end well any more.
+pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
+    const OTHER: Refusal = Refusal::Malformed("Only HTTP/1.1 is spoken here.");
+    // The greeting of TLS begins with 0x16. No method does, and nothing else need be waited for.
+    if read.first().is_some_and(|byte| !byte.is_ascii_alphabetic()) {
+        return Err(OTHER);
+    }
+    let from = seen.saturating_sub(3);
+    let is_end = |window: &[u8]| window == b"\r\n\r\n";
+    let end = read[from..].windows(4).position(is_end).map(|at| from + at + 4);
+    let head = &read[..end.unwrap_or(read.len())];
+    let is_bare = |at: usize| head[at] == b'\n' && head[at - 1] != b'\r';
+    if (from.max(1)..head.len()).any(is_bare) {
+        return Err(Refusal::Malformed("A line of a request ends with CR and LF."));
+    }
+    if head.len() > HEAD_BYTES_MAX {
+        return Err(Refusal::HeadTooLarge);
+    }
+    Ok(end)
+}
+
+/// Reads a whole head and checks what it asks for.
+pub(crate) fn understand(head: &[u8], house: &House) -> Result<Wanted, (Refusal, bool)> {
+    let head = Head::parse(head).map_err(|refusal| (refusal, false))?;
+    let is_head = head.request.method() == Method::HEAD;
+    head.check(house).map_err(|refusal| (refusal, is_head))
+}
+
+struct Head {
+    /// For tungstenite, with the method, the version and the fields, and without the target.
+    request: Request,
+    target: String,
+}
+
+impl Head {
+    fn parse(head: &[u8]) -> Result<Self, Refusal> {
+        const MALFORMED: Refusal = Refusal::Malformed("This is not a request of HTTP/1.1.");
+        // On the heap: a thread keeps the pages of its stack that were once touched.
+        let mut fields = vec![httparse::EMPTY_HEADER; FIELDS_MAX];
+        let mut parsed = httparse::Request::new(&mut fields);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
+            _ => return Err(MALFORMED),
+        }
+        let (Some(method), Some(target), Some(minor)) =
+            (parsed.method, parsed.path, parsed.version)
+        else {
+            return Err(MALFORMED);
+        };
+        let mut request = Request::new(());
+        *request.method_mut() = method.parse().map_err(|_| MALFORMED)?;
+        *request.version_mut() = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+        for field in parsed.headers.iter() {
+            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| MALFORMED)?;
+            let value = HeaderValue::from_bytes(field.value).map_err(|_| MALFORMED)?;
+            request.headers_mut().append(name, value);
+        }
+        Ok(Self { request, target: target.to_owned() })
+    }
+
+    fn check(self, house: &House) -> Result<Wanted, Refusal> {
+        let fields = self.request.headers();
+        let host_field =
+            only(fields, &HOST).ok_or(Refusal::Malformed("A request names exactly one Host."))?;
+        let host = HostName::of_field(host_field)
+            .map_err(|_| Refusal::Malformed("The Host of this request is no name of a host."))?;
+        if !self.target.starts_with('/') {
+            return Err(Refusal::Malformed("The target of a request begins with a slash."));
+        }
+        let announces_body = announces_body(fields)?;
+        if !house.is_ours(&host) {
+            return Err(Refusal::ForeignHost);
+        }
+        if fields.contains_key(ORIGIN) && !origin_is_let_in(fields, &host, house) {
+            return Err(Refusal::ForeignOrigin);
+        }
+        if announces_body {
+            return Err(Refusal::Body);
+        }
+        match *self.request.method() {
+            Method::GET if asks_for_websocket(fields) => self.chat(),
+            Method::GET | Method::HEAD => Ok(Wanted::Page(PageRequest {
+                is_head: self.request.method() == Method::HEAD,
+                path: self.path_and_query().0.to_owned(),
+                host: host_field.to_owned(),
+                if_none_match: only(fields, &IF_NONE_MATCH).map(str::to_owned),
+            })),
+            _ => Err(Refusal::Method),
+        }
+    }
+
+    /// Whatever the path is, this is a client of the chat.
+    fn chat(&self) -> Result<Wanted, Refusal> {
+        if only(self.request.headers(), &SEC_WEBSOCKET_VERSION) != Some("13") {
+            return Err(Refusal::Version);
+        }
+        let answer = create_response(&self.request)
+            .map_err(|_| Refusal::Malformed("This is not a handshake of WebSocket (RFC 6455)."))?;
+        let (mut room, mut wish) = (RoomName::lobby(), None);
+        for (name, value) in form_urlencoded::parse(self.path_and_query().1.as_bytes()) {
+            match &*name {
+                "room" => {
+                    room = RoomName::parse(&value).map_err(|_| {
+                        Refusal::Malformed("The name of a room is 1 to 32 letters, digits, - or _.")
+                    })?;
+                }
+                "nick" => wish = Nickname::parse(&value).ok(),
+                _ => {}
+            }
+        }
+        Ok(Wanted::Chat { answer, room, wish })
+    }
+
+    fn path_and_query(&self) -> (&str, &str) {
+        self.target.split_once('?').unwrap_or((&self.target, ""))
+    }
+}
+
+/// The value of a field that stands there once, and is text.
+fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = fields.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn origin_is_let_in(fields: &HeaderMap, host: &HostName, house: &House) -> bool {
+    let origin = only(fields, &ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
+    origin.is_some_and(|origin| house.lets_in(&origin, host))
+}
+
+/// Whether a body follows. One whose length is in doubt is how requests are smuggled
+/// (RFC 9112, section 6.3), and makes the head malformed.
+fn announces_body(fields: &HeaderMap) -> Result<bool, Refusal> {
+    const DOUBTFUL: Refusal = Refusal::Malformed("The length of this request is in doubt.");
+    let chunked = fields.contains_key(TRANSFER_ENCODING);
+    if !fields.contains_key(CONTENT_LENGTH) {
+        return Ok(chunked);
+    }
+    let length = only(fields, &CONTENT_LENGTH).ok_or(DOUBTFUL)?;
+    if chunked || length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(DOUBTFUL);
+    }
+    Ok(length.bytes().any(|digit| digit != b'0'))
+}
+
+fn asks_for_websocket(fields: &HeaderMap) -> bool {
+    let upgrades = fields.get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    let mut protocols = upgrades.flat_map(|value| value.split(','));
+    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+        || fields.contains_key(header::SEC_WEBSOCKET_KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ask(head: &str) -> Result<Wanted, Refusal> {
+        let head = head.replace('\n', "\r\n");
+        let house = House::new(&[], &[]);
+        let end = end_of_head(head.as_bytes(), 0)?.expect("the head is whole");
+        understand(&head.as_bytes()[..end], &house).map_err(|(refusal, _)| refusal)
+    }
+
+    fn page(head: &str) -> PageRequest {
+        match ask(head) {
+            Ok(Wanted::Page(page)) => page,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const HANDSHAKE: &str = "Host: localhost:12345\nConnection: keep-alive, Upgrade\n\
+        Upgrade: websocket\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
+
+    fn handshake(target: &str, fields: &str) -> Result<Wanted, Refusal> {
+        ask(&format!("GET {target} HTTP/1.1\n{HANDSHAKE}{fields}\n"))
+    }
+
+    fn chat(target: &str) -> (String, Option<String>) {
+        match handshake(target, "Sec-WebSocket-Version: 13\n") {
+            Ok(Wanted::Chat { room, wish, .. }) => {
+                (room.to_string(), wish.map(|wish| wish.to_string()))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_page_is_asked_for() {
+        let request = page("GET /style.css?v=1 HTTP/1.1\nHost: chat.lan:8080\n\n");
+        assert_eq!((request.path.as_str(), request.is_head), ("/style.css", false));
+        assert_eq!((request.host.as_str(), request.if_none_match), ("chat.lan:8080", None));
+        let request = page("HEAD / HTTP/1.0\nHost: localhost\nIf-None-Match: \"1\"\n\n");
+        assert_eq!((request.is_head, request.if_none_match), (true, Some("\"1\"".to_owned())));
+        page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
+    }
+
+    #[test]
+    fn any_path_leads_to_the_chat() {
+        assert_eq!(chat("/"), ("lobby".into(), None));
+        assert_eq!(chat("/chat"), ("lobby".into(), None));
+        assert_eq!(chat("/a/b?x=1&room=Kitchen"), ("kitchen".into(), None));
+        assert_eq!(chat("/?nick=zo%C3%AB+b"), ("lobby".into(), Some("zoë b".into())));
+        assert_eq!(chat("/?nick=user-1"), ("lobby".into(), None));
+        assert!(matches!(
+            handshake("/?room=a%20b", "Sec-WebSocket-Version: 13\n"),
+            Err(Refusal::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn the_answer_to_a_handshake_is_that_of_the_rfc() {
+        let Ok(Wanted::Chat { answer, .. }) = handshake("/", "Sec-WebSocket-Version: 13\n") else {
+            panic!("the handshake is good");
+        };
+        assert_eq!(answer.status(), 101);
+        assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn each_offence_has_its_answer() {
+        const HOST: &str = "Host: localhost\n";
+        let cases = [
+            (format!("GET / HTTP/1.1\nHost: evil.example\n\n"), 421),
+            (format!("GET / HTTP/1.1\n{HOST}Origin: http://evil.example\n\n"), 403),
+            (format!("GET / HTTP/1.1\n{HOST}Origin: null\n\n"), 403),
+            (
+                format!(
+                    "GET / HTTP/1.1\n{HOST}Origin: http://localhost\nOrigin: http://localhost\n\n"
+                ),
+                403,
+            ),
+            (format!("POST / HTTP/1.1\n{HOST}\n"), 405),
+            (format!("POST / HTTP/1.1\n{HOST}Content-Length: 1000000000000000\n\n"), 413),
+            (format!("GET / HTTP/1.1\n{HOST}Content-Length: 18446744073709551616\n\n"), 413),
+            (format!("GET / HTTP/1.1\n{HOST}Transfer-Encoding: chunked\n\n"), 413),
+            (format!("GET / HTTP/1.1\n{HOST}{}\n", "A: b\n".repeat(100)), 431),
+        ];
+        for (head, code) in cases {
+            let refusal = ask(&head).expect_err(&head);
+            assert!(
+                refusal.answer(false).starts_with(format!("HTTP/1.1 {code} ").as_bytes()),
+                "{head}"
+            );
+        }
+        assert_eq!(handshake("/", "Sec-WebSocket-Version: 8\n").unwrap_err(), Refusal::Version);
+        assert_eq!(handshake("/", "").unwrap_err(), Refusal::Version);
+    }
+
+    #[test]
+    fn malformed_heads_are_told_so() {
+        for head in [
+            "GET / HTTP/1.1\n\n",
+            "GET / HTTP/1.1\nHost: localhost\nHost: localhost\n\n",
+            "GET / HTTP/1.1\nHost: user@localhost\n\n",
+            "GET http://localhost/ HTTP/1.1\nHost: localhost\n\n",
+            "GET * HTTP/1.1\nHost: localhost\n\n",
+            "GET / HTTP/2.0\nHost: localhost\n\n",
+            "PRI * HTTP/2.0\n\n",
+            "GET /\n\n",
+            "GET / HTTP/1.1\nHost: localhost\n folded\n\n",
+            "GET / HTTP/1.1\nHost: local\0host\n\n",
+            "GET / HTTP/1.1\nHost : localhost\n\n",
+            "GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nContent-Length: 0\n\n",
+            "GET / HTTP/1.1\nHost: localhost\nContent-Length: +0\n\n",
+            "GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nTransfer-Encoding: chunked\n\n",
+            "GET / HTTP/1.1\nHost: localhost\nSec-WebSocket-Version: 13\nUpgrade: websocket\n\n",
+        ] {
+            assert!(matches!(ask(head), Err(Refusal::Malformed(_))), "{head}: {:?}", ask(head));
+        }
+    }
+
+    #[test]
+    fn a_head_that_cannot_end_well_is_not_waited_for() {
+        assert!(matches!(end_of_head(b"\x16\x03\x01", 0), Err(Refusal::Malformed(_))));
+        assert!(matches!(end_of_head(b"GET / HTTP/1.1\nHo", 0), Err(Refusal::Malformed(_))));
+        assert_eq!(end_of_head(b"GET / HTTP/1.1\r\nHo", 0), Ok(None));
+        assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX], 0), Ok(None));
+        assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX + 1], 0), Err(Refusal::HeadTooLarge));
+        assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nmore", 0), Ok(Some(18)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_head_reaches_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let house = House::new(&[], &[]);
+            if let Ok(Some(end)) = end_of_head(&bytes, 0) {
+                let _ = understand(&bytes[..end], &house);
+            }
+            let _ = understand(&bytes, &house);
+        }
+
+        #[test]
+        fn no_fields_reach_a_panic(target in "[ -~é]{0,40}", fields in "([A-Za-z-]{1,12}: ?[ -~]{0,30}\n){0,6}") {
+            let _ = ask(&format!("GET /{target} HTTP/1.1\nHost: localhost\n{fields}\n"));
+            let _ = handshake(&format!("/?{target}"), &fields);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The front door: one request head, and then an upgrade, a page or a refusal.
+//!
+//! Both ports lead here. tungstenite's handshake and tiny_http meet no stranger: what reaches them
+//! has come in time, is bounded, and has been checked. Neither bounds any of that itself.
+
+mod census;
+mod head;
+mod host;
+mod refusal;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use tungstenite::handshake::server::{Response, write_response};
+
+use crate::broadcaster::Input;
+use crate::chat::{ClientId, Nickname, RoomName};
+use crate::config::{Config, Limits};
+use crate::connection::{self, Guest};
+use crate::outbox::Outbox;
+use crate::page::Page;
+use crate::transport::{Sent, Transport, linger};
+use crate::wake::{Interest, Waker, wait};
+
+pub(crate) use census::{Census, Place};
+pub(crate) use head::PageRequest;
+use head::{Wanted, end_of_head, understand};
+use host::House;
+pub use host::{HostName, HostNameError, Origin, OriginError};
+pub(crate) use refusal::Refusal;
+
+/// The most page requests at once. One more is told to come again.
+const PAGE_REQUESTS_MAX: usize = 64;
+/// The most connections that have not sent their head yet. Each costs a thread for as long as a
+/// head may take.
+const HEADS_MAX: usize = 4096;
+/// How long a visitor who has been answered may go on sending.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// What every connection finds at the door.
+#[derive(Debug)]
+pub(crate) struct Door {
+    house: House,
+    page: Page,
+    limits: Limits,
+    inbox: Sender<Input>,
+    /// Rung once, when the server stops, and never silenced.
+    stopping: Waker,
+    clients: Census,
+    page_requests: Census,
+    heads: Census,
+    next_client: AtomicU64,
+}
+
+/// A connection at the door.
+pub(crate) struct Caller<'a> {
+    pub(crate) client: ClientId,
+    pub(crate) address: IpAddr,
+    pub(crate) transport: Arc<Transport>,
+    head: Place<'a>,
+}
+
+impl Door {
+    pub(crate) fn new(
+        config: &Config,
+        clients_max: usize,
+        page: Page,
+        inbox: Sender<Input>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            house: House::new(&config.host_names, &config.allowed_origins),
+            page,
+            limits: config.limits.clone(),
+            inbox,
+            stopping: Waker::new()?,
+            clients: Census::new(clients_max, config.clients_per_address_max),
+            page_requests: Census::new(PAGE_REQUESTS_MAX, 0),
+            heads: Census::new(HEADS_MAX, 0),
+            next_client: AtomicU64::new(1),
+        })
+    }
+
+    pub(crate) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// Rings once the server stops.
+    pub(crate) fn stopping(&self) -> &Waker {
+        &self.stopping
+    }
+
+    /// Counts a new connection in, if there is room at the door.
+    pub(crate) fn caller(&self, transport: Arc<Transport>, address: IpAddr) -> Option<Caller<'_>> {
+        let head = self.heads.place(address).ok()?;
+        let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
+        Some(Caller { client, address, transport, head })
+    }
+
+    /// Sees a connection through, from its head to its end.
+    pub(crate) fn receive(&self, caller: Caller<'_>) {
+        let Caller { client, address, transport, head } = caller;
+        let Some(received) = self.read_head(&transport) else { return };
+        drop(head);
+        let (read, end) = match received {
+            Ok(received) => received,
+            Err(refusal) => return self.answer(&transport, &refusal.answer(false)),
+        };
+        match understand(&read[..end], &self.house) {
+            Ok(Wanted::Chat { answer, room, wish }) => {
+                let early = read[end..].to_vec();
+                drop(read);
+                self.admit(client, address, transport, &answer, room, wish, early);
+            }
+            Ok(Wanted::Page(request)) => self.relay(address, &transport, &request),
+            Err((refusal, to_head)) => self.answer(&transport, &refusal.answer(to_head)),
+        }
+    }
+
+    /// Reads until the head is whole: all that was read, and where the head ends in it. `None` when
+    /// the caller went away, said nothing, or the server stops.
+    fn read_head(&self, transport: &Transport) -> Option<Result<(Vec<u8>, usize), Refusal>> {
+        const CHUNK_BYTES: usize = 1024;
+        let deadline = Instant::now() + self.limits.head_within;
+        let mut read = Vec::new();
+        loop {
+            let ready = wait(transport, Interest::Readable, &self.stopping, Some(deadline)).ok()?;
+            if ready.woken || (ready.timed_out() && read.is_empty()) {
+                return None;
+            }
+            if ready.timed_out() {
+                return Some(Err(Refusal::TooLate));
+            }
+            let seen = read.len();
+            read.resize(seen + CHUNK_BYTES, 0);
+            match transport.receive(&mut read[seen..]) {
+                Ok(0) => return None,
+                Ok(length) => read.truncate(seen + length),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    read.truncate(seen);
+                    continue;
+                }
+                Err(_) => return None,
+            }
+            match end_of_head(&read, seen) {
+                Ok(Some(end)) => return Some(Ok((read, end))),
+                Ok(None) => {}
+                Err(refusal) => return Some(Err(refusal)),
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is handed on to the guest, once")]
+    fn admit(
+        &self,
+        client: ClientId,
+        address: IpAddr,
+        transport: Arc<Transport>,
+        answer: &Response,
+        room: RoomName,
+        wish: Option<Nickname>,
+        early: Vec<u8>,
+    ) {
+        let Ok(_place) = self.clients.place(address) else {
+            log::warn!("conn-{} from {address} is one too many", client.0);
+            return self.answer(&transport, &FULL.answer(false));
+        };
+        let Ok(outbox) = Outbox::new(transport.clone(), self.limits.backlog_bytes_max) else {
+            return self.answer(&transport, &FULL.answer(false));
+        };
+        let mut upgrade = Vec::new();
+        write_response(&mut upgrade, answer).expect("writing to memory does not fail");
+        outbox.push(&upgrade.into());
+        drop(transport);
+        let guest = Guest { client, address, room, wish, outbox: Arc::new(outbox), early };
+        connection::run(guest, &self.inbox, &self.limits);
+    }
+
+    fn relay(&self, address: IpAddr, transport: &Transport, request: &PageRequest) {
+        let answer = match self.page_requests.place(address) {
+            Ok(_place) => self.page.fetch(request),
+            Err(_) => Err(FULL),
+        };
+        match answer {
+            Ok(answer) => self.answer(transport, &answer),
+            Err(refusal) => self.answer(transport, &refusal.answer(request.is_head)),
+        }
+    }
+
+    /// Sends an answer, the last thing that is sent, and lets go of the caller.
+    fn answer(&self, transport: &Transport, answer: &[u8]) {
+        let deadline = Instant::now() + self.limits.head_within;
+        let mut rest = answer;
+        loop {
+            match transport.send(rest) {
+                Ok(Sent::All) => break,
+                Ok(Sent::Part(sent)) => rest = &rest[sent..],
+                Err(_) => return,
+            }
+            match wait(transport, Interest::Writable, &self.stopping, Some(deadline)) {
+                Ok(ready) if ready.writable && !ready.woken => {}
+                _ => return,
+            }
+        }
+        transport.finish();
+        linger(transport, &self.stopping, Instant::now() + LINGER);
+    }
+}
+
+const FULL: Refusal = Refusal::Full("This server is full. Please try again in a moment.");
+
+/// Answers a connection that no thread could be had for, as far as that goes without waiting.
+pub(crate) fn turn_away(transport: &Transport) {
+    // The head, which would otherwise be unread and reset the connection, is there already more
+    // often than not.
+    let _ = transport.discard();
+    let _ = transport.send(&FULL.answer(false));
+    transport.finish();
+}

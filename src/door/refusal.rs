@@ -1,0 +1,115 @@
+//! The short answers of the door: complete, and with a sentence that says what was wrong.
+
+use std::fmt::Write as _;
+
+/// Why a request is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The head is not HTTP/1.x, or says two things at once.
+    Malformed(&'static str),
+    /// The `Origin` is a stranger's.
+    ForeignOrigin,
+    /// Nothing is here under that path.
+    NotFound,
+    /// Neither GET nor HEAD.
+    Method,
+    /// The head did not come in time.
+    TooLate,
+    /// There is a body, or one is announced.
+    Body,
+    /// The `Host` is not ours.
+    ForeignHost,
+    /// The version of WebSocket is not 13.
+    Version,
+    /// The head is larger than 8 KiB, or has more than 100 fields.
+    HeadTooLarge,
+    /// There is no room for one more.
+    Full(&'static str),
+}
+
+impl Refusal {
+    fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::Malformed(_) => (400, "Bad Request"),
+            Self::ForeignOrigin => (403, "Forbidden"),
+            Self::NotFound => (404, "Not Found"),
+            Self::Method => (405, "Method Not Allowed"),
+            Self::TooLate => (408, "Request Timeout"),
+            Self::Body => (413, "Content Too Large"),
+            Self::ForeignHost => (421, "Misdirected Request"),
+            Self::Version => (426, "Upgrade Required"),
+            Self::HeadTooLarge => (431, "Request Header Fields Too Large"),
+            Self::Full(_) => (503, "Service Unavailable"),
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Malformed(sentence) | Self::Full(sentence) => sentence,
+            Self::ForeignOrigin => {
+                "Pages of another host may not talk to this server; --allow-origin permits one."
+            }
+            Self::NotFound => "There is nothing here. The chat is at /.",
+            Self::Method => "Only GET and HEAD are answered here.",
+            Self::TooLate => "The request did not come in time.",
+            Self::Body => "Requests have no body here.",
+            Self::ForeignHost => {
+                "This server does not go by that name; --host-name gives it another."
+            }
+            Self::Version => "Only version 13 of WebSocket is spoken here.",
+            Self::HeadTooLarge => "The head of a request has at most 8 KiB and 100 fields here.",
+        }
+    }
+
+    fn field(self) -> &'static str {
+        match self {
+            Self::Method => "Allow: GET, HEAD\r\n",
+            Self::Version => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            Self::Full(_) => "Retry-After: 5\r\n",
+            _ => "",
+        }
+    }
+
+    /// The whole answer. One to a HEAD request has no body (RFC 9110, section 9.3.2).
+    pub(crate) fn answer(self, to_head: bool) -> Vec<u8> {
+        let ((code, phrase), sentence) = (self.status(), self.sentence());
+        let mut answer = format!("HTTP/1.1 {code} {phrase}\r\n");
+        let _ = write!(answer, "Content-Length: {}\r\n", sentence.len() + 1);
+        answer.push_str("Content-Type: text/plain; charset=utf-8\r\n");
+        answer.push_str("X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
+        answer.push_str(self.field());
+        answer.push_str("Connection: close\r\n\r\n");
+        if !to_head {
+            answer.push_str(sentence);
+            answer.push('\n');
+        }
+        answer.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(refusal: Refusal, to_head: bool) -> (String, String) {
+        let answer = String::from_utf8(refusal.answer(to_head)).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    #[test]
+    fn an_answer_is_complete() {
+        let (head, body) = parts(Refusal::Method, false);
+        assert!(head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+        assert!(head.contains("Allow: GET, HEAD\r\n"));
+        assert!(head.ends_with("Connection: close"));
+    }
+
+    #[test]
+    fn head_gets_no_body() {
+        let (head, body) = parts(Refusal::NotFound, true);
+        assert!(head.contains("Content-Length: 4"));
+        assert_eq!(body, "");
+    }
+}

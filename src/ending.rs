@@ -1,0 +1,83 @@
+//! How a connection ends, and what the client is told of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::{close_code, close_frame};
+
+/// Why a connection ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The client closed, with this code and reason, and gets its own close frame back.
+    Closed { code: u16, reason: String },
+    /// The stream ended or broke without a close frame.
+    Lost { error: String },
+    /// The client gave no sign of life.
+    TimedOut,
+    /// The client broke a rule of the protocol. Nothing more is read from it.
+    Offence { code: u16, rule: String },
+    /// The client does not read what it is sent.
+    TooSlow,
+    /// The server stops.
+    Stopping,
+    /// The thread of the connection panicked, or the broadcaster did.
+    Crashed,
+}
+
+impl Ending {
+    pub(crate) fn offence(code: u16, rule: impl ToString) -> Self {
+        Self::Offence { code, rule: rule.to_string() }
+    }
+
+    pub(crate) fn lost(error: impl ToString) -> Self {
+        Self::Lost { error: error.to_string() }
+    }
+
+    /// The close code, as an observer would name it (RFC 6455, section 7.1.5).
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            Self::Closed { code, .. } | Self::Offence { code, .. } => *code,
+            Self::Lost { .. } | Self::TimedOut => close_code::ABNORMAL,
+            Self::TooSlow => close_code::TOO_SLOW,
+            Self::Stopping => close_code::GOING_AWAY,
+            Self::Crashed => close_code::INTERNAL_ERROR,
+        }
+    }
+
+    /// A sentence for a person; for [`Ending::Closed`], the client's own words.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Closed { reason, .. } => reason,
+            Self::Lost { error } => error,
+            Self::TimedOut => "no sign of life",
+            Self::Offence { rule, .. } => rule,
+            Self::TooSlow => "too slow: what was sent was not read",
+            Self::Stopping => "the server is stopping",
+            Self::Crashed => "internal error",
+        }
+    }
+
+    /// Whether something went wrong. A client that leaves is not an error.
+    pub(crate) fn is_error(&self) -> bool {
+        !matches!(self, Self::Closed { .. } | Self::Stopping)
+    }
+
+    /// The close frame that tells the client, where the server is the one to begin. Nobody is
+    /// there to be told after [`Ending::Lost`], and nobody seems to be after [`Ending::TimedOut`].
+    pub(crate) fn close_frame(&self) -> Option<Arc<[u8]>> {
+        match self {
+            Self::Closed { .. } | Self::Lost { .. } | Self::TimedOut => None,
+            _ => Some(close_frame(self.code(), self.reason())),
+        }
+    }
+
+    /// How long the client may take to end its side once it has been told everything. One that
+    /// breaks rules may go on sending, and is listened to less long.
+    pub(crate) fn patience(&self, close_within: Duration) -> Duration {
+        const AFTER_OFFENCE: Duration = Duration::from_millis(500);
+        match self {
+            Self::Offence { .. } => close_within.min(AFTER_OFFENCE),
+            _ => close_within,
+        }
+    }
+}

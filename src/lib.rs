@@ -1,0 +1,61 @@
+//! Chat for a LAN in one small binary, and a library to embed it without an async runtime.
+//!
+//! ```no_run
+//! use chinwag::{Config, Event, Server};
+//!
+//! let server = Server::bind(&Config::default())?;
+//! let events = server.handle().events(1024);
+//! let handle = server.start()?;
+//! for event in &events {
+//!     if let Event::Message { nickname, text, .. } = event {
+//!         println!("{nickname}: {text}");
+//!     }
+//! }
+//! handle.stop();
+//! # Ok::<(), chinwag::StartError>(())
+//! ```
+//!
+//! # The threads
+//!
+//! ```text
+//!  accept-8080 ─┐ spawns   ┌─────────┐  Input   ┌─────────────┐
+//! accept-12345 ─┴────────▶ │ conn-17 │ ───────▶ │ broadcaster │  owns the Chat
+//!                          └─────────┘  inbox   └─────────────┘
+//!                           │   ▲  ▲ reads            │ pushes one run of frames
+//!               page        │   │  │                  ▼ for each room
+//!               request     │   │ socket ◀───────  Outbox 17
+//!                           ▼   │        writes    │
+//!                        ┌──────┴┐ through         │ queues what the socket does not take,
+//!                        │ page  │                 ▼ and rings
+//!                        └───────┘ tiny_http     conn-17 drains it
+//! ```
+//!
+//! Data moves one way: door → connection → broadcaster → outbox → socket. To read the source, take
+//! the modules in the order in which they stand below.
+
+mod chat;
+mod protocol;
+
+mod ending;
+mod outbox;
+mod transport;
+mod wake;
+
+mod broadcaster;
+mod connection;
+mod event;
+
+mod door;
+mod page;
+
+mod config;
+mod server;
+
+pub use chat::{
+    ClientId, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
+    ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
+};
+pub use config::{Config, Limits};
+pub use door::{HostName, HostNameError, Origin, OriginError};
+pub use event::Event;
+pub use server::{Handle, RunError, SayError, Server, StartError};

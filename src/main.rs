@@ -1,0 +1,243 @@
+//! The program: arguments to a configuration, a banner, logs, signals, and an exit code.
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use chinwag::{Config, Handle, HostName, Origin, Server, StartError};
+use clap::Parser;
+use log::LevelFilter;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::iterator::Signals;
+use simple_logger::SimpleLogger;
+
+/// Chat for your LAN. Start it, and open the address that it prints in a browser.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// Address to listen on; may be given more than once [default: every interface]
+    #[arg(long, value_name = "ADDR", env = "CHINWAG_BIND", value_delimiter = ',')]
+    bind: Vec<IpAddr>,
+
+    /// Port of the page; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "CHINWAG_PORT", default_value_t = 8080)]
+    port: u16,
+
+    /// Port for WebSocket clients; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "CHINWAG_WS_PORT", default_value_t = 12345)]
+    ws_port: u16,
+
+    /// Another name by which people reach this machine; may be given more than once
+    #[arg(long, value_name = "NAME", env = "CHINWAG_HOST_NAME", value_delimiter = ',')]
+    host_name: Vec<HostName>,
+
+    /// Origin whose pages may talk to this server, as in https://example.org; may be given more
+    /// than once
+    #[arg(long, value_name = "ORIGIN", env = "CHINWAG_ALLOW_ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<Origin>,
+
+    /// Most clients at once [default: as many as there are descriptors for]
+    #[arg(long, value_name = "N", env = "CHINWAG_MAX_CLIENTS", value_parser = at_least_one)]
+    max_clients: Option<usize>,
+
+    /// Most clients at once from one address; 0 for no limit
+    #[arg(long, value_name = "N", env = "CHINWAG_MAX_CLIENTS_PER_ADDRESS", default_value_t = 64)]
+    max_clients_per_address: usize,
+
+    /// What is logged to stderr: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", env = "CHINWAG_LOG_LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+}
+
+fn at_least_one(number: &str) -> Result<usize, String> {
+    match number.parse() {
+        Ok(0) => Err("at least one".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr(arguments.log_level);
+    match serve(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            let _ = writeln!(io::stderr(), "chinwag: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<(), String> {
+    raise_descriptor_limit();
+    let server = Server::bind(&arguments.config()).map_err(|error| arguments.remedy(&error))?;
+    // Signals that come from here on find somebody who listens.
+    let signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
+    let handle = server.handle();
+    stop_on_signal(signals, handle.clone())?;
+    print_banner(&handle);
+    server.run().map_err(|error| error.to_string())
+}
+
+impl Arguments {
+    fn config(&self) -> Config {
+        let default = Config::default();
+        Config {
+            bind: if self.bind.is_empty() { default.bind } else { self.bind.clone() },
+            page_port: self.port,
+            websocket_port: self.ws_port,
+            host_names: self.host_name.clone(),
+            allowed_origins: self.allow_origin.clone(),
+            clients_max: self.max_clients,
+            clients_per_address_max: self.max_clients_per_address,
+            ..default
+        }
+    }
+
+    /// What went wrong, and what to do about it, in one sentence.
+    fn remedy(&self, error: &StartError) -> String {
+        let flag = |address: &SocketAddr| {
+            if address.port() == self.port { "--port" } else { "--ws-port" }
+        };
+        match error {
+            StartError::PortInUse(address) => {
+                format!("{error}; choose another with {} (0 takes a free one)", flag(address))
+            }
+            StartError::NoPermission(address) => {
+                format!("{error}; choose one above 1023 with {}", flag(address))
+            }
+            StartError::NotOurAddress(_) => format!("{error}; choose another with --bind"),
+            _ => error.to_string(),
+        }
+    }
+}
+
+/// The hard limit is the administrator's word; the soft one is a relic of `select`.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        log::warn!("cannot raise the limit of descriptors: {error}");
+    }
+}
+
+/// The first signal stops the server, a second ends the process at once.
+fn stop_on_signal(mut signals: Signals, handle: Handle) -> Result<(), String> {
+    let wait = move || {
+        let Some(signal) = signals.forever().next() else { return };
+        let stopping = Arc::new(AtomicBool::new(true));
+        for second in [SIGINT, SIGTERM] {
+            if let Err(error) =
+                register_conditional_shutdown(second, 128 + second, stopping.clone())
+            {
+                log::warn!("a second signal will not end the process at once: {error}");
+            }
+        }
+        log::info!("stopping, after signal {signal}; a second one ends the process at once");
+        handle.stop();
+    };
+    let thread = std::thread::Builder::new().name("signals".into()).spawn(wait);
+    thread.map(drop).map_err(|error| format!("cannot listen for signals: {error}"))
+}
+
+/// Nothing that the log cannot do ends the server: stderr may be closed while it runs, and
+/// simple_logger panics then.
+struct UnbreakableLogger(SimpleLogger);
+
+impl log::Log for UnbreakableLogger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+fn log_to_stderr(level: LevelFilter) {
+    // The libraries log what people say, at debug and trace.
+    let libraries = level.min(LevelFilter::Warn);
+    let logger = SimpleLogger::new()
+        .with_level(level)
+        .with_module_level("tungstenite", libraries)
+        .with_module_level("tiny_http", libraries);
+    log::set_max_level(level);
+    log::set_boxed_logger(Box::new(UnbreakableLogger(logger))).expect("no logger was set before");
+}
+
+fn print_banner(handle: &Handle) {
+    let text = banner(handle, &addresses_of_this_machine());
+    let mut stdout = io::stdout().lock();
+    // Nobody may be there to read it, which is no reason not to serve.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn banner(handle: &Handle, ours: &[IpAddr]) -> String {
+    let (near, far): (Vec<_>, Vec<_>) =
+        reachable(handle.page_addresses(), ours).into_iter().partition(|it| it.ip().is_loopback());
+    let websocket = reachable(handle.websocket_addresses(), ours);
+    let websocket = websocket.iter().max_by_key(|it| !it.ip().is_loopback());
+    let lines = far
+        .iter()
+        .map(|address| ("Open in a browser:", format!("http://{address}/")))
+        .chain(near.first().map(|address| ("On this machine:", format!("http://{address}/"))))
+        .chain(websocket.map(|address| ("WebSocket:", format!("ws://{address}/"))));
+    let mut text = format!("chinwag {} · chat for your LAN\n\n", env!("CARGO_PKG_VERSION"));
+    let mut last_label = "";
+    for (label, url) in lines {
+        let shown = if label == last_label { "" } else { label };
+        text.push_str(&format!("  {shown:<19} {url}\n"));
+        last_label = label;
+    }
+    let clients_max = handle.clients_max();
+    text.push_str(&format!("\n  Room for {clients_max} people at once. Ctrl+C stops.\n"));
+    text
+}
+
+/// The addresses that people can use, where a listener may stand for all of them.
+fn reachable(listening: &[SocketAddr], ours: &[IpAddr]) -> Vec<SocketAddr> {
+    let mut reachable = Vec::new();
+    for address in listening {
+        let everywhere = address.ip().is_unspecified();
+        // `::` takes IPv4, too, unless that has a listener of its own.
+        let both = address.is_ipv6() && !listening.iter().any(SocketAddr::is_ipv4);
+        for ip in ours.iter().filter(|ip| both || ip.is_ipv6() == address.is_ipv6()) {
+            if everywhere {
+                reachable.push(SocketAddr::new(*ip, address.port()));
+            }
+        }
+        if !everywhere {
+            reachable.push(*address);
+        }
+    }
+    reachable
+}
+
+/// One address for each interface that is up, IPv4 before IPv6, and loopback last. Addresses that
+/// only work with the name of an interface behind them are left out.
+fn addresses_of_this_machine() -> Vec<IpAddr> {
+    let mut interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.retain(|it| it.is_loopback() || !(it.is_link_local() || is_down(it)));
+    interfaces.sort_by_key(|it| (it.is_loopback(), it.index, it.ip().is_ipv6()));
+    interfaces.dedup_by(|next, first| next.name == first.name);
+    let mut addresses: Vec<_> = interfaces.iter().map(if_addrs::Interface::ip).collect();
+    if !addresses.iter().any(IpAddr::is_loopback) {
+        addresses.push(Ipv6Addr::LOCALHOST.into());
+    }
+    addresses
+}
+
+fn is_down(interface: &if_addrs::Interface) -> bool {
+    use if_addrs::IfOperStatus::{Unknown, Up};
+    !matches!(interface.oper_status, Up | Unknown)
+}

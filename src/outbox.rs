@@ -1,0 +1,321 @@
+//! The per-client outbound channel.
+//!
+//! It writes through: while the client keeps up, [`Outbox::push`] writes to the socket in the
+//! caller's own thread, and nobody needs to be woken. What the socket does not take is queued in a
+//! bounded channel, and the connection's thread, woken once, drains it as the socket allows.
+//!
+//! A lock joins the two writers where a channel could not: the order of bytes on the socket is
+//! decided by who holds it. It is never held across a call that can block.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::ending::Ending;
+use crate::transport::{Sent, Transport};
+use crate::wake::Waker;
+
+/// The most runs of frames that wait for one client. At a hundred turns a second this is the ten
+/// seconds after which a client without progress is cut anyway. Full: the client is cut.
+const BACKLOG_RUNS_MAX: usize = 1024;
+
+/// One or more whole frames, shared by everybody who gets them.
+pub(crate) type Frames = Arc<[u8]>;
+
+/// The way to one client. The broadcaster pushes; the connection's thread drains and closes.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    pub(crate) transport: Arc<Transport>,
+    /// Rung when the connection's thread has something to do: to drain, or to end.
+    pub(crate) waker: Waker,
+    backlog_bytes_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The run that the socket took a part of. While there is one, everything else waits.
+    unsent: Option<Unsent>,
+    /// What waits behind it. An idle client, as most are, pays nothing for it.
+    backlog: Option<Backlog>,
+    /// The close frame. It goes last, and past every bound.
+    last: Option<Frames>,
+    /// Since when the socket has taken nothing, while something waits.
+    blocked_since: Option<Instant>,
+    /// Set once; from then on nothing more is taken.
+    ending: Option<Ending>,
+}
+
+#[derive(Debug)]
+struct Unsent {
+    frames: Frames,
+    sent: usize,
+}
+
+/// What [`Outbox::drain`] left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// Nothing waits any more.
+    All,
+    /// The socket is full, and has taken nothing since then.
+    Blocked(Instant),
+}
+
+impl Outbox {
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub(crate) fn new(transport: Arc<Transport>, backlog_bytes_max: usize) -> io::Result<Self> {
+        let waker = Waker::new()?;
+        Ok(Self { transport, waker, backlog_bytes_max, state: Mutex::default() })
+    }
+
+    /// Sends the frames, now or as soon as the client takes them. Never blocks. A client whose
+    /// backlog is full is asked to go; frames for one that is going are dropped.
+    pub(crate) fn push(&self, frames: &Frames) {
+        let mut state = self.lock();
+        if state.ending.is_some() {
+            return;
+        }
+        if state.unsent.is_some() {
+            let backlog = state.backlog.get_or_insert_with(Backlog::new);
+            if !backlog.push(frames, self.backlog_bytes_max) {
+                self.end(&mut state, Ending::TooSlow);
+            }
+            return;
+        }
+        match self.transport.send(frames) {
+            Ok(Sent::All) => {}
+            Ok(Sent::Part(sent)) => {
+                state.unsent = Some(Unsent { frames: frames.clone(), sent });
+                state.blocked_since = Some(Instant::now());
+                self.waker.ring();
+            }
+            Err(error) => self.end(&mut state, Ending::lost(error)),
+        }
+    }
+
+    /// Asks the connection to end. The first who asks decides why.
+    pub(crate) fn close(&self, ending: Ending) {
+        self.end(&mut self.lock(), ending);
+    }
+
+    fn end(&self, state: &mut State, ending: Ending) {
+        state.ending.get_or_insert(ending);
+        self.waker.ring();
+    }
+
+    /// Why the connection was asked to end, if it was.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.lock().ending.clone()
+    }
+
+    /// Takes nothing more but `close_frame`, which goes out behind what waits. For a client that
+    /// is too slow only the run that it has a part of goes before it, and the kernel makes room
+    /// for both: they arrive whenever the client reads again.
+    pub(crate) fn finish(&self, ending: &Ending, close_frame: Frames) {
+        let mut state = self.lock();
+        state.ending.get_or_insert_with(|| ending.clone());
+        if *ending == Ending::TooSlow {
+            state.backlog = None;
+            let rest = state.unsent.as_ref().map_or(0, |unsent| unsent.frames.len() - unsent.sent);
+            self.transport.make_room(rest + close_frame.len());
+        }
+        state.last = Some(close_frame);
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn drain(&self) -> io::Result<Drained> {
+        let mut state = self.lock();
+        while let Some(Unsent { frames, sent }) = state.next() {
+            match self.transport.send(&frames[sent..])? {
+                Sent::All => state.blocked_since = None,
+                Sent::Part(more) => {
+                    state.unsent = Some(Unsent { frames, sent: sent + more });
+                    if more > 0 || state.blocked_since.is_none() {
+                        state.blocked_since = Some(Instant::now());
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(state.blocked_since.map_or(Drained::All, Drained::Blocked))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked while it held the lock was a connection's own, and is ending.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What goes out next.
+    fn next(&mut self) -> Option<Unsent> {
+        if let Some(unsent) = self.unsent.take() {
+            return Some(unsent);
+        }
+        let waiting = self.backlog.as_mut().and_then(Backlog::pop);
+        if waiting.is_none() {
+            self.backlog = None;
+        }
+        waiting.or_else(|| self.last.take()).map(|frames| Unsent { frames, sent: 0 })
+    }
+}
+
+/// The channel of a client that has fallen behind.
+#[derive(Debug)]
+struct Backlog {
+    into: Sender<Frames>,
+    out: Receiver<Frames>,
+    bytes: usize,
+}
+
+impl Backlog {
+    fn new() -> Self {
+        let (into, out) = bounded(BACKLOG_RUNS_MAX);
+        Self { into, out, bytes: 0 }
+    }
+
+    /// False when it is full.
+    fn push(&mut self, frames: &Frames, bytes_max: usize) -> bool {
+        self.bytes += frames.len();
+        self.bytes <= bytes_max && self.into.try_send(frames.clone()).is_ok()
+    }
+
+    fn pop(&mut self) -> Option<Frames> {
+        let frames = self.out.try_recv().ok()?;
+        self.bytes -= frames.len();
+        Some(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const BYTES_MAX: usize = 512 * 1024;
+
+    fn outbox_and_client() -> (Outbox, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let transport = Transport::new(listener.accept().unwrap().0).unwrap();
+        (Outbox::new(Arc::new(transport), BYTES_MAX).unwrap(), client)
+    }
+
+    fn run_of(byte: u8, length: usize) -> Frames {
+        vec![byte; length].into()
+    }
+
+    /// Pushes until something waits in the outbox. Returns how much was pushed.
+    fn block(outbox: &Outbox) -> usize {
+        let frames = run_of(b'x', 16 * 1024);
+        let mut pushed = 0;
+        while outbox.lock().unsent.is_none() {
+            outbox.push(&frames);
+            pushed += frames.len();
+        }
+        pushed
+    }
+
+    /// Drains while the client reads, and returns all that it got.
+    fn read_to_end(outbox: &Outbox, mut client: TcpStream) -> Vec<u8> {
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut got = Vec::new();
+                client.read_to_end(&mut got).map(|_| got)
+            });
+            while outbox.drain().unwrap() != Drained::All {
+                std::thread::yield_now();
+            }
+            outbox.transport.finish();
+            reader.join().unwrap().unwrap()
+        })
+    }
+
+    #[test]
+    fn a_client_that_keeps_up_is_written_to_at_once() {
+        let (outbox, mut client) = outbox_and_client();
+        outbox.push(&run_of(b'a', 3));
+        let mut got = [0; 3];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"aaa");
+        assert_eq!(outbox.drain().unwrap(), Drained::All);
+    }
+
+    #[test]
+    fn what_waits_goes_out_in_order() {
+        let (outbox, client) = outbox_and_client();
+        let blocked = block(&outbox);
+        outbox.push(&run_of(b'b', 10));
+        outbox.push(&run_of(b'c', 10));
+        assert!(matches!(outbox.drain().unwrap(), Drained::Blocked(_)));
+        let got = read_to_end(&outbox, client);
+        assert_eq!(got.len(), blocked + 20);
+        assert_eq!(&got[blocked..], b"bbbbbbbbbbcccccccccc");
+        assert!(outbox.lock().backlog.is_none(), "an idle client pays for no channel");
+    }
+
+    #[test]
+    fn a_full_backlog_ends_the_connection() {
+        let (outbox, _client) = outbox_and_client();
+        block(&outbox);
+        outbox.push(&run_of(b'b', BYTES_MAX));
+        assert_eq!(outbox.ending(), None);
+        outbox.push(&run_of(b'c', 1));
+        assert_eq!(outbox.ending(), Some(Ending::TooSlow));
+    }
+
+    #[test]
+    fn a_backlog_of_too_many_runs_ends_the_connection() {
+        let (outbox, _client) = outbox_and_client();
+        block(&outbox);
+        for _ in 0..BACKLOG_RUNS_MAX {
+            outbox.push(&run_of(b'b', 1));
+        }
+        assert_eq!(outbox.ending(), None);
+        outbox.push(&run_of(b'c', 1));
+        assert_eq!(outbox.ending(), Some(Ending::TooSlow));
+    }
+
+    #[test]
+    fn a_slow_client_gets_the_close_frame_whenever_it_reads_again() {
+        let (outbox, mut client) = outbox_and_client();
+        let blocked = block(&outbox);
+        outbox.push(&run_of(b'b', 10));
+        outbox.close(Ending::TooSlow);
+        outbox.finish(&Ending::TooSlow, run_of(b'!', 5));
+        assert_eq!(outbox.drain().unwrap(), Drained::All, "the kernel has it");
+        drop(outbox);
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).unwrap();
+        assert_eq!(got.len(), blocked + 5);
+        assert!(got.ends_with(b"x!!!!!"));
+    }
+
+    #[test]
+    fn other_endings_leave_nothing_behind() {
+        let (outbox, client) = outbox_and_client();
+        let blocked = block(&outbox);
+        outbox.push(&run_of(b'b', 10));
+        outbox.close(Ending::Stopping);
+        outbox.push(&run_of(b'c', 10));
+        outbox.finish(&Ending::Stopping, run_of(b'!', 5));
+        let got = read_to_end(&outbox, client);
+        assert_eq!(&got[blocked..], b"bbbbbbbbbb!!!!!");
+    }
+
+    #[test]
+    fn the_first_ending_stays() {
+        let (outbox, _client) = outbox_and_client();
+        outbox.close(Ending::Stopping);
+        outbox.close(Ending::TooSlow);
+        assert_eq!(outbox.ending(), Some(Ending::Stopping));
+    }
+}

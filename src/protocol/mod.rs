@@ -1,0 +1,88 @@
+//! The wire: WebSocket frames in and out of what the chat understands.
+//!
+//! Framing itself is tungstenite's. Server frames are not masked (RFC 6455, section 5.1), so one
+//! encoded frame serves every client that speaks the same dialect.
+
+pub(crate) mod plain;
+
+use std::sync::Arc;
+
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{CloseFrame, Frame};
+
+/// The largest frame, and the largest message, that is read (bytes).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// The codes with which a connection ends (RFC 6455, section 7.4, and PROTOCOL.md).
+pub(crate) mod close_code {
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    pub(crate) const PROTOCOL_ERROR: u16 = 1002;
+    pub(crate) const BINARY: u16 = 1003;
+    /// Never sent: there was a close frame without a code.
+    pub(crate) const NO_CODE: u16 = 1005;
+    /// Never sent: the connection ended without a close frame.
+    pub(crate) const ABNORMAL: u16 = 1006;
+    pub(crate) const NOT_UTF8: u16 = 1007;
+    pub(crate) const TOO_BIG: u16 = 1009;
+    pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    pub(crate) const TOO_SLOW: u16 = 4008;
+}
+
+/// Appends `text` as one text frame.
+pub(crate) fn append_text_frame(text: String, frames: &mut Vec<u8>) {
+    append(Frame::message(text, OpCode::Data(Data::Text), true), frames);
+}
+
+/// A ping without a payload.
+pub(crate) fn ping_frame() -> Arc<[u8]> {
+    encode(Frame::ping(Vec::new()))
+}
+
+/// A close frame. The reason is cut to what a control frame holds.
+pub(crate) fn close_frame(code: u16, reason: &str) -> Arc<[u8]> {
+    const REASON_BYTES_MAX: usize = 123;
+    let end = reason.floor_char_boundary_at(REASON_BYTES_MAX);
+    encode(Frame::close(Some(CloseFrame { code: code.into(), reason: reason[..end].into() })))
+}
+
+fn encode(frame: Frame) -> Arc<[u8]> {
+    let mut bytes = Vec::new();
+    append(frame, &mut bytes);
+    bytes.into()
+}
+
+fn append(frame: Frame, frames: &mut Vec<u8>) {
+    frame.format(frames).expect("writing to memory does not fail");
+}
+
+/// `str::floor_char_boundary`, which is younger than the oldest compiler we support.
+trait FloorCharBoundary {
+    fn floor_char_boundary_at(&self, bytes_max: usize) -> usize;
+}
+
+impl FloorCharBoundary for str {
+    fn floor_char_boundary_at(&self, bytes_max: usize) -> usize {
+        let within = |end: &usize| self.is_char_boundary(*end);
+        (0..=bytes_max.min(self.len())).rev().find(within).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_those_of_the_rfc() {
+        let mut frames = Vec::new();
+        append_text_frame("Hello".into(), &mut frames);
+        assert_eq!(frames, b"\x81\x05Hello");
+        assert_eq!(&*ping_frame(), b"\x89\x00");
+        assert_eq!(&*close_frame(1001, "bye"), b"\x88\x05\x03\xe9bye");
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let frame = close_frame(1001, &"é".repeat(100));
+        assert_eq!(frame.len(), 2 + 2 + 122);
+    }
+}

@@ -1,0 +1,75 @@
+//! The plain dialect: the tutorial's frames, byte for byte.
+//!
+//! What a client sends is what it says, to the last byte: there are no commands. What it gets is
+//! `nick: text` and ` .... nick has left.`, each in a text frame of its own.
+
+use super::append_text_frame;
+use crate::chat::Notice;
+
+/// Appends the notice as a frame.
+pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
+    append_text_frame(line(notice), frames);
+}
+
+fn line(notice: &Notice) -> String {
+    match notice {
+        Notice::Message { nickname, text } => {
+            let (nickname, text) = (nickname.as_str(), text.as_str());
+            let mut line = String::with_capacity(nickname.len() + 2 + text.len());
+            line.push_str(nickname);
+            line.push_str(": ");
+            push_in_one_line(text, &mut line);
+            line
+        }
+        Notice::Left { nickname } => format!(" .... {nickname} has left."),
+    }
+}
+
+/// A line break becomes a space, so that nobody can forge a second line.
+fn push_in_one_line(text: &str, line: &mut String) {
+    for (index, part) in text.split(['\n', '\u{2028}', '\u{2029}']).enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Nickname, Text};
+
+    fn frame_of(nickname: &str, text: &str) -> Vec<u8> {
+        let nickname = Nickname::parse(nickname).unwrap();
+        let text = Text::parse(text, 8192).unwrap();
+        let mut frames = Vec::new();
+        render(&Notice::Message { nickname, text }, &mut frames);
+        frames
+    }
+
+    #[test]
+    fn golden_frames() {
+        assert_eq!(frame_of("ana", "hello"), b"\x81\x0aana: hello");
+        assert_eq!(frame_of("ana", ""), b"\x81\x05ana: ");
+        assert_eq!(frame_of("ana", "/help"), b"\x81\x0aana: /help");
+        assert_eq!(frame_of("zoë", "👋"), "\u{81}\u{a}zoë: 👋".bytes().skip(1).collect::<Vec<_>>());
+        let mut left = Vec::new();
+        let nickname = Nickname::parse("ana").unwrap();
+        render(&Notice::Left { nickname }, &mut left);
+        assert_eq!(left, b"\x81\x13 .... ana has left.");
+    }
+
+    #[test]
+    fn a_long_text_gets_the_longer_header() {
+        let frame = frame_of("ana", &"x".repeat(8192));
+        assert_eq!(&frame[..9], b"\x81\x7e\x20\x05ana: ");
+        assert_eq!(frame.len(), 4 + 5 + 8192);
+    }
+
+    #[test]
+    fn nobody_can_forge_a_second_line() {
+        assert_eq!(frame_of("ana", "a\r\nb\rc\nd"), b"\x81\x0cana: a b c d");
+        assert_eq!(frame_of("ana", "a\u{2028}b\u{2029}c"), b"\x81\x0aana: a b c");
+    }
+}

@@ -1,0 +1,183 @@
+//! The tutorial's chat, over real sockets.
+
+mod support;
+
+use std::io::Write as _;
+
+use support::{Client, House, config, frame, text_frame};
+use tungstenite::Message;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+#[test]
+fn one_client_hears_itself() {
+    let mut house = House::open();
+    let mut ana = house.join();
+    let nick = ana.nick.clone();
+    let number = nick.strip_prefix("user-").expect("the server gives a name");
+    assert!(number.parse::<u32>().unwrap() < 100_000);
+    ana.say("hello");
+    assert_eq!(ana.hear(), format!("user-{number}: hello"));
+}
+
+#[test]
+fn two_clients_hear_each_other_and_the_goodbye() {
+    let mut house = House::open();
+    let (mut ana, mut bo) = (house.join(), house.join());
+    assert_ne!(ana.nick, bo.nick);
+    ana.say("hello");
+    let line = format!("{}: hello", ana.nick);
+    assert_eq!(ana.hear(), line);
+    assert_eq!(bo.hear(), line, "and nothing before it: no greeting, no notice of a join");
+    let nick = ana.nick.clone();
+    ana.close();
+    assert_eq!(bo.hear(), format!(" .... {nick} has left."));
+    bo.say_and_hear("alone");
+}
+
+#[test]
+fn two_hundred_clients_hear_the_same_in_the_same_order() {
+    const CLIENTS: usize = 200;
+    let mut house = House::open();
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| house.join()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.say(&format!("this is {number}"));
+    }
+    let transcripts: Vec<Vec<String>> =
+        clients.iter_mut().map(|client| (0..CLIENTS).map(|_| client.hear()).collect()).collect();
+    for transcript in &transcripts {
+        assert_eq!(transcript, &transcripts[0]);
+    }
+    let mut said = transcripts[0].clone();
+    said.sort();
+    let mut expected: Vec<String> = clients
+        .iter()
+        .enumerate()
+        .map(|(number, client)| format!("{}: this is {number}", client.nick))
+        .collect();
+    expected.sort();
+    assert_eq!(said, expected, "everything once");
+}
+
+#[test]
+fn the_path_does_not_matter_and_the_query_does() {
+    let mut house = House::open();
+    let mut lobby: Vec<Client> = ["/", "/chat", "/a/b/c?x=y", "/?room=LOBBY", "/%ff?&&=&"]
+        .map(|target| house.join_at(target))
+        .into_iter()
+        .collect();
+    let mut kitchen = house.join_at("/?room=kitchen&nick=zo%C3%AB");
+    assert_eq!((kitchen.nick.as_str(), kitchen.room.as_str()), ("zoë", "kitchen"));
+    kitchen.say_and_hear("soup");
+    let line = format!("{}: hello", lobby[0].nick);
+    lobby[0].say("hello");
+    for client in &mut lobby {
+        assert_eq!(client.hear(), line);
+    }
+}
+
+#[test]
+fn a_wish_that_cannot_be_granted_gets_a_random_name() {
+    let mut house = House::open();
+    let ana = house.join_at("/?nick=ana");
+    assert_eq!(ana.nick, "ana");
+    for wish in ["ana", "ANA", "user-1", "", "%20ana", "a%0Ab"] {
+        let client = house.join_at(&format!("/?nick={wish}"));
+        assert!(client.nick.starts_with("user-"), "{wish} got {}", client.nick);
+    }
+    ana.close();
+    let id = house.join().id;
+    assert!(id.0 > 0);
+    assert_eq!(house.join_at("/?nick=ana").nick, "ana", "the name is free again");
+}
+
+#[test]
+fn texts_of_every_kind_come_back_as_they_are() {
+    let mut house = House::open();
+    let mut ana = house.join();
+    let long = "x".repeat(8192);
+    let wide = "語".repeat(2730);
+    for text in ["", "/help", "Grüße 👋🏽 你好 مرحبا", " spaces ", "a\tb", &long, &wide]
+    {
+        ana.say_and_hear(text);
+    }
+    ana.say("two\nlines\r\nthree\u{2028}four");
+    assert_eq!(ana.hear(), format!("{}: two lines three four", ana.nick));
+}
+
+#[test]
+fn a_fragmented_message_is_one_message_and_pings_may_come_between() {
+    let mut house = House::open();
+    let mut ana = house.join();
+    let text = "fragmentiert: äöü 👋".as_bytes();
+    // Cut in the middle of a character.
+    let mut bytes = frame(OpCode::Data(Data::Text), false, &text[..15]);
+    bytes.extend(frame(OpCode::Control(Control::Ping), true, b"still there?"));
+    bytes.extend(frame(OpCode::Data(Data::Continue), false, b""));
+    bytes.extend(frame(OpCode::Data(Data::Continue), true, &text[15..]));
+    // And a whole one behind it, each byte in a packet of its own.
+    bytes.extend(text_frame("next"));
+    for byte in bytes {
+        ana.raw(&[byte]);
+    }
+    assert_eq!(ana.socket.read().unwrap(), Message::Pong(b"still there?".to_vec().into()));
+    assert_eq!(ana.hear(), format!("{}: fragmentiert: äöü 👋", ana.nick));
+    assert_eq!(ana.hear(), format!("{}: next", ana.nick));
+}
+
+#[test]
+fn what_comes_with_the_handshake_is_not_lost() {
+    let house = House::open();
+    let mut stream = support::tcp(house.address());
+    let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_vec();
+    for number in 0..1000 {
+        bytes.extend(text_frame(&format!("early {number}")));
+    }
+    stream.write_all(&bytes).unwrap();
+    for number in 0..1000 {
+        loop {
+            match house.event() {
+                chinwag::Event::Message { text, .. } => {
+                    assert_eq!(text, format!("early {number}"));
+                    break;
+                }
+                event => assert!(matches!(event, chinwag::Event::Open { .. })),
+            }
+        }
+    }
+}
+
+#[test]
+fn both_ports_lead_into_the_same_room() {
+    let mut house = House::open();
+    let mut ana = house.join();
+    let mut bo = support::connect(house.page_address(), "/").unwrap();
+    bo.send(Message::text("from the other port")).unwrap();
+    assert!(ana.hear().ends_with(": from the other port"));
+}
+
+#[test]
+fn two_servers_in_one_process_know_nothing_of_each_other() {
+    let (mut here, mut there) = (House::open(), House::open());
+    let (mut ana, mut bo) = (here.join(), there.join());
+    ana.say_and_hear("here");
+    bo.say_and_hear("there");
+    here.handle.stop();
+    assert_eq!(ana.close_frame().0, 1001);
+    bo.say_and_hear("still there");
+}
+
+#[test]
+fn one_port_is_enough() {
+    let free = House::open().address().port();
+    let config = chinwag::Config { page_port: free, websocket_port: free, ..config() };
+    let mut house = House::with(&config);
+    assert_eq!(house.address(), house.page_address());
+    house.join().say_and_hear("hello");
+    assert!(
+        support::ask(house.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n")
+            .ends_with("ok\n")
+    );
+}

@@ -1,0 +1,181 @@
+//! What both ports answer, request by request.
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chinwag::{Config, Limits};
+use support::{House, ask, config, connect, tcp};
+
+const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
+
+/// Asks both ports, shows that the answer is complete, and returns its status and its fields.
+fn status(house: &House, head: &str) -> (u16, String) {
+    let answers = [house.page_address(), house.address()].map(|address| whole(address, head));
+    assert_eq!(answers[0].0, answers[1].0, "both ports say the same to {head}");
+    answers.into_iter().next().unwrap()
+}
+
+fn whole(address: SocketAddr, head: &str) -> (u16, String) {
+    let answer = ask(address, head);
+    let (fields, body) = answer.split_once("\r\n\r\n").expect("the head of the answer is whole");
+    let field = |name: &str| fields.lines().find_map(|line| line.strip_prefix(name));
+    assert_eq!(field("Connection: "), Some("close"), "{answer}");
+    let length: usize = field("Content-Length: ").expect("a length").parse().unwrap();
+    if !head.starts_with("HEAD") {
+        assert_eq!(body.len(), length, "{answer}");
+    }
+    assert!(head.starts_with("HEAD") || body.ends_with('\n') || body.is_empty());
+    (fields[9..12].parse().unwrap(), fields.to_owned())
+}
+
+#[test]
+fn the_page_and_its_parts_are_on_both_ports() {
+    let house = House::open();
+    for path in ["/", "/?room=kitchen", "/style.css", "/main.js", "/icon.svg", "/healthz"] {
+        let (code, fields) = status(&house, &format!("GET {path} HTTP/1.1\nHost: localhost\n\n"));
+        assert_eq!(code, 200, "{path}");
+        assert!(fields.contains("Content-Security-Policy: default-src 'none'"), "{fields}");
+        assert!(fields.contains("X-Content-Type-Options: nosniff"), "{fields}");
+        assert!(fields.contains("Referrer-Policy: no-referrer"), "{fields}");
+        let etag = fields.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+        let again = format!("GET {path} HTTP/1.1\nHost: localhost\nIf-None-Match: {etag}\n\n");
+        assert_eq!(status(&house, &again).0, 304, "{path}");
+        assert_eq!(status(&house, &format!("HEAD {path} HTTP/1.1\nHost: localhost\n\n")).0, 200);
+    }
+}
+
+#[test]
+fn a_healthy_server_says_ok() {
+    let house = House::open();
+    let answer = ask(house.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"));
+}
+
+#[test]
+fn every_refusal_is_a_complete_answer() {
+    let house = House::open();
+    let get = |fields: &str| format!("GET / HTTP/1.1\nHost: localhost\n{fields}\n");
+    let cases = [
+        (404, "GET /nothing HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (404, "GET /../Cargo.toml HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (405, "POST / HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (405, "OPTIONS / HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (400, "GET / HTTP/1.1\n\n".to_owned()),
+        (400, "GET / HTTP/1.1\nHost: localhost\nHost: localhost\n\n".to_owned()),
+        (400, "GET / HTTP/2.0\nHost: localhost\n\n".to_owned()),
+        (400, "\x16\x03\x01\x02\x00\x01\x00".to_owned()),
+        (403, get("Origin: http://evil.example\n")),
+        (413, "POST / HTTP/1.1\nHost: localhost\nContent-Length: 1000000000000000\n\n".to_owned()),
+        (413, get("Transfer-Encoding: chunked\n")),
+        (421, "GET / HTTP/1.1\nHost: evil.example\n\n".to_owned()),
+        (426, get(&HANDSHAKE.replace(": 13", ": 8"))),
+        (400, get(&HANDSHAKE.replace("Connection: Upgrade\n", ""))),
+        (400, format!("GET /?room=a.b HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
+        (431, get(&"A: b\n".repeat(100))),
+        (431, get(&format!("A: {}\n", "b".repeat(8192)))),
+        (405, format!("POST / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
+    ];
+    for (code, head) in cases {
+        let (answered, fields) = status(&house, &head);
+        assert_eq!(answered, code, "{head}");
+        match code {
+            405 => assert!(fields.contains("Allow: GET, HEAD")),
+            426 => assert!(fields.contains("Sec-WebSocket-Version: 13")),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn origins_and_host_names_can_be_allowed() {
+    let house = House::with(&Config {
+        host_names: vec!["chat.example.org".parse().unwrap()],
+        allowed_origins: vec!["https://intra.example.org".parse().unwrap()],
+        ..config()
+    });
+    let upgrade = |host: &str, origin: &str| {
+        let fields = HANDSHAKE.replace('\n', "\r\n");
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{fields}\r\n");
+        let mut stream = tcp(house.address());
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut code = [0; 12];
+        stream.read_exact(&mut code).unwrap();
+        String::from_utf8_lossy(&code[9..]).into_owned()
+    };
+    assert_eq!(upgrade("chat.example.org", "https://intra.example.org"), "101");
+    assert_eq!(upgrade("localhost:12345", "http://localhost:8080"), "101");
+    assert_eq!(upgrade("localhost:12345", "http://127.0.0.1:8080"), "403");
+    assert_eq!(upgrade("chat.example.com", "http://chat.example.com"), "421");
+}
+
+#[test]
+fn a_head_may_come_byte_by_byte() {
+    let house = House::open();
+    let mut stream = tcp(house.address());
+    for byte in "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".bytes() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("ok\n"));
+}
+
+#[test]
+fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
+    let house = House::open();
+    let mut stream = tcp(house.page_address());
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65536\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&[b'x'; 65536]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn a_head_that_does_not_come_is_not_waited_for() {
+    let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
+    let house = House::with(&Config { limits, ..config() });
+    let mut idle = tcp(house.address());
+    let mut slow = tcp(house.page_address());
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
+    let mut answer = String::new();
+    idle.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "", "who says nothing is told nothing");
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[test]
+fn a_full_server_says_when_to_come_again() {
+    let mut house = House::with(&Config { clients_max: Some(2), ..config() });
+    let first = house.join();
+    let mut second = house.join();
+    let head = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
+    let (code, fields) = status(&house, &head);
+    assert_eq!(code, 503);
+    assert!(fields.contains("Retry-After: "));
+    second.say_and_hear("those who are in notice nothing");
+    let id = first.id;
+    first.close();
+    house.gone(id);
+    // The place is free once the connection's thread is done with the client, a moment later.
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    while connect(house.address(), "/").is_err() {
+        assert!(std::time::Instant::now() < deadline, "the place is never given back");
+    }
+}
+
+#[test]
+fn one_address_does_not_take_every_place() {
+    let mut house = House::with(&Config { clients_per_address_max: 2, ..config() });
+    let _two = (house.join(), house.join());
+    let refused = connect(house.address(), "/").expect_err("a third is one too many");
+    assert!(refused.contains("503"), "{refused}");
+    let answer = ask(house.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "pages do not count");
+}

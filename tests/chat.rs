@@ -1,5 +1,7 @@
 //! The tutorial's chat, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod support;
 
 use std::io::Write as _;

@@ -1,5 +1,7 @@
 //! What both ports answer, request by request.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod support;
 
 use std::io::{Read as _, Write as _};

@@ -1,5 +1,7 @@
 //! The library, as somebody uses it who has a program already.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod support;
 
 use std::sync::mpsc;

@@ -1,5 +1,7 @@
 //! Every way out, and that each is announced exactly once.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 mod support;
 
 use std::collections::HashSet;

@@ -1,5 +1,7 @@
 //! The program, as a process: its banner, its flags, its errors and its end.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -266,7 +266,7 @@ mod tests {
     fn each_offence_has_its_answer() {
         const HOST: &str = "Host: localhost\n";
         let cases = [
-            (format!("GET / HTTP/1.1\nHost: evil.example\n\n"), 421),
+            ("GET / HTTP/1.1\nHost: evil.example\n\n".to_owned(), 421),
             (format!("GET / HTTP/1.1\n{HOST}Origin: http://evil.example\n\n"), 403),
             (format!("GET / HTTP/1.1\n{HOST}Origin: null\n\n"), 403),
             (

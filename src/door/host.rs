@@ -116,7 +116,7 @@ impl House {
         let private = |suffix: &&str| name.strip_suffix(*suffix).is_some_and(|it| !it.is_empty());
         host.is_address()
             || !name.contains('.')
-            || PRIVATE_SUFFIXES.iter().any(|suffix| private(suffix))
+            || PRIVATE_SUFFIXES.iter().any(private)
             || self.names.contains(host)
     }
 

@@ -1,0 +1,48 @@
+# `make test` is all that a newcomer needs; `make check` is what must be green before a commit.
+
+BROWSER_TESTS = tests/browser
+
+.PHONY: run test check fmt bench browser-test browser-tools screenshots install
+
+run:
+	cargo run --release
+
+# Everything but the browser: make test BROWSER=no
+ifeq ($(BROWSER),no)
+test: rust-test
+else
+test: rust-test browser-test
+endif
+
+.PHONY: rust-test
+rust-test:
+	cargo test --locked
+
+browser-test: browser-tools
+	cargo build --locked --release
+	cd $(BROWSER_TESTS) && npm test
+
+browser-tools:
+	sh $(BROWSER_TESTS)/tools.sh
+	cd $(BROWSER_TESTS) && npm ci --silent --no-audit --no-fund
+
+check:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	$(MAKE) test
+
+fmt:
+	cargo fmt
+
+# A table on the terminal, and bench.json in the folder of the build.
+bench:
+	cargo bench --locked --bench load
+
+screenshots: browser-tools
+	cargo build --locked --release
+	node $(BROWSER_TESTS)/screenshots.mjs docs
+
+install:
+	cargo install --locked --path .

@@ -1,0 +1,77 @@
+//! That the documents say what the program does.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use support::{Client, House};
+
+/// The text between a fence of this kind and the next.
+fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
+    let start = document.split_once(&format!("```{kind}\n")).expect("the fence is there").1;
+    start.split_once("```").expect("the fence ends").0
+}
+
+#[test]
+fn the_session_of_the_protocol_goes_as_it_is_written() {
+    let session = fenced(include_str!("../PROTOCOL.md"), "session");
+    let mut house = House::open();
+    let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
+    for line in session.lines() {
+        let (who, rest) = line.split_once(' ').unwrap();
+        match rest.split_once(' ').unwrap_or((rest, "")) {
+            ("joins", _) => drop(clients.insert(who, house.join_at(&format!("/?nick={who}")))),
+            ("leaves", _) => clients.remove(who).unwrap().close(),
+            (">", text) => clients.get_mut(who).unwrap().say(text),
+            ("<", text) => assert_eq!(clients.get_mut(who).unwrap().hear(), text, "{line}"),
+            _ => panic!("the document says: {line}"),
+        }
+    }
+    // Nothing came that the document leaves out.
+    for client in clients.values_mut() {
+        client.say_and_hear("the end");
+    }
+}
+
+fn packages(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p}", "--edges", "no-dev"]);
+    let output = tree.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap_or_default());
+        packages.entry(name.to_owned()).or_default().insert(version.to_owned());
+    }
+    packages
+}
+
+#[test]
+fn no_async_runtime_is_in_the_tree() {
+    for name in packages(&[]).keys() {
+        for runtime in ["tokio", "async-std", "smol", "async-executor", "futures", "mio", "glommio"]
+        {
+            assert!(name != runtime && !name.starts_with(&format!("{runtime}-")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_crate_is_there_in_two_versions() {
+    for (name, versions) in packages(&[]) {
+        assert_eq!(versions.len(), 1, "{name} {versions:?}");
+    }
+}
+
+#[test]
+fn each_dependency_is_argued() {
+    let argued = include_str!("../ARCHITECTURE.md").split_once("## Dependencies").unwrap().1;
+    for name in packages(&["--depth", "1"]).keys().filter(|name| *name != "chinwag") {
+        let name = name.strip_prefix("unicode-").unwrap_or(name);
+        assert!(argued.contains(name), "{name}");
+    }
+}

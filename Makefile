@@ -2,7 +2,7 @@
 
 BROWSER_TESTS = tests/browser
 
-.PHONY: run test check fmt bench browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench conformance browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -39,6 +39,11 @@ fmt:
 # A table on the terminal, and bench.json in the folder of the build.
 bench:
 	cargo bench --locked --bench load
+
+# The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
+conformance:
+	cargo build --locked --release --features conformance --target-dir target/conformance
+	sh tests/conformance/run.sh target/conformance/release/chinwag
 
 screenshots: browser-tools
 	cargo build --locked --release

@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use crate::chat::{Chat, ClientId, Delivery, Nickname, Notice, RoomName, Text};
 use crate::ending::Ending;
 use crate::event::{Event, Watcher};
-use crate::outbox::Outbox;
+use crate::outbox::{Frames, Outbox};
 use crate::protocol::plain;
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
@@ -32,6 +32,8 @@ pub(crate) enum Input {
     Arrived(Box<Arrival>),
     /// A client said something.
     Said { client: ClientId, text: Text },
+    /// A client's message, to come back to it alone; sent in the build for the conformance suite.
+    Echoed { client: ClientId, frames: Frames },
     /// A client is gone. Its connection says so exactly once.
     Left { client: ClientId, ending: Ending },
     /// The embedder said something.
@@ -93,6 +95,11 @@ impl Broadcaster {
                 if let Some(delivery) = self.chat.say(client, text) {
                     self.tell_of_message(client, &delivery);
                     self.deliver(&delivery);
+                }
+            }
+            Input::Echoed { client, frames } => {
+                if let Some(outbox) = self.outboxes.get(&client) {
+                    outbox.push(&frames);
                 }
             }
             Input::Arrived(arrival) => self.enter(*arrival),

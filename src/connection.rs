@@ -20,7 +20,7 @@ use crate::chat::{ClientId, Nickname, RoomName, Text};
 use crate::config::Limits;
 use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
-use crate::protocol::{MESSAGE_BYTES_MAX, close_code, ping_frame};
+use crate::protocol::{ECHOES, MESSAGE_BYTES_MAX, close_code, message_frame, ping_frame};
 use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait};
 
@@ -155,11 +155,14 @@ impl<'a> Connection<'a> {
 
     fn take(&mut self, message: Message) -> Result<(), Ending> {
         match message {
+            Message::Text(_) | Message::Binary(_) if ECHOES => {
+                let frames = message_frame(message);
+                self.send(Input::Echoed { client: self.client, frames })
+            }
             Message::Text(said) => {
                 let text = Text::parse(&said, self.limits.text_bytes_max)
                     .map_err(|error| Ending::offence(close_code::TOO_BIG, error))?;
-                let said = Input::Said { client: self.client, text };
-                self.inbox.send(said).map_err(|_| Ending::Crashed)
+                self.send(Input::Said { client: self.client, text })
             }
             Message::Binary(_) => Err(Ending::offence(close_code::BINARY, "only text is spoken")),
             Message::Close(frame) => {
@@ -172,6 +175,10 @@ impl<'a> Connection<'a> {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
         }
+    }
+
+    fn send(&self, input: Input) -> Result<(), Ending> {
+        self.inbox.send(input).map_err(|_| Ending::Crashed)
     }
 
     /// Sends what waits, unless the connection was asked to end.

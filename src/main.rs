@@ -165,12 +165,12 @@ impl log::Log for UnbreakableLogger {
 }
 
 fn log_to_stderr(level: LevelFilter) {
-    // The libraries log what people say, at debug and trace.
-    let libraries = level.min(LevelFilter::Warn);
+    // tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
+    // stopped; what its failures mean for the page, the page logs.
     let logger = SimpleLogger::new()
         .with_level(level)
-        .with_module_level("tungstenite", libraries)
-        .with_module_level("tiny_http", libraries);
+        .with_module_level("tungstenite", level.min(LevelFilter::Warn))
+        .with_module_level("tiny_http", LevelFilter::Off);
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(UnbreakableLogger(logger))).expect("no logger was set before");
 }

@@ -7,11 +7,15 @@ pub(crate) mod plain;
 
 use std::sync::Arc;
 
+use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
 
 /// The largest frame, and the largest message, that is read (bytes).
-pub(crate) const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = if ECHOES { 1024 * 1024 } else { 16 * 1024 };
+
+/// Whether this is the build for the conformance suite.
+pub(crate) const ECHOES: bool = cfg!(feature = "conformance");
 
 /// The codes with which a connection ends (RFC 6455, section 7.4, and PROTOCOL.md).
 pub(crate) mod close_code {
@@ -43,6 +47,12 @@ pub(crate) fn close_frame(code: u16, reason: &str) -> Arc<[u8]> {
     const REASON_BYTES_MAX: usize = 123;
     let end = reason.floor_char_boundary_at(REASON_BYTES_MAX);
     encode(Frame::close(Some(CloseFrame { code: code.into(), reason: reason[..end].into() })))
+}
+
+/// A whole message as one frame, the way it came.
+pub(crate) fn message_frame(message: Message) -> Arc<[u8]> {
+    let kind = if message.is_binary() { Data::Binary } else { Data::Text };
+    encode(Frame::message(message.into_data(), OpCode::Data(kind), true))
 }
 
 fn encode(frame: Frame) -> Arc<[u8]> {

@@ -17,7 +17,7 @@ use crate::chat::{Chat, ClientId, Delivery, Nickname, Notice, RoomName, Text};
 use crate::ending::Ending;
 use crate::event::{Event, Watcher};
 use crate::outbox::{Frames, Outbox};
-use crate::protocol::plain;
+use crate::protocol::{ECHOES, plain};
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
 /// its client no further.
@@ -120,7 +120,8 @@ impl Broadcaster {
     fn enter(&mut self, arrival: Arrival) {
         let Arrival { client, address, room, wish, outbox } = arrival;
         if self.stopping {
-            return outbox.close(Ending::Stopping);
+            outbox.close(Ending::Stopping);
+            return outbox.release();
         }
         self.flush(&room);
         self.outboxes.insert(client, outbox);
@@ -135,14 +136,21 @@ impl Broadcaster {
     }
 
     fn leave(&mut self, client: ClientId, ending: &Ending) {
-        self.outboxes.remove(&client);
+        // What it said last comes back to it before its close frame does.
+        if let Some(room) = self.chat.room_of(client).cloned() {
+            self.flush(&room);
+        }
+        if let Some(outbox) = self.outboxes.remove(&client) {
+            outbox.release();
+        }
         let Some(delivery) = self.chat.leave(client) else { return };
         if ending.is_error() {
             self.tell(|| Event::Error { client, error: ending.reason().to_owned() });
         }
         let reason = || ending.reason().to_owned();
         self.tell(|| Event::Close { client, code: ending.code(), reason: reason() });
-        if !self.stopping {
+        // Nobody is there to hear it, or is to hear anything but its own echo.
+        if !self.stopping && !ECHOES {
             self.deliver(&delivery);
         }
     }

@@ -22,7 +22,7 @@ use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
 use crate::protocol::{ECHOES, MESSAGE_BYTES_MAX, close_code, message_frame, ping_frame};
 use crate::transport::linger;
-use crate::wake::{Interest, Ready, wait};
+use crate::wake::{Interest, Ready, wait, wait_for_ring};
 
 /// tungstenite allocates its buffer at once and keeps it: this much per idle client.
 const READ_BUFFER_BYTES: usize = 2 * 1024;
@@ -226,8 +226,9 @@ impl<'a> Connection<'a> {
                 None => return,
             },
         };
-        self.outbox.finish(ending, close_frame);
         let deadline = Instant::now() + self.limits.close_within;
+        self.await_release(deadline);
+        self.outbox.finish(ending, close_frame);
         if self.drain_until(deadline) {
             self.outbox.transport.finish();
             let patience = ending.patience(self.limits.close_within);
@@ -237,6 +238,14 @@ impl<'a> Connection<'a> {
                 &self.outbox.waker,
                 deadline.min(Instant::now() + patience),
             );
+        }
+    }
+
+    /// Waits until the broadcaster has pushed what was due to the client before it went. The
+    /// broadcaster waits for nobody, so this is a moment.
+    fn await_release(&self, deadline: Instant) {
+        while !self.outbox.is_released() && wait_for_ring(&self.outbox.waker, deadline) {
+            self.outbox.waker.silence();
         }
     }
 

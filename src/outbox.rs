@@ -46,6 +46,8 @@ struct State {
     blocked_since: Option<Instant>,
     /// Set once; from then on nothing more is taken.
     ending: Option<Ending>,
+    /// The broadcaster has let go: nothing more will be pushed.
+    released: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,16 @@ impl Outbox {
     fn end(&self, state: &mut State, ending: Ending) {
         state.ending.get_or_insert(ending);
         self.waker.ring();
+    }
+
+    /// The broadcaster's last word on a client: everything that it was due has been pushed.
+    pub(crate) fn release(&self) {
+        self.lock().released = true;
+        self.waker.ring();
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.lock().released
     }
 
     /// Why the connection was asked to end, if it was.

@@ -40,6 +40,19 @@ fn a_close_frame() {
 }
 
 #[test]
+fn who_speaks_and_closes_hears_itself_first() {
+    let mut house = House::open();
+    for _ in 0..50 {
+        let mut client = house.join();
+        let mut bytes = support::text_frame("last words");
+        bytes.extend(frame(OpCode::Control(Control::Close), true, b"\x03\xe8"));
+        client.raw(&bytes);
+        assert_eq!(client.hear(), format!("{}: last words", client.nick));
+        assert_eq!(client.close_frame().0, 1000);
+    }
+}
+
+#[test]
 fn a_reset() {
     let mut house = House::open();
     assert_eq!(announced_once(&mut house, Client::reset), 1006);

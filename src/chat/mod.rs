@@ -115,6 +115,11 @@ impl Chat {
         self.rooms.get(room).into_iter().flat_map(|room| room.members.iter().copied())
     }
 
+    /// The room that a client is in, while it is here.
+    pub(crate) fn room_of(&self, client: ClientId) -> Option<&RoomName> {
+        self.members.get(&client).map(|member| &member.room)
+    }
+
     fn is_free(&self, nickname: &Nickname) -> bool {
         !nickname.forms().iter().any(|form| self.taken.contains(form))
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::door::{HostName, Origin};
+use crate::request::{HostName, Origin};
 
 /// What a [`Server`](crate::Server) is built from. The default is what the program does when it
 /// is started without arguments.

@@ -35,6 +35,7 @@
 
 mod chat;
 mod protocol;
+mod request;
 
 mod ending;
 mod outbox;
@@ -56,6 +57,6 @@ pub use chat::{
     ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
 pub use config::{Config, Limits};
-pub use door::{HostName, HostNameError, Origin, OriginError};
 pub use event::Event;
+pub use request::{HostName, HostNameError, Origin, OriginError};
 pub use server::{Handle, RunError, SayError, Server, StartError};

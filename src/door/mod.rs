@@ -4,9 +4,6 @@
 //! has come in time, is bounded, and has been checked. Neither bounds any of that itself.
 
 mod census;
-mod head;
-mod host;
-mod refusal;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,15 +19,11 @@ use crate::config::{Config, Limits};
 use crate::connection::{self, Guest};
 use crate::outbox::Outbox;
 use crate::page::Page;
+use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, understand};
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
-pub(crate) use census::{Census, Place};
-pub(crate) use head::PageRequest;
-use head::{Wanted, end_of_head, understand};
-use host::House;
-pub use host::{HostName, HostNameError, Origin, OriginError};
-pub(crate) use refusal::Refusal;
+use census::{Census, Place};
 
 /// The most page requests at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;

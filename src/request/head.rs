@@ -1,4 +1,4 @@
-//! One request head: read from bytes, checked, and understood. No socket is known here.
+//! One request head: read from bytes, checked, and understood.
 
 use http::header::{
     self, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN,

@@ -5,66 +5,23 @@
 //! socket that only this process can reach, and sees only requests that the door has checked and
 //! written anew. When it dies all the same, it is built anew.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+mod parts;
+mod socket;
+
 use std::io::{self, Read as _, Write as _};
-#[cfg(target_os = "linux")]
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tiny_http::{Header, Response, Server};
+use tiny_http::Server;
 
-use crate::door::{PageRequest, Refusal};
+use crate::request::{PageRequest, Refusal};
+use parts::{PARTS, respond};
+use socket::PrivateSocket;
 
 /// How long tiny_http may take to answer, and to be built anew.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long to wait before building it anew once more, when the last attempt failed.
 const REBUILD_PAUSE: Duration = Duration::from_millis(200);
-
-/// A part of the page, embedded in the program.
-struct Part {
-    path: &'static str,
-    content: &'static [u8],
-}
-
-macro_rules! parts {
-    ($($name:literal),+ $(,)?) => {
-        &[
-            Part { path: "/", content: include_bytes!("../web/index.html") },
-            Part { path: "/healthz", content: b"ok\n" },
-            $(Part { path: concat!("/", $name), content: include_bytes!(concat!("../web/", $name)) }),+
-        ]
-    };
-}
-
-const PARTS: &[Part] = parts![
-    "composer.js",
-    "connection.js",
-    "icon.svg",
-    "main.js",
-    "nickname.js",
-    "outgoing.js",
-    "plain.js",
-    "storage.js",
-    "style.css",
-    "timeline.js",
-];
-
-impl Part {
-    fn content_type(&self) -> &'static str {
-        match self.path.rsplit_once('.') {
-            Some((_, "js")) => "text/javascript; charset=utf-8",
-            Some((_, "css")) => "text/css; charset=utf-8",
-            Some((_, "svg")) => "image/svg+xml",
-            _ if self.path == "/" => "text/html; charset=utf-8",
-            _ => "text/plain; charset=utf-8",
-        }
-    }
-}
 
 /// tiny_http, and the way to it. The thread that serves shares it with those that ask: they need to
 /// know which of its lives it is in, and to wait for the next, which a channel cannot tell to many.
@@ -86,8 +43,7 @@ struct Life {
 impl Life {
     fn new(number: u64) -> io::Result<Self> {
         let socket = PrivateSocket::new()?;
-        let listener = socket.listener.try_clone()?;
-        let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let server = Server::from_listener(socket.listener()?, None).map_err(io::Error::other)?;
         Ok(Self { number, server: Arc::new(server), socket: Arc::new(socket), stopping: false })
     }
 }
@@ -199,7 +155,7 @@ fn is_exhaustion(error: &io::Error) -> bool {
 
 /// Asks tiny_http, in a request written anew, and reads its answer to the end.
 fn ask(socket: &PrivateSocket, request: &PageRequest) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(&socket.path)?;
+    let mut stream = socket.connect()?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     stream.set_write_timeout(Some(ANSWER_WITHIN))?;
     stream.write_all(head_of(request).as_bytes())?;
@@ -220,128 +176,6 @@ fn head_of(request: &PageRequest) -> String {
         None => String::new(),
     };
     format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{condition}Connection: close\r\n\r\n")
-}
-
-/// Answers one request. Whoever asked may have gone; that is no error.
-fn respond(request: tiny_http::Request) {
-    let Some(part) = PARTS.iter().find(|part| part.path == request.url()) else {
-        // The door lets nobody in who asks for what there is not.
-        let _ = request.respond(Response::empty(404));
-        return;
-    };
-    let etag = etag(part.content);
-    let known = field(&request, "If-None-Match").is_some_and(|tags| lists(tags, &etag));
-    let policy = content_security_policy(field(&request, "Host").unwrap_or_default());
-    let (status, content) = if known { (304, &b""[..]) } else { (200, part.content) };
-    let response = Response::from_data(content).with_chunked_threshold(usize::MAX);
-    let _ = request.respond(with_fields(
-        response,
-        status,
-        &[
-            ("Content-Type", part.content_type()),
-            ("Content-Security-Policy", &policy),
-            ("ETag", &etag),
-            // Kept, and asked for again each time: a new version shows at once.
-            ("Cache-Control", "no-cache"),
-        ],
-    ));
-}
-
-fn with_fields<R: io::Read>(
-    mut response: Response<R>,
-    status: u16,
-    fields: &[(&str, &str)],
-) -> Response<R> {
-    const ALWAYS: [(&str, &str); 3] = [
-        ("Server", "chinwag"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
-    ];
-    for (name, value) in ALWAYS.iter().chain(fields) {
-        let field = Header::from_bytes(*name, *value);
-        response.add_header(field.expect("the names and values of fields are ASCII"));
-    }
-    response.with_status_code(status)
-}
-
-fn field<'a>(request: &'a tiny_http::Request, name: &'static str) -> Option<&'a str> {
-    let found = request.headers().iter().find(|header| header.field.equiv(name));
-    found.map(|header| header.value.as_str())
-}
-
-/// Everything from here, nothing from elsewhere, nothing inline. The WebSocket is named beside
-/// `'self'` for browsers that take that to mean http only.
-fn content_security_policy(host: &str) -> String {
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
-}
-
-/// Changes with the content; nothing else is asked of it.
-fn etag(content: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
-}
-
-/// Whether a list of entity tags has this one (RFC 9110, section 13.1.2).
-fn lists(tags: &str, etag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
-}
-
-/// A socket that only this process can reach.
-///
-/// It is bound in a directory that only this user can enter. On Linux the directory is gone again
-/// before anybody else could look: a descriptor stays as the way to the socket, and nothing is left
-/// behind, however the process ends. Elsewhere the directory stays until the socket is dropped.
-#[derive(Debug)]
-struct PrivateSocket {
-    listener: UnixListener,
-    path: PathBuf,
-    #[cfg(target_os = "linux")]
-    _descriptor: OwnedFd,
-    #[cfg(not(target_os = "linux"))]
-    directory: PathBuf,
-}
-
-impl PrivateSocket {
-    fn new() -> io::Result<Self> {
-        let name = format!("chinwag-{:016x}", rand::random::<u64>());
-        let directory = std::env::temp_dir().join(name);
-        fs::DirBuilder::new().mode(0o700).create(&directory)?;
-        let bound = Self::bind(directory.clone());
-        if cfg!(target_os = "linux") || bound.is_err() {
-            fs::remove_dir_all(&directory)?;
-        }
-        bound
-    }
-
-    #[cfg(target_os = "linux")]
-    fn bind(directory: PathBuf) -> io::Result<Self> {
-        use rustix::fs::{Mode, OFlags, open};
-        let path = directory.join("page");
-        let listener = UnixListener::bind(&path)?;
-        let descriptor = open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
-        Ok(Self { listener, path, _descriptor: descriptor })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn bind(directory: PathBuf) -> io::Result<Self> {
-        let path = directory.join("page");
-        Ok(Self { listener: UnixListener::bind(&path)?, path, directory })
-    }
-}
-
-impl Drop for PrivateSocket {
-    fn drop(&mut self) {
-        // Ends the accept loop of tiny_http, which would otherwise connect to itself for that.
-        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
-        #[cfg(not(target_os = "linux"))]
-        let _ = fs::remove_dir_all(&self.directory);
-    }
 }
 
 #[cfg(test)]
@@ -381,15 +215,6 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_the_page_is_embedded() {
-        for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web")).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
-            assert!(PARTS.iter().any(|part| part.path == path), "{path}");
-        }
-    }
-
-    #[test]
     fn a_part_comes_with_its_fields() {
         with_page(|page| {
             let answer = get(page, "/", None).unwrap();
@@ -401,7 +226,7 @@ mod tests {
             let policy = field_of(&answer, "Content-Security-Policy");
             assert!(policy.starts_with("default-src 'none'; "));
             assert!(policy.contains("connect-src 'self' ws://chat.lan:8080 wss://chat.lan:8080;"));
-            assert!(answer.ends_with(include_str!("../web/index.html")));
+            assert!(answer.ends_with(include_str!("../../web/index.html")));
             assert!(get(page, "/healthz", None).unwrap().ends_with("\r\n\r\nok\n"));
             assert_eq!(get(page, "/nothing", None), Err(Refusal::NotFound));
         });
@@ -427,20 +252,10 @@ mod tests {
             for _ in 0..3 {
                 let life = page.life().clone();
                 // What a failed `accept` does to tiny_http.
-                rustix::net::shutdown(&life.socket.listener, rustix::net::Shutdown::Both).unwrap();
+                life.socket.end();
                 assert!(get(page, "/", None).unwrap().contains("200 OK"));
                 assert!(page.life().number > life.number);
             }
         });
-    }
-
-    #[test]
-    fn the_socket_leaves_nothing_behind() {
-        let socket = PrivateSocket::new().unwrap();
-        assert!(UnixStream::connect(&socket.path).is_ok());
-        if cfg!(target_os = "linux") {
-            let bound = socket.listener.local_addr().unwrap();
-            assert!(!bound.as_pathname().unwrap().parent().unwrap().exists());
-        }
     }
 }

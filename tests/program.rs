@@ -356,11 +356,15 @@ fn nobody_has_to_read_what_it_prints() {
     let mut program = Program::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
     // Program::start has dropped its end of stdout already.
     drop(program.child.stderr.take());
+    // They stay to the end, so that nobody's goodbye comes before somebody's own words.
+    let mut sockets = Vec::new();
     for _ in 0..3 {
         let mut socket = connect(program.websocket()).unwrap();
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
+        sockets.push(socket);
     }
+    drop(sockets);
     program.signal(Signal::TERM);
     let mut child = Command::new("true").stderr(Stdio::piped()).spawn().unwrap();
     program.child.stderr = child.stderr.take();

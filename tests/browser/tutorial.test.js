@@ -61,8 +61,11 @@ async function openTutorial(browser, port) {
     page,
     frames,
     async say(text) {
-      await page.locator('#input').fill(text);
-      await page.locator('#input').press('Enter');
+      const input = page.locator('#input');
+      await input.fill(text);
+      // The page sends nothing before its socket is open, and then keeps the text.
+      do await input.press('Enter');
+      while ((await input.inputValue()) !== '');
     },
     /** Waits for a frame like `pattern`, and answers what its groups caught. */
     async hears(pattern) {

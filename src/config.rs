@@ -50,6 +50,12 @@ impl Default for Config {
 pub struct Limits {
     /// The longest text that a client may say (bytes of UTF-8); 8,192 by default.
     pub text_bytes_max: usize,
+    /// How many texts a client may say at once; 10 by default. It is more than people write, and
+    /// less than it takes to drown what others write.
+    pub burst: u32,
+    /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. A
+    /// plain client that says more is read more slowly, and loses nothing.
+    pub per_second: u32,
     /// A client that has been silent for so long is pinged; 25 s by default, which is less than
     /// the 30 s after which the impatient among routers forget a connection.
     pub ping_after: Duration,
@@ -72,6 +78,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             text_bytes_max: 8192,
+            burst: 10,
+            per_second: 4,
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(10),
             stall_max: Duration::from_secs(10),

@@ -20,7 +20,10 @@ use crate::chat::{ClientId, Nickname, RoomName, Text};
 use crate::config::Limits;
 use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
-use crate::protocol::{ECHOES, MESSAGE_BYTES_MAX, close_code, message_frame, ping_frame};
+use crate::protocol::{
+    ECHOES, MESSAGE_BYTES_MAX, close_code, close_frame, message_frame, ping_frame,
+};
+use crate::rate::Rate;
 use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait, wait_for_ring};
 
@@ -51,10 +54,10 @@ pub(crate) fn run(guest: Guest, inbox: &Sender<Input>, limits: &Limits) {
     if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
         return;
     }
-    let goodbye = Goodbye { client, inbox, ending: Ending::Crashed };
+    let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
     let mut connection = Connection::new(client, outbox, early, inbox, limits);
     let Err(ending) = connection.talk();
-    log::debug!("conn-{} ends: {} {:.64?}", client.0, ending.code(), ending.reason());
+    log::debug!("conn-{} ends: {}", client.0, ending.for_log());
     goodbye.say(ending.clone());
     connection.part(&ending);
 }
@@ -63,6 +66,7 @@ pub(crate) fn run(guest: Guest, inbox: &Sender<Input>, limits: &Limits) {
 struct Goodbye<'a> {
     client: ClientId,
     inbox: &'a Sender<Input>,
+    outbox: Arc<Outbox>,
     ending: Ending,
 }
 
@@ -75,6 +79,10 @@ impl Goodbye<'_> {
 impl Drop for Goodbye<'_> {
     fn drop(&mut self) {
         let ending = std::mem::replace(&mut self.ending, Ending::Crashed);
+        if std::thread::panicking() {
+            // As well as can be: nobody is left to see it out.
+            self.outbox.push(&close_frame(ending.code(), ending.reason()));
+        }
         // Without a broadcaster there is nobody left to tell.
         let _ = self.inbox.send(Input::Left { client: self.client, ending });
     }
@@ -90,6 +98,10 @@ struct Connection<'a> {
     pinged: Option<Instant>,
     /// Since when the socket has taken nothing of what waits.
     blocked: Option<Instant>,
+    /// How much the client may say.
+    rate: Option<Rate>,
+    /// Until when nothing is read, because the client has said too much.
+    slowed: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
@@ -106,7 +118,18 @@ impl<'a> Connection<'a> {
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let wire = Wire::new(outbox.clone());
         let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
-        Self { client, socket, outbox, inbox, limits, pinged: None, blocked: None }
+        let rate = Rate::new(limits.per_second, limits.burst, Instant::now());
+        Self {
+            client,
+            socket,
+            outbox,
+            inbox,
+            limits,
+            pinged: None,
+            blocked: None,
+            rate,
+            slowed: None,
+        }
     }
 
     /// Reads, drains and keeps time until there is a reason to end.
@@ -116,24 +139,41 @@ impl<'a> Connection<'a> {
         loop {
             // Reading comes first: a client that closed, and is not there for what was pushed to
             // it since, has closed all the same.
-            if ready.readable {
+            if ready.readable || self.may_resume(ready) {
                 self.read()?;
             }
             if ready.woken || ready.writable {
-                self.outbox.waker.silence();
-                self.drain()?;
+                self.blocked = self.outbox.attend()?;
             }
             let deadline = self.keep_time()?;
-            let interest = if self.blocked.is_some() { Interest::Both } else { Interest::Readable };
+            let interest =
+                Interest { readable: self.slowed.is_none(), writable: self.blocked.is_some() };
             ready = wait(&self.outbox.transport, interest, &self.outbox.waker, Some(deadline))
                 .map_err(Ending::lost)?;
         }
     }
 
-    /// Reads all that has come, up to the bound of one turn.
+    /// Whether a client that was slowed is read again.
+    fn may_resume(&mut self, ready: Ready) -> bool {
+        if self.slowed.is_some() && ready.broken {
+            // It is gone. What it had said before is all that there will be.
+            self.rate = None;
+            self.slowed = None;
+            return true;
+        }
+        self.slowed.take_if(|until| *until <= Instant::now()).is_some()
+    }
+
+    /// Reads all that has come, up to the bound of one turn, and as fast as the client may talk.
+    /// One that talks faster cannot be told in the plain dialect: it is read more slowly, until
+    /// its own socket is full, and loses nothing.
     fn read(&mut self) -> Result<(), Ending> {
         self.socket.get_mut().begin_turn();
         loop {
+            self.slowed = self.rate.as_ref().and_then(|rate| rate.wait_until(Instant::now()));
+            if self.slowed.is_some() {
+                break;
+            }
             match self.socket.read() {
                 Ok(message) => {
                     self.socket.get_mut().unfinished = 0;
@@ -160,6 +200,9 @@ impl<'a> Connection<'a> {
                 self.send(Input::Echoed { client: self.client, frames })
             }
             Message::Text(said) => {
+                if let Some(rate) = &mut self.rate {
+                    rate.count(Instant::now());
+                }
                 let text = Text::parse(&said, self.limits.text_bytes_max)
                     .map_err(|error| Ending::offence(close_code::TOO_BIG, error))?;
                 self.send(Input::Said { client: self.client, text })
@@ -181,18 +224,6 @@ impl<'a> Connection<'a> {
         self.inbox.send(input).map_err(|_| Ending::Crashed)
     }
 
-    /// Sends what waits, unless the connection was asked to end.
-    fn drain(&mut self) -> Result<(), Ending> {
-        if let Some(ending) = self.outbox.ending() {
-            return Err(ending);
-        }
-        self.blocked = match self.outbox.drain().map_err(Ending::lost)? {
-            Drained::All => None,
-            Drained::Blocked(since) => Some(since),
-        };
-        Ok(())
-    }
-
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
@@ -200,7 +231,8 @@ impl<'a> Connection<'a> {
         if stalled.is_some_and(|deadline| deadline <= now) {
             return Err(Ending::TooSlow);
         }
-        let heard = self.socket.get_ref().heard;
+        // The silence of a client that is not listened to says nothing.
+        let heard = self.slowed.map_or(self.socket.get_ref().heard, |_| now);
         self.pinged = self.pinged.filter(|pinged| *pinged >= heard);
         let silence = match self.pinged {
             Some(pinged) if pinged + self.limits.pong_within <= now => {
@@ -214,7 +246,7 @@ impl<'a> Connection<'a> {
             }
             None => heard + self.limits.ping_after,
         };
-        Ok(stalled.map_or(silence, |stalled| stalled.min(silence)))
+        Ok([Some(silence), stalled, self.slowed].into_iter().flatten().min().unwrap_or(silence))
     }
 
     /// Tells the client why it ends, gives it time to answer, and lets go of it.
@@ -259,7 +291,7 @@ impl<'a> Connection<'a> {
                 Err(_) => return false,
             }
             waker.silence();
-            let ready = wait(transport, Interest::Both, waker, Some(deadline)).unwrap_or_default();
+            let ready = wait(transport, Interest::BOTH, waker, Some(deadline)).unwrap_or_default();
             if ready.readable && transport.discard().is_err() {
                 return false;
             }

@@ -57,6 +57,13 @@ impl Ending {
         }
     }
 
+    /// The code and the reason on one line of bounded length, whatever the client wrote.
+    pub(crate) fn for_log(&self) -> String {
+        const CHARS_MAX: usize = 64;
+        let reason: String = self.reason().escape_debug().take(CHARS_MAX).collect();
+        format!("{} {reason}", self.code())
+    }
+
     /// Whether something went wrong. A client that leaves is not an error.
     pub(crate) fn is_error(&self) -> bool {
         !matches!(self, Self::Closed { .. } | Self::Stopping)
@@ -79,5 +86,17 @@ impl Ending {
             Self::Offence { .. } => close_within.min(AFTER_OFFENCE),
             _ => close_within,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_short_line_in_the_log() {
+        let closed = |reason: &str| Ending::Closed { code: 1000, reason: reason.to_owned() };
+        assert_eq!(closed("bye\n\u{1b}[2J\u{202e}").for_log(), r"1000 bye\n\u{1b}[2J\u{202e}");
+        assert_eq!(closed(&"é".repeat(100)).for_log(), format!("1000 {}", "é".repeat(64)));
     }
 }

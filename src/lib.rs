@@ -39,6 +39,7 @@ mod request;
 
 mod ending;
 mod outbox;
+mod rate;
 mod transport;
 mod wake;
 

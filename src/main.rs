@@ -1,20 +1,23 @@
 //! The program: arguments to a configuration, a banner, logs, signals, and an exit code.
 
+mod logger;
+mod rate;
+
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chinwag::{Config, Handle, HostName, Origin, Server, StartError};
+use chinwag::{Config, Handle, HostName, Limits, Origin, Server, StartError};
 use clap::Parser;
 use log::LevelFilter;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
-use simple_logger::SimpleLogger;
+
+use logger::log_to_stderr;
 
 /// Chat for your LAN. Start it, and open the address that it prints in a browser.
 #[derive(Debug, Parser)]
@@ -48,6 +51,14 @@ struct Arguments {
     /// Most clients at once from one address; 0 for no limit
     #[arg(long, value_name = "N", env = "CHINWAG_MAX_CLIENTS_PER_ADDRESS", default_value_t = 64)]
     max_clients_per_address: usize,
+
+    /// Texts that a client may say at once, before the rate counts
+    #[arg(long, value_name = "N", env = "CHINWAG_BURST", default_value_t = Limits::default().burst)]
+    burst: u32,
+
+    /// Texts that a client may say in a second, in the long run; 0 for no limit
+    #[arg(long, value_name = "N", env = "CHINWAG_RATE", default_value_t = Limits::default().per_second)]
+    rate: u32,
 
     /// What is logged to stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "CHINWAG_LOG_LEVEL", default_value = "info")]
@@ -96,7 +107,7 @@ impl Arguments {
             allowed_origins: self.allow_origin.clone(),
             clients_max: self.max_clients,
             clients_per_address_max: self.max_clients_per_address,
-            ..default
+            limits: Limits { burst: self.burst, per_second: self.rate, ..default.limits },
         }
     }
 
@@ -144,35 +155,6 @@ fn stop_on_signal(mut signals: Signals, handle: Handle) -> Result<(), String> {
     };
     let thread = std::thread::Builder::new().name("signals".into()).spawn(wait);
     thread.map(drop).map_err(|error| format!("cannot listen for signals: {error}"))
-}
-
-/// Nothing that the log cannot do ends the server: stderr may be closed while it runs, and
-/// simple_logger panics then.
-struct UnbreakableLogger(SimpleLogger);
-
-impl log::Log for UnbreakableLogger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
-    }
-
-    fn flush(&self) {
-        self.0.flush();
-    }
-}
-
-fn log_to_stderr(level: LevelFilter) {
-    // tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
-    // stopped; what its failures mean for the page, the page logs.
-    let logger = SimpleLogger::new()
-        .with_level(level)
-        .with_module_level("tungstenite", level.min(LevelFilter::Warn))
-        .with_module_level("tiny_http", LevelFilter::Off);
-    log::set_max_level(level);
-    log::set_boxed_logger(Box::new(UnbreakableLogger(logger))).expect("no logger was set before");
 }
 
 fn print_banner(handle: &Handle) {

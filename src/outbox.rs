@@ -118,11 +118,6 @@ impl Outbox {
         self.lock().released
     }
 
-    /// Why the connection was asked to end, if it was.
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        self.lock().ending.clone()
-    }
-
     /// Takes nothing more but `close_frame`, which goes out behind what waits. For a client that
     /// is too slow only the run that it has a part of goes before it, and the kernel makes room
     /// for both: they arrive whenever the client reads again.
@@ -135,6 +130,30 @@ impl Outbox {
             self.transport.make_room(rest + close_frame.len());
         }
         state.last = Some(close_frame);
+    }
+
+    /// What the connection's thread does when the bell rings, or the socket has room again: sends
+    /// what waits, and returns since when the socket takes nothing of it.
+    ///
+    /// The bell is silenced first, so that whatever comes after the look into the queue rings it
+    /// again.
+    ///
+    /// # Errors
+    /// When the connection was asked to end, or is broken.
+    pub(crate) fn attend(&self) -> Result<Option<Instant>, Ending> {
+        self.waker.silence();
+        if let Some(ending) = self.ending() {
+            return Err(ending);
+        }
+        match self.drain().map_err(Ending::lost)? {
+            Drained::All => Ok(None),
+            Drained::Blocked(since) => Ok(Some(since)),
+        }
+    }
+
+    /// Why the connection was asked to end, if it was.
+    fn ending(&self) -> Option<Ending> {
+        self.lock().ending.clone()
     }
 
     /// Writes what waits, as far as the socket takes it.

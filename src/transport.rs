@@ -99,7 +99,7 @@ impl Transport {
 /// Returns at the deadline, and when `waker` rings.
 pub(crate) fn linger(transport: &Transport, waker: &Waker, deadline: Instant) {
     loop {
-        match wait(transport, Interest::Readable, waker, Some(deadline)) {
+        match wait(transport, Interest::READABLE, waker, Some(deadline)) {
             Ok(ready) if ready.readable && !ready.woken => {
                 if transport.discard().is_err() {
                     return;

@@ -67,21 +67,28 @@ impl Waker {
     }
 }
 
-/// What a socket is waited for.
+/// What a socket is waited for. That it is broken is noticed in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Readable,
-    Writable,
-    Both,
+pub(crate) struct Interest {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
 }
 
-/// Why a wait ended. All three are false when the deadline passed.
+impl Interest {
+    pub(crate) const READABLE: Self = Self { readable: true, writable: false };
+    pub(crate) const WRITABLE: Self = Self { readable: false, writable: true };
+    pub(crate) const BOTH: Self = Self { readable: true, writable: true };
+}
+
+/// Why a wait ended. All are false when the deadline passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// There is something to read, or an error or the end of the stream to be found by reading.
     pub(crate) readable: bool,
     /// There is room to write, or an error to be found by writing.
     pub(crate) writable: bool,
+    /// The connection is broken, whatever it was waited for.
+    pub(crate) broken: bool,
     /// The bell rang.
     pub(crate) woken: bool,
 }
@@ -99,19 +106,18 @@ pub(crate) fn wait(
     waker: &Waker,
     deadline: Option<Instant>,
 ) -> io::Result<Ready> {
-    let wanted = match interest {
-        Interest::Readable => PollFlags::IN,
-        Interest::Writable => PollFlags::OUT,
-        Interest::Both => PollFlags::IN | PollFlags::OUT,
-    };
+    let mut wanted = PollFlags::empty();
+    wanted.set(PollFlags::IN, interest.readable);
+    wanted.set(PollFlags::OUT, interest.writable);
     let bell = waker.ends().0;
     let mut fds = [PollFd::new(socket, wanted), PollFd::new(bell, PollFlags::IN)];
     poll_until(&mut fds, deadline)?;
-    let trouble = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
     let found = fds[0].revents();
+    let broken = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
     Ok(Ready {
-        readable: interest != Interest::Writable && found.intersects(PollFlags::IN | trouble),
-        writable: interest != Interest::Readable && found.intersects(PollFlags::OUT | trouble),
+        readable: interest.readable && (broken || found.contains(PollFlags::IN)),
+        writable: interest.writable && (broken || found.contains(PollFlags::OUT)),
+        broken,
         woken: !fds[1].revents().is_empty(),
     })
 }
@@ -157,12 +163,12 @@ mod tests {
         waker.ring();
         waker.ring();
         for _ in 0..2 {
-            let ready = wait(&near, Interest::Readable, &waker, None).unwrap();
+            let ready = wait(&near, Interest::READABLE, &waker, None).unwrap();
             assert_eq!(ready, Ready { woken: true, ..Ready::default() });
         }
         waker.silence();
         let soon = Instant::now() + Duration::from_millis(1);
-        assert!(wait(&near, Interest::Readable, &waker, Some(soon)).unwrap().timed_out());
+        assert!(wait(&near, Interest::READABLE, &waker, Some(soon)).unwrap().timed_out());
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
         let (near, far) = pair();
         let waker = Waker::new().unwrap();
         drop(far);
-        let ready = wait(&near, Interest::Readable, &waker, None).unwrap();
+        let ready = wait(&near, Interest::READABLE, &waker, None).unwrap();
         assert!(ready.readable && !ready.woken);
     }
 
@@ -178,6 +184,6 @@ mod tests {
     fn an_idle_socket_has_room() {
         let (near, _far) = pair();
         let waker = Waker::new().unwrap();
-        assert!(wait(&near, Interest::Both, &waker, None).unwrap().writable);
+        assert!(wait(&near, Interest::BOTH, &waker, None).unwrap().writable);
     }
 }

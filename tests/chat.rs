@@ -5,7 +5,9 @@
 mod support;
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
+use chinwag::{Config, Limits};
 use support::{Client, House, config, frame, text_frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -182,4 +184,37 @@ fn one_port_is_enough() {
         support::ask(house.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n")
             .ends_with("ok\n")
     );
+}
+
+#[test]
+fn who_talks_too_fast_is_read_more_slowly_and_loses_nothing() {
+    let limits = Limits { burst: 5, per_second: 50, ..Limits::default() };
+    let mut house = House::with(&Config { limits, ..config() });
+    let mut ana = house.join();
+    let since = Instant::now();
+    for number in 0..30 {
+        ana.say(&number.to_string());
+    }
+    ana.socket.close(None).unwrap();
+    for number in 0..30 {
+        assert_eq!(ana.hear(), format!("{}: {number}", ana.nick));
+    }
+    let steady = Duration::from_secs(25) / 50;
+    assert!(since.elapsed() >= steady, "30 texts took only {:?}", since.elapsed());
+    assert_eq!(house.gone(ana.id).0, 1005, "its close frame is read, too, in its turn");
+}
+
+#[test]
+fn who_was_slowed_can_be_cut_off() {
+    let limits = Limits { burst: 1, per_second: 1, ..Limits::default() };
+    let mut house = House::with(&Config { limits, ..config() });
+    let (mut ana, mut bo) = (house.join(), house.join());
+    for _ in 0..1000 {
+        ana.say("again and again");
+    }
+    assert_eq!(bo.hear(), format!("{}: again and again", ana.nick));
+    let id = ana.id;
+    ana.reset();
+    // Long before its texts would all have had their turn.
+    house.gone(id);
 }

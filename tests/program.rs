@@ -306,6 +306,8 @@ fn help_names_every_flag_and_its_variable() {
         "allow-origin",
         "max-clients",
         "max-clients-per-address",
+        "burst",
+        "rate",
         "log-level",
     ] {
         let variable = format!("CHINWAG_{}", flag.to_uppercase().replace('-', "_"));

@@ -104,7 +104,7 @@ impl Usage {
 fn spawn(program: &PathBuf) -> Outcome<Child> {
     Command::new(program)
         .args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"])
-        .args(["--max-clients-per-address", "0", "--log-level", "warn"])
+        .args(["--max-clients-per-address", "0", "--rate", "0", "--log-level", "warn"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

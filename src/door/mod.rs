@@ -27,9 +27,11 @@ use census::{Census, Place};
 
 /// The most page requests at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;
-/// The most connections that have not sent their head yet. Each costs a thread for as long as a
-/// head may take.
-const HEADS_MAX: usize = 4096;
+/// The most connections that are no clients: that have not sent their head yet, or are being
+/// answered. Each costs a thread and a descriptor for as long as that may take.
+const CALLERS_MAX: usize = 4096;
+/// So many of them may be from one address, so that one address does not keep all others out.
+const CALLERS_PER_ADDRESS_MAX: usize = CALLERS_MAX / 2;
 /// How long a visitor who has been answered may go on sending.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -44,7 +46,7 @@ pub(crate) struct Door {
     stopping: Waker,
     clients: Census,
     page_requests: Census,
-    heads: Census,
+    callers: Census,
     next_client: AtomicU64,
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) transport: Arc<Transport>,
-    head: Place<'a>,
+    place: Place<'a>,
 }
 
 impl Door {
@@ -71,7 +73,7 @@ impl Door {
             stopping: Waker::new()?,
             clients: Census::new(clients_max, config.clients_per_address_max),
             page_requests: Census::new(PAGE_REQUESTS_MAX, 0),
-            heads: Census::new(HEADS_MAX, 0),
+            callers: Census::new(CALLERS_MAX, CALLERS_PER_ADDRESS_MAX),
             next_client: AtomicU64::new(1),
         })
     }
@@ -87,16 +89,15 @@ impl Door {
 
     /// Counts a new connection in, if there is room at the door.
     pub(crate) fn caller(&self, transport: Arc<Transport>, address: IpAddr) -> Option<Caller<'_>> {
-        let head = self.heads.place(address).ok()?;
+        let place = self.callers.place(address).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
-        Some(Caller { client, address, transport, head })
+        Some(Caller { client, address, transport, place })
     }
 
     /// Sees a connection through, from its head to its end.
     pub(crate) fn receive(&self, caller: Caller<'_>) {
-        let Caller { client, address, transport, head } = caller;
+        let Caller { client, address, transport, place } = caller;
         let Some(received) = self.read_head(&transport) else { return };
-        drop(head);
         let (read, end) = match received {
             Ok(received) => received,
             Err(refusal) => return self.answer(&transport, &refusal.answer(false)),
@@ -104,7 +105,7 @@ impl Door {
         match understand(&read[..end], &self.house) {
             Ok(Wanted::Chat { answer, room, wish }) => {
                 let early = read[end..].to_vec();
-                drop(read);
+                drop((read, place));
                 self.admit(client, address, transport, &answer, room, wish, early);
             }
             Ok(Wanted::Page(request)) => self.relay(address, &transport, &request),
@@ -119,7 +120,7 @@ impl Door {
         let deadline = Instant::now() + self.limits.head_within;
         let mut read = Vec::new();
         loop {
-            let ready = wait(transport, Interest::Readable, &self.stopping, Some(deadline)).ok()?;
+            let ready = wait(transport, Interest::READABLE, &self.stopping, Some(deadline)).ok()?;
             if ready.woken || (ready.timed_out() && read.is_empty()) {
                 return None;
             }
@@ -192,7 +193,7 @@ impl Door {
                 Ok(Sent::Part(sent)) => rest = &rest[sent..],
                 Err(_) => return,
             }
-            match wait(transport, Interest::Writable, &self.stopping, Some(deadline)) {
+            match wait(transport, Interest::WRITABLE, &self.stopping, Some(deadline)) {
                 Ok(ready) if ready.writable && !ready.woken => {}
                 _ => return,
             }

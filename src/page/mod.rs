@@ -9,6 +9,7 @@ mod parts;
 mod socket;
 
 use std::io::{self, Read as _, Write as _};
+use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +44,11 @@ struct Life {
 impl Life {
     fn new(number: u64) -> io::Result<Self> {
         let socket = PrivateSocket::new()?;
-        let server = Server::from_listener(socket.listener()?, None).map_err(io::Error::other)?;
+        let listener = socket.listener()?;
+        // It panics where there is no thread to be had.
+        let server = catch_unwind(|| Server::from_listener(listener, None))
+            .map_err(|_| io::Error::other("no thread for it"))?
+            .map_err(io::Error::other)?;
         Ok(Self { number, server: Arc::new(server), socket: Arc::new(socket), stopping: false })
     }
 }

@@ -20,22 +20,23 @@ pub(super) fn accept_loop<'scope>(
 ) {
     let mut pause = Pause::default();
     loop {
-        match wait(listener, Interest::Readable, door.stopping(), None) {
+        let accepted = match wait(listener, Interest::READABLE, door.stopping(), None) {
             Ok(ready) if ready.woken => return,
-            Ok(_) => {}
-            Err(error) => log::warn!("cannot wait for connections: {error}"),
-        }
-        match listener.accept() {
+            Ok(_) => listener.accept(),
+            Err(error) => Err(error),
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 pause = Pause::default();
                 if let Ok(transport) = Transport::new(stream) {
                     welcome(guests, transport, peer.ip().to_canonical(), door);
                 }
             }
-            // The caller hung up, or somebody else's signal came.
-            Err(error) if is_passing(&error) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                log::warn!("cannot accept a connection: {error}");
+                if !is_passing(&error) {
+                    log::warn!("cannot accept a connection: {error}");
+                }
                 if pause.wait(door.stopping()) {
                     return;
                 }
@@ -44,9 +45,10 @@ pub(super) fn accept_loop<'scope>(
     }
 }
 
+/// The caller hung up before it was let in, or somebody else's signal came.
 fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
-    matches!(error.kind(), WouldBlock | Interrupted | ConnectionAborted | ConnectionReset)
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), Interrupted | ConnectionAborted | ConnectionReset)
 }
 
 /// Gives a connection its thread.

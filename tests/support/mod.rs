@@ -11,7 +11,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use chinwag::{ClientId, Config, Event, Handle, Server};
+use chinwag::{ClientId, Config, Event, Handle, Limits, Server};
 use crossbeam_channel::Receiver;
 use socket2::SockRef;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -28,13 +28,15 @@ pub struct House {
     left: HashMap<ClientId, (u16, String)>,
 }
 
-/// Everything on the loopback interface and on free ports, and any number of clients.
+/// Everything on the loopback interface and on free ports, any number of clients, and as many
+/// texts as they like.
 pub fn config() -> Config {
     Config {
         bind: vec![Ipv4Addr::LOCALHOST.into()],
         page_port: 0,
         websocket_port: 0,
         clients_per_address_max: 0,
+        limits: Limits { per_second: 0, ..Limits::default() },
         ..Config::default()
     }
 }

@@ -19,8 +19,10 @@ use crate::request::{PageRequest, Refusal};
 use parts::{PARTS, respond};
 use socket::PrivateSocket;
 
-/// How long tiny_http may take to answer, and to be built anew.
+/// When tiny_http has not answered for so long, it is taken for dead and built anew.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How long its successor has, from its building to its answer. The machine may just be busy.
+const SUCCESSOR_WITHIN: Duration = Duration::from_secs(4);
 /// How long to wait before building it anew once more, when the last attempt failed.
 const REBUILD_PAUSE: Duration = Duration::from_millis(200);
 
@@ -94,12 +96,12 @@ impl Page {
         const RESTING: Refusal =
             Refusal::Full("The page is not available just now. Please try again in a moment.");
         let life = self.life().clone();
-        let asked = ask(&life.socket, request);
+        let asked = ask(&life.socket, request, ANSWER_WITHIN);
         let answer = match asked {
             Err(error) if !is_exhaustion(&error) => {
                 log::warn!("the page does not answer ({error}); it is built anew");
                 let socket = self.next_life(&life).ok_or(RESTING)?;
-                ask(&socket, request)
+                ask(&socket, request, SUCCESSOR_WITHIN)
             }
             answer => answer,
         };
@@ -115,7 +117,7 @@ impl Page {
         let is_old = |life: &mut Life| life.number == dead.number && !life.stopping;
         let (life, _) = self
             .rebuilt
-            .wait_timeout_while(self.life(), ANSWER_WITHIN, is_old)
+            .wait_timeout_while(self.life(), SUCCESSOR_WITHIN, is_old)
             .unwrap_or_else(PoisonError::into_inner);
         (life.number != dead.number).then(|| life.socket.clone())
     }
@@ -159,10 +161,10 @@ fn is_exhaustion(error: &io::Error) -> bool {
 }
 
 /// Asks tiny_http, in a request written anew, and reads its answer to the end.
-fn ask(socket: &PrivateSocket, request: &PageRequest) -> io::Result<Vec<u8>> {
+fn ask(socket: &PrivateSocket, request: &PageRequest, patience: Duration) -> io::Result<Vec<u8>> {
     let mut stream = socket.connect()?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     stream.write_all(head_of(request).as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -2,7 +2,7 @@
 
 BROWSER_TESTS = tests/browser
 
-.PHONY: run test check fmt bench conformance browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench hostile conformance browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -39,6 +39,12 @@ fmt:
 # A table on the terminal, and bench.json in the folder of the build.
 bench:
 	cargo bench --locked --bench load
+
+# Attacks, faults and shortages, against the release program, one after the other.
+hostile:
+	cargo build --locked --release
+	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
+	    cargo test --locked --test hostile -- --test-threads=1 --nocapture
 
 # The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
 conformance:

@@ -2,104 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod support;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+use support::DEADLINE;
+use support::program::{FREE_PORTS, Program, address, chinwag, wait};
 use tungstenite::Message;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-const FREE_PORTS: [&str; 4] = ["--port", "0", "--ws-port", "0"];
-
-fn chinwag() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHINWAG_")) {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A running program. It is ended, at the latest, when this is dropped.
-struct Program {
-    child: Child,
-    banner: String,
-}
-
-impl Program {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().expect("the program can be started");
-        let mut banner = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        while !banner.contains("Ctrl+C stops") {
-            let read = stdout.read_line(&mut banner).unwrap();
-            assert_ne!(read, 0, "no banner, but {banner}{}", errors(&mut child));
-        }
-        Self { child, banner }
-    }
-
-    fn line(&self, label: &str) -> &str {
-        let found = self.banner.lines().find(|line| line.trim_start().starts_with(label));
-        found
-            .unwrap_or_else(|| panic!("no {label} in {}", self.banner))
-            .split(": ")
-            .nth(1)
-            .unwrap()
-            .trim()
-    }
-
-    fn page(&self) -> SocketAddr {
-        address(self.line("On this machine"))
-    }
-
-    fn websocket(&self) -> SocketAddr {
-        address(self.line("WebSocket"))
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).unwrap();
-    }
-
-    fn end(mut self) -> (ExitStatus, String) {
-        let status = wait(&mut self.child);
-        (status, errors(&mut self.child))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn address(url: &str) -> SocketAddr {
-    let (_, rest) = url.split_once("://").unwrap();
-    rest.trim_end_matches('/').parse().unwrap()
-}
-
-fn errors(child: &mut Child) -> String {
-    let mut errors = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-    errors
-}
-
-/// `Child::wait` with a deadline.
-fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "the program does not end");
-        std::thread::yield_now();
-    }
-}
 
 /// Runs a program that does not come to serve: its exit code and what it says.
 fn failure(command: &mut Command) -> (i32, String) {

@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
 mod crowd;
+mod floods;
 mod slow_readers;
 
 // The clients are those of the load generator.

@@ -1,0 +1,177 @@
+//! Clients that send as much as they can, of what costs most.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use crate::crowd::{Crowd, Talk};
+use crate::support::program::{FREE_PORTS, Program, chinwag};
+use crate::support::{connect, frame, text_frame};
+
+const QUIET_PEOPLE: usize = 50;
+const TALK: Talk = Talk { per_second: 40, seconds: 3, text_bytes: 50 };
+/// What a flood may cost at its peak (bytes).
+const GROWTH_MAX: usize = 4 * 1024 * 1024;
+
+/// A server with quiet people in it, who have talked before.
+fn house() -> (Program, Crowd) {
+    let program =
+        Program::start(chinwag().args(FREE_PORTS).args(["--max-clients-per-address", "0"]));
+    let mut crowd = Crowd::join(program.websocket(), QUIET_PEOPLE);
+    crowd.talk(Talk { seconds: 1, ..TALK });
+    (program, crowd)
+}
+
+/// A client past its handshake, to be used below the WebSocket.
+fn enter(address: SocketAddr) -> TcpStream {
+    connect(address, "/").unwrap().into_inner()
+}
+
+/// Sends `unit` so often, or until the server takes no more. How many bytes it took.
+fn pour(mut stream: &TcpStream, unit: &[u8], times: usize) -> usize {
+    /// A write of this size takes a few thousand units at once.
+    const CHUNK_BYTES: usize = 64 * 1024;
+    let per_chunk = (CHUNK_BYTES / unit.len()).clamp(1, times);
+    let chunk = unit.repeat(per_chunk);
+    let mut taken = 0;
+    for _ in 0..times.div_ceil(per_chunk) {
+        match stream.write(&chunk) {
+            Ok(bytes) => taken += bytes,
+            Err(_) => break,
+        }
+    }
+    taken
+}
+
+/// The code of the close frame at the end of what the server sent, after `texts` of the chat.
+fn last_close_code(mut stream: &TcpStream) -> Option<u16> {
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut got = Vec::new();
+    // A reset ends it, too, with what had come before.
+    let _ = stream.read_to_end(&mut got);
+    let mut rest = &got[..];
+    let mut code = None;
+    while let Some((first, payload, after)) = crate::frames::split_frame(rest) {
+        if first == crate::frames::CLOSE {
+            code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+        }
+        rest = after;
+    }
+    code
+}
+
+/// One client floods while the others talk: how it ended.
+fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<u16> {
+    let (program, mut crowd) = house();
+    let resident = program.resident_bytes();
+    let attacker = enter(program.websocket());
+    let (taken, code, grown) = std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| {
+            let taken = attack(&attacker);
+            (taken, last_close_code(&attacker))
+        });
+        let mut grown = 0;
+        let talk = Talk { seconds: 1, ..TALK };
+        crate::crowd::talk_side_by_side([&mut crowd], talk, |_| {
+            grown = grown.max(program.resident_bytes().saturating_sub(resident));
+        });
+        let (taken, code) = flooding.join().unwrap();
+        (taken, code, grown)
+    });
+    println!("{name}: {taken} bytes were taken, memory grew by {} KiB, {code:?}", grown / 1024);
+    assert!(grown <= GROWTH_MAX, "{name}: memory grew by {grown} bytes");
+    // Nobody else was cut or missed anything, or this fails.
+    crowd.talk(Talk { seconds: 1, ..TALK });
+    code
+}
+
+fn fragment(opcode: Data, payload: &[u8]) -> Vec<u8> {
+    frame(OpCode::Data(opcode), false, payload)
+}
+
+#[test]
+fn pings_whose_answers_nobody_reads() {
+    let ping = frame(OpCode::Control(Control::Ping), true, &[b'x'; 125]);
+    let code = flood("50 MB of pings", |stream| pour(stream, &ping, 50_000_000 / ping.len()));
+    assert_eq!(code, Some(4008));
+}
+
+#[test]
+fn empty_fragments_without_end() {
+    let code = flood("1,000,000 empty fragments", |mut stream| {
+        stream.write_all(&fragment(Data::Text, b"")).unwrap();
+        pour(stream, &fragment(Data::Continue, b""), 1_000_000)
+    });
+    assert_eq!(code, Some(1009));
+}
+
+#[test]
+fn fragments_of_one_byte() {
+    let code = flood("1,000,000 fragments of a byte", |mut stream| {
+        stream.write_all(&fragment(Data::Text, b"x")).unwrap();
+        pour(stream, &fragment(Data::Continue, b"x"), 1_000_000)
+    });
+    assert_eq!(code, Some(1009));
+}
+
+#[test]
+fn a_byte_too_many() {
+    const TOO_MANY: usize = 16 * 1024 + 1;
+    let whole = text_frame(&"x".repeat(TOO_MANY));
+    let code = flood("16 KiB and a byte in one frame", |stream| pour(stream, &whole, 1));
+    assert_eq!(code, Some(1009));
+
+    let halves = [
+        fragment(Data::Text, &[b'x'; TOO_MANY / 2]),
+        frame(OpCode::Data(Data::Continue), true, &[b'x'; TOO_MANY / 2 + 1]),
+    ];
+    let code = flood("the same in two fragments", |stream| pour(stream, &halves.concat(), 1));
+    assert_eq!(code, Some(1009));
+
+    // Final, a text, masked, and with the length in the eight bytes that follow.
+    let mut announced = vec![0x81, 0x80 | 127];
+    announced.extend((1_u64 << 62).to_be_bytes());
+    announced.extend([1, 2, 3, 4]);
+    let code = flood("a frame of 2^62 bytes, announced", |stream| pour(stream, &announced, 1));
+    assert_eq!(code, Some(1009));
+}
+
+#[test]
+fn those_who_talk_without_end_do_not_drown_the_quiet() {
+    const FLOODERS: usize = 10;
+    const LATENCY_MAX: Duration = Duration::from_millis(50);
+    /// The machine has moments of its own. A flood that drowns the quiet would do so every time.
+    const ATTEMPTS: usize = 3;
+    let (program, mut crowd) = house();
+    let resident = program.resident_bytes();
+    let text = text_frame(&"x".repeat(8192));
+    let flooders: Vec<_> = (0..FLOODERS).map(|_| enter(program.websocket())).collect();
+    std::thread::scope(|scope| {
+        for flooder in &flooders {
+            let text = &text;
+            let mut reader = flooder;
+            scope.spawn(move || while pour(flooder, text, 100) > 0 {});
+            // It reads, too, or it would be cut for that.
+            scope.spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        }
+        let mut latency = Duration::MAX;
+        for _ in 0..ATTEMPTS {
+            if latency >= LATENCY_MAX {
+                latency = latency.min(crowd.talk(TALK).percentile(99));
+            }
+        }
+        let grown = program.resident_bytes().saturating_sub(resident);
+        println!(
+            "{FLOODERS} who talk without end: 99 of 100 texts of the others are heard within \
+             {latency:.1?}, memory grew by {} KiB",
+            grown / 1024
+        );
+        for flooder in &flooders {
+            let _ = flooder.shutdown(Shutdown::Both);
+        }
+        assert!(latency < LATENCY_MAX, "it took {latency:?}");
+        assert!(grown <= GROWTH_MAX, "memory grew by {grown} bytes");
+    });
+}

@@ -55,8 +55,10 @@ pub(crate) struct Arrival {
     pub(crate) outbox: Arc<Outbox>,
 }
 
-/// The loop of the broadcaster's thread. It ends with [`Input::End`].
-pub(crate) fn broadcast(inbox: &Receiver<Input>) {
+/// The loop of the broadcaster's thread. It ends with [`Input::End`]. Should it panic, the inbox
+/// is gone with it, so that nobody waits for room in it.
+#[expect(clippy::needless_pass_by_value, reason = "it is to be dropped with this loop")]
+pub(crate) fn broadcast(inbox: Receiver<Input>) {
     let mut broadcaster = Broadcaster {
         chat: Chat::default(),
         outboxes: HashMap::new(),
@@ -86,6 +88,17 @@ struct Broadcaster {
     watchers: Vec<Watcher>,
     random: StdRng,
     stopping: bool,
+}
+
+/// Nobody is left to wait for a broadcaster that has panicked. After an orderly end nobody is left
+/// at all.
+impl Drop for Broadcaster {
+    fn drop(&mut self) {
+        for outbox in self.outboxes.values() {
+            outbox.close(Ending::Crashed);
+            outbox.release();
+        }
+    }
 }
 
 impl Broadcaster {

@@ -48,7 +48,8 @@ impl Default for Config {
 /// Bounds in time and space. The defaults are for a LAN with telephones on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default.
+    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default. Frames and
+    /// messages of more than 16 KiB are refused whatever this says.
     pub text_bytes_max: usize,
     /// How many texts a client may say at once; 10 by default. It is more than people write, and
     /// less than it takes to drown what others write.
@@ -65,13 +66,29 @@ pub struct Limits {
     /// default. A telephone changes from one access point to the next in less.
     pub stall_max: Duration,
     /// The most bytes that wait for one client before it is cut with 4008; 512 KiB by default.
-    /// The kernel holds some 128 KiB more.
+    /// The kernel holds some 128 KiB more. No more than 1,024 runs of frames wait, either.
     pub backlog_bytes_max: usize,
     /// How long the end of a connection may take; 2 s by default. Stopping the server takes no
     /// longer.
     pub close_within: Duration,
     /// How long a request head may take to come, and a page to be taken; 5 s by default.
     pub head_within: Duration,
+}
+
+impl Limits {
+    /// With durations that a clock can add: one of more than a year is a year.
+    pub(crate) fn sane(&self) -> Self {
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let Self { ping_after, pong_within, stall_max, close_within, head_within, .. } = *self;
+        Self {
+            ping_after: ping_after.min(LONGEST),
+            pong_within: pong_within.min(LONGEST),
+            stall_max: stall_max.min(LONGEST),
+            close_within: close_within.min(LONGEST),
+            head_within: head_within.min(LONGEST),
+            ..*self
+        }
+    }
 }
 
 impl Default for Limits {

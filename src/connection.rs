@@ -139,7 +139,7 @@ impl<'a> Connection<'a> {
         loop {
             // Reading comes first: a client that closed, and is not there for what was pushed to
             // it since, has closed all the same.
-            if ready.readable || self.may_resume(ready) {
+            if ready.readable || self.may_resume(ready)? {
                 self.read()?;
             }
             if ready.woken || ready.writable {
@@ -153,15 +153,13 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Whether a client that was slowed is read again.
-    fn may_resume(&mut self, ready: Ready) -> bool {
+    /// Whether a client that was slowed is read again. One that has gone takes with it what it had
+    /// yet to say, or it would haunt the room for long.
+    fn may_resume(&mut self, ready: Ready) -> Result<bool, Ending> {
         if self.slowed.is_some() && ready.broken {
-            // It is gone. What it had said before is all that there will be.
-            self.rate = None;
-            self.slowed = None;
-            return true;
+            return Err(Ending::lost("gone, with more to say than it may"));
         }
-        self.slowed.take_if(|until| *until <= Instant::now()).is_some()
+        Ok(self.slowed.take_if(|until| *until <= Instant::now()).is_some())
     }
 
     /// Reads all that has come, up to the bound of one turn, and as fast as the client may talk.

@@ -10,6 +10,9 @@
 //!     if let Event::Message { nickname, text, .. } = event {
 //!         println!("{nickname}: {text}");
 //!     }
+//!     if matches!(event, Event::Close { .. }) {
+//!         break;
+//!     }
 //! }
 //! handle.stop();
 //! # Ok::<(), chinwag::StartError>(())

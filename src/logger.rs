@@ -1,10 +1,13 @@
-//! The program's log: lines on stderr, at a bounded rate.
+//! The program's log: lines on stderr, at a bounded rate, that nobody waits for.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
 use crate::rate::Rate;
@@ -14,41 +17,112 @@ const LINES_BURST: u32 = 500;
 /// Lines a second in the long run. At some 100 bytes each, a day of them takes less than 100 MB,
 /// however many people knock.
 const LINES_PER_SECOND: u32 = 10;
+/// The most lines that wait for a slow stderr. More are left out, and counted.
+const WAITING_MAX: usize = 500;
+/// How long the end of the program waits for the last lines.
+const FLUSH_WITHIN: Duration = Duration::from_millis(200);
 
-/// Takes the log of the library and of the crates below it, from this level up.
+/// Takes the log of the library and of the crates below it, from this level up, to a thread that
+/// writes it. A terminal on which somebody has pressed Ctrl+S would otherwise stop the server.
 ///
 /// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
 /// stopped; what its failures mean for the page, the page logs.
-pub(crate) fn log_to_stderr(level: LevelFilter) {
-    let lines = SimpleLogger::new()
-        .with_level(level)
-        .with_module_level("tungstenite", level.min(LevelFilter::Warn))
-        .with_module_level("tiny_http", LevelFilter::Off);
-    let logger = BoundedLogger { lines, state: Mutex::new(State { rate: rate(), left_out: 0 }) };
+///
+/// # Errors
+/// When no thread can be had.
+pub(crate) fn log_to_stderr(level: LevelFilter) -> io::Result<()> {
+    let stderr = || {
+        SimpleLogger::new()
+            .with_level(level)
+            .with_module_level("tungstenite", level.min(LevelFilter::Warn))
+            .with_module_level("tiny_http", LevelFilter::Off)
+    };
+    let (into, out) = bounded(WAITING_MAX);
+    let writer = Writer { stderr: stderr(), left_out: 0 };
+    thread::Builder::new().name("log".into()).spawn(move || writer.write_all(&out))?;
+    let logger = Logger { filter: stderr(), into, left_out: AtomicU64::new(0) };
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(logger)).expect("no logger was set before");
+    Ok(())
 }
 
-fn rate() -> Option<Rate> {
-    Rate::new(LINES_PER_SECOND, LINES_BURST, Instant::now())
+enum Input {
+    Line {
+        level: Level,
+        target: String,
+        text: String,
+        /// Lines that found no room before this one.
+        left_out: u64,
+    },
+    /// Answered when all that came before is written.
+    Flush(Sender<()>),
 }
 
-/// A log that ends nothing and fills nothing, whatever happens to it.
-struct BoundedLogger {
-    lines: SimpleLogger,
-    /// Every thread logs, and none should wait for another that would do it in its place.
-    state: Mutex<State>,
+/// Where every thread logs.
+struct Logger {
+    /// Knows what is logged, and writes nothing.
+    filter: SimpleLogger,
+    into: Sender<Input>,
+    left_out: AtomicU64,
 }
 
-struct State {
-    rate: Option<Rate>,
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        let line = Input::Line {
+            level: record.level(),
+            target: record.target().to_owned(),
+            text: record.args().to_string(),
+            left_out,
+        };
+        if self.into.try_send(line).is_err() {
+            self.left_out.fetch_add(left_out + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {
+        let (flushed, wait) = bounded(1);
+        if self.into.send_timeout(Input::Flush(flushed), FLUSH_WITHIN).is_ok() {
+            let _ = wait.recv_timeout(FLUSH_WITHIN);
+        }
+    }
+}
+
+/// The thread that writes. It ends with the program.
+struct Writer {
+    stderr: SimpleLogger,
     left_out: u64,
 }
 
-impl State {
+impl Writer {
+    fn write_all(mut self, inputs: &Receiver<Input>) {
+        let rate = Rate::new(LINES_PER_SECOND, LINES_BURST, Instant::now());
+        let mut rate = rate.expect("the rate is not 0");
+        for input in inputs {
+            match input {
+                Input::Flush(flushed) => drop(flushed.send(())),
+                Input::Line { level, target, text, left_out } => {
+                    self.left_out += left_out;
+                    if let Some(left_out) = self.admit(&mut rate, Instant::now()) {
+                        if left_out > 0 {
+                            self.write(level, &target, format_args!("({left_out} lines left out)"));
+                        }
+                        self.write(level, &target, format_args!("{text}"));
+                    }
+                }
+            }
+        }
+    }
+
     /// How many lines were left out since the last, if there may be one now.
-    fn admit(&mut self, now: Instant) -> Option<u64> {
-        let Some(rate) = &mut self.rate else { return Some(0) };
+    fn admit(&mut self, rate: &mut Rate, now: Instant) -> Option<u64> {
         if rate.wait_until(now).is_some() {
             self.left_out += 1;
             return None;
@@ -56,53 +130,27 @@ impl State {
         rate.count(now);
         Some(std::mem::take(&mut self.left_out))
     }
-}
-
-impl BoundedLogger {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 
     /// stderr may be closed while the server runs. simple_logger panics then.
-    fn print(&self, record: &Record<'_>) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.lines.log(record)));
-    }
-}
-
-impl Log for BoundedLogger {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.lines.enabled(metadata)
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let Some(left_out) = self.state().admit(Instant::now()) else { return };
-        if left_out > 0 {
-            let text = format_args!("{left_out} lines were left out here");
-            self.print(&Record::builder().metadata(record.metadata().clone()).args(text).build());
-        }
-        self.print(record);
-    }
-
-    fn flush(&self) {
-        self.lines.flush();
+    fn write(&self, level: Level, target: &str, text: std::fmt::Arguments<'_>) {
+        let write = || {
+            self.stderr.log(&Record::builder().level(level).target(target).args(text).build());
+        };
+        let _ = catch_unwind(AssertUnwindSafe(write));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn lines_beyond_the_rate_are_counted_instead() {
         let start = Instant::now();
-        let mut state = State { rate: Rate::new(10, 3, start), left_out: 0 };
-        assert_eq!([0; 5].map(|_| state.admit(start)), [Some(0), Some(0), Some(0), None, None]);
-        assert_eq!(state.admit(start + Duration::from_millis(100)), Some(2));
-        assert_eq!(state.admit(start + Duration::from_millis(200)), Some(0));
+        let mut rate = Rate::new(10, 3, start).unwrap();
+        let mut writer = Writer { stderr: SimpleLogger::new(), left_out: 0 };
+        let mut admit = |after| writer.admit(&mut rate, start + Duration::from_millis(after));
+        assert_eq!([0; 5].map(&mut admit), [Some(0), Some(0), Some(0), None, None]);
+        assert_eq!([100, 200].map(&mut admit), [Some(2), Some(0)]);
     }
 }

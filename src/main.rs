@@ -75,8 +75,11 @@ fn at_least_one(number: &str) -> Result<usize, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log_to_stderr(arguments.log_level);
-    match serve(&arguments) {
+    let served = log_to_stderr(arguments.log_level)
+        .map_err(|error| format!("cannot start: {error}"))
+        .and_then(|()| serve(&arguments));
+    log::logger().flush();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             let _ = writeln!(io::stderr(), "chinwag: {sentence}");

@@ -11,6 +11,8 @@ use crate::wake::{Interest, Waker, wait};
 
 /// Bounds what the kernel keeps for a client that does not read (bytes; Linux doubles it).
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bounds what the kernel keeps of a client that is read slowly (bytes; Linux doubles it).
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes that nobody acknowledges for so long mean that the peer is gone.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
@@ -35,6 +37,7 @@ impl Transport {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
         Ok(Self { stream })

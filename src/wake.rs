@@ -109,11 +109,14 @@ pub(crate) fn wait(
     let mut wanted = PollFlags::empty();
     wanted.set(PollFlags::IN, interest.readable);
     wanted.set(PollFlags::OUT, interest.writable);
+    // Who does not read does not come upon the end of the stream.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    wanted.set(PollFlags::RDHUP, !interest.readable);
     let bell = waker.ends().0;
     let mut fds = [PollFd::new(socket, wanted), PollFd::new(bell, PollFlags::IN)];
     poll_until(&mut fds, deadline)?;
     let found = fds[0].revents();
-    let broken = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+    let broken = found.intersects(TROUBLE);
     Ok(Ready {
         readable: interest.readable && (broken || found.contains(PollFlags::IN)),
         writable: interest.writable && (broken || found.contains(PollFlags::OUT)),
@@ -121,6 +124,12 @@ pub(crate) fn wait(
         woken: !fds[1].revents().is_empty(),
     })
 }
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const TROUBLE: PollFlags =
+    PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL).union(PollFlags::RDHUP);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const TROUBLE: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
 
 /// Waits until `waker` rings, or the deadline passes. True when it rang.
 pub(crate) fn wait_for_ring(waker: &Waker, deadline: Instant) -> bool {

@@ -5,11 +5,15 @@
 
 mod support;
 
-use log::{LevelFilter, Log, Metadata, Record};
-use support::House;
+use std::net::TcpStream;
 
-/// Panics when a connection that closed with this reason is logged.
+use log::{LevelFilter, Log, Metadata, Record};
+use support::{House, connect};
+
+/// Panics when a connection that closed with this reason is logged, by its thread.
 const FATAL_REASON: &str = "the last straw";
+/// Panics when the arrival of this client is logged, by the broadcaster.
+const FATAL_NICKNAME: &str = "Rasputin";
 
 struct FragileLogger;
 
@@ -19,16 +23,23 @@ impl Log for FragileLogger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        assert!(!record.args().to_string().contains(FATAL_REASON), "forced by the test");
+        let line = record.args().to_string();
+        let fatal = [FATAL_REASON, FATAL_NICKNAME].iter().any(|text| line.contains(text));
+        assert!(!fatal, "forced by the test");
     }
 
     fn flush(&self) {}
 }
 
+fn use_fragile_logger() {
+    // The other test may have been first.
+    let _ = log::set_logger(&FragileLogger);
+    log::set_max_level(LevelFilter::Debug);
+}
+
 #[test]
 fn a_panic_ends_its_own_connection_with_its_goodbye() {
-    log::set_logger(&FragileLogger).unwrap();
-    log::set_max_level(LevelFilter::Debug);
+    use_fragile_logger();
     let mut house = House::open();
     let (mut ana, mut bo) = (house.join(), house.join());
     let fatal =
@@ -56,4 +67,19 @@ fn a_panic_of_the_embedder_disturbs_nobody() {
     for _ in 0..100 {
         ana.say_and_hear("many");
     }
+}
+
+#[test]
+fn a_panic_of_the_broadcaster_is_an_orderly_end() {
+    use_fragile_logger();
+    let mut house = House::open();
+    let (mut ana, mut bo) = (house.join(), house.join());
+    ana.say_and_hear("all is well");
+    let rasputin = connect(house.address(), &format!("/?nick={FATAL_NICKNAME}"));
+    assert_eq!(ana.close_frame().0, 1011);
+    assert_eq!(bo.close_frame().0, 1011);
+    drop((ana, bo, rasputin));
+    // And not when a deadline has passed: no thread waits for one that is gone.
+    house.handle.wait();
+    assert!(TcpStream::connect(house.address()).is_err());
 }

@@ -62,12 +62,17 @@ export class Connection {
   /** Closes the connection, if there is one, and opens another at once. */
   restart() {
     this.#failures = 0;
+    const socket = this.#socket;
+    if (socket?.readyState === WebSocket.CLOSING) {
+      this.#again = true;
+      this.#closed(socket);
+      return;
+    }
     if (!this.isOpen) {
       this.#drop();
       this.#open();
       return;
     }
-    const socket = this.#socket;
     this.#again = true;
     socket.close(1000);
     this.#timer = setTimeout(() => this.#closed(socket), CLOSING_MAX_MS);

@@ -132,9 +132,11 @@ fn is_ignorable(_: char) -> bool {
 }
 
 fn is_reserved(name: &str) -> bool {
-    let folded = fold(name);
-    let digits = folded.strip_prefix("user-").unwrap_or_default();
-    !digits.is_empty() && digits.chars().all(char::is_numeric)
+    let seen = fold(&look(&fold(name)));
+    let digits = seen.strip_prefix("user-").unwrap_or_default();
+    // That is how 0 and 1 are seen.
+    let is_digit = |c: char| c.is_numeric() || matches!(c, 'o' | 'l');
+    !digits.is_empty() && digits.chars().all(is_digit)
 }
 
 #[cfg(test)]

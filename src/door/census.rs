@@ -27,11 +27,13 @@ pub(crate) struct Place<'a> {
 }
 
 /// Why there is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
     /// The server is full.
+    #[error("the server is full")]
     Full,
     /// Enough clients have come from this address.
+    #[error("enough are here from its address")]
     AddressFull,
 }
 

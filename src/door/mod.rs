@@ -23,15 +23,10 @@ use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, understan
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
-use census::{Census, Place};
+use census::{Census, NoPlace, Place};
 
 /// The most page requests at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;
-/// The most connections that are no clients: that have not sent their head yet, or are being
-/// answered. Each costs a thread and a descriptor for as long as that may take.
-const CALLERS_MAX: usize = 4096;
-/// So many of them may be from one address, so that one address does not keep all others out.
-const CALLERS_PER_ADDRESS_MAX: usize = CALLERS_MAX / 2;
 /// How long a visitor who has been answered may go on sending.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -50,6 +45,15 @@ pub(crate) struct Door {
     next_client: AtomicU64,
 }
 
+/// How many there is room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) clients_max: usize,
+    /// Connections that are no clients: that have not sent their head yet, or are being answered.
+    /// Each costs a thread and a descriptor for as long as that may take.
+    pub(crate) callers_max: usize,
+}
+
 /// A connection at the door.
 pub(crate) struct Caller<'a> {
     pub(crate) client: ClientId,
@@ -61,19 +65,20 @@ pub(crate) struct Caller<'a> {
 impl Door {
     pub(crate) fn new(
         config: &Config,
-        clients_max: usize,
+        capacity: Capacity,
         page: Page,
         inbox: Sender<Input>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             house: House::new(&config.host_names, &config.allowed_origins),
             page,
-            limits: config.limits.clone(),
+            limits: config.limits.sane(),
             inbox,
             stopping: Waker::new()?,
-            clients: Census::new(clients_max, config.clients_per_address_max),
+            clients: Census::new(capacity.clients_max, config.clients_per_address_max),
             page_requests: Census::new(PAGE_REQUESTS_MAX, 0),
-            callers: Census::new(CALLERS_MAX, CALLERS_PER_ADDRESS_MAX),
+            // Half of them at most from one address, so that it does not keep all others out.
+            callers: Census::new(capacity.callers_max, capacity.callers_max / 2),
             next_client: AtomicU64::new(1),
         })
     }
@@ -157,9 +162,12 @@ impl Door {
         wish: Option<Nickname>,
         early: Vec<u8>,
     ) {
-        let Ok(_place) = self.clients.place(address) else {
-            log::warn!("conn-{} from {address} is one too many", client.0);
-            return self.answer(&transport, &FULL.answer(false));
+        let _place = match self.clients.place(address) {
+            Ok(place) => place,
+            Err(refused) => {
+                log::warn!("conn-{} is refused: {refused}, {address}", client.0);
+                return self.answer(&transport, &refusal(refused).answer(false));
+            }
         };
         let Ok(outbox) = Outbox::new(transport.clone(), self.limits.backlog_bytes_max) else {
             return self.answer(&transport, &FULL.answer(false));
@@ -175,7 +183,7 @@ impl Door {
     fn relay(&self, address: IpAddr, transport: &Transport, request: &PageRequest) {
         let answer = match self.page_requests.place(address) {
             Ok(_place) => self.page.fetch(request),
-            Err(_) => Err(FULL),
+            Err(refused) => Err(refusal(refused)),
         };
         match answer {
             Ok(answer) => self.answer(transport, &answer),
@@ -204,6 +212,16 @@ impl Door {
 }
 
 const FULL: Refusal = Refusal::Full("This server is full. Please try again in a moment.");
+
+fn refusal(reason: NoPlace) -> Refusal {
+    match reason {
+        NoPlace::Full => FULL,
+        NoPlace::AddressFull => Refusal::Full(
+            "Too many people are here from your address already; --max-clients-per-address \
+             permits more.",
+        ),
+    }
+}
 
 /// Answers a connection that no thread could be had for, as far as that goes without waiting.
 pub(crate) fn turn_away(transport: &Transport) {

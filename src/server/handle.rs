@@ -74,7 +74,12 @@ impl Handle {
     }
 
     /// Stops the server: everybody is told with close code 1001, and every thread ends. Returns
-    /// when that is done, within some three seconds. To stop it again does nothing.
+    /// when that is done, within some three seconds. To stop it again does nothing. A server that
+    /// neither runs nor is dropped cannot end: not to be called between [`Server::bind`] and
+    /// [`Server::run`] by the thread that is to run it.
+    ///
+    /// [`Server::bind`]: crate::Server::bind
+    /// [`Server::run`]: crate::Server::run
     pub fn stop(&self) {
         let _ = self.stop.try_send(());
         self.wait();

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::chat::CLIENTS_MAX;
+use crate::door::Capacity;
 
 /// Connections that wait for `accept`. std asks for 128, which a room that comes back after a
 /// restart fills at once.
 const BACKLOG: i32 = 4096;
 /// Descriptors for everything that is not a client.
-const DESCRIPTORS_SPARE: u64 = 128;
+const DESCRIPTORS_SPARE: usize = 128;
 /// A client has a socket and a waker.
-const DESCRIPTORS_PER_CLIENT: u64 = 2;
+const DESCRIPTORS_PER_CLIENT: usize = 2;
+/// Threads for those at the door, however many descriptors there are.
+const CALLERS_MAX: usize = 4096;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +109,13 @@ impl StartError {
     }
 }
 
-/// As many as there are descriptors for, or fewer if that is wished.
-pub(super) fn clients_max(wish: Option<usize>) -> usize {
+/// As many as there are descriptors for, or fewer clients if that is wished.
+pub(super) fn capacity(clients_wish: Option<usize>) -> Capacity {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let descriptors = limit.unwrap_or(u64::MAX).saturating_sub(DESCRIPTORS_SPARE);
-    let clients = usize::try_from(descriptors / DESCRIPTORS_PER_CLIENT).unwrap_or(usize::MAX);
-    wish.unwrap_or(usize::MAX).min(clients).clamp(1, CLIENTS_MAX)
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let clients = limit.saturating_sub(DESCRIPTORS_SPARE) / DESCRIPTORS_PER_CLIENT;
+    Capacity {
+        clients_max: clients_wish.unwrap_or(usize::MAX).min(clients).clamp(1, CLIENTS_MAX),
+        callers_max: (limit / 4).clamp(1, CALLERS_MAX),
+    }
 }

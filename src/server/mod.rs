@@ -7,6 +7,7 @@ mod listen;
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, Scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -18,7 +19,7 @@ use crate::page::Page;
 use accept::accept_loop;
 pub use handle::{Handle, SayError};
 pub use listen::StartError;
-use listen::{addresses, clients_max, listen_on_all};
+use listen::{addresses, capacity, listen_on_all};
 
 /// A thread of ours needs a fraction of this. Pages of a stack that are never touched cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
@@ -52,11 +53,11 @@ impl Server {
         let (stop, stop_asked) = bounded(1);
         let (ended, end) = bounded(0);
         let (inbox, inbox_out) = bounded(INBOX_MAX);
-        let clients_max = clients_max(config.clients_max);
+        let capacity = capacity(config.clients_max);
         let handle = Handle {
             page_addresses,
             websocket_addresses,
-            clients_max,
+            clients_max: capacity.clients_max,
             text_bytes_max: config.limits.text_bytes_max,
             inbox: inbox.clone(),
             stop,
@@ -64,7 +65,7 @@ impl Server {
         };
         Ok(Self {
             listeners: page.into_iter().chain(websocket).collect(),
-            door: Door::new(config, clients_max, Page::new()?, inbox)?,
+            door: Door::new(config, capacity, Page::new()?, inbox)?,
             inbox: inbox_out,
             stop: stop_asked,
             ended,
@@ -102,7 +103,7 @@ impl Server {
             let asked_to_stop = AskOnDrop(handle.stop.clone());
             let broadcaster = spawn(house, "broadcaster".into(), move || {
                 let _asked_to_stop = asked_to_stop;
-                broadcast(&inbox);
+                broadcast(inbox);
             })?;
             let served = thread::scope(|guests| {
                 let served = open(guests, &listeners, &door);
@@ -165,10 +166,16 @@ fn open<'scope>(
     listeners: &'scope [TcpListener],
     door: &'scope Door,
 ) -> io::Result<()> {
-    spawn(guests, "page".into(), || door.page().serve())?;
+    spawn(guests, "page".into(), || go_on(|| door.page().serve()))?;
     for listener in listeners {
         let name = format!("accept-{}", listener.local_addr()?.port());
-        spawn(guests, name, move || accept_loop(guests, listener, door))?;
+        spawn(guests, name, move || go_on(|| accept_loop(guests, listener, door)))?;
     }
     Ok(())
+}
+
+/// Runs a loop that ends when the server stops, and no sooner: after a panic it begins again. The
+/// panic hook has said where it was.
+fn go_on(work: impl Fn()) {
+    while catch_unwind(AssertUnwindSafe(&work)).is_err() {}
 }

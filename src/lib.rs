@@ -7,11 +7,10 @@
 //! let events = server.handle().events(1024);
 //! let handle = server.start()?;
 //! for event in &events {
-//!     if let Event::Message { nickname, text, .. } = event {
-//!         println!("{nickname}: {text}");
-//!     }
-//!     if matches!(event, Event::Close { .. }) {
-//!         break;
+//!     match event {
+//!         Event::Message { nickname, text, .. } => println!("{nickname}: {text}"),
+//!         Event::Close { .. } => break,
+//!         _ => {}
 //!     }
 //! }
 //! handle.stop();

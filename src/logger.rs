@@ -1,5 +1,6 @@
 //! The program's log: lines on stderr, at a bounded rate, that nobody waits for.
 
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use simple_logger::SimpleLogger;
 
 use crate::rate::Rate;
 
-/// Lines that may come at once: a busy minute.
+/// Lines that may come at once from one module: a busy minute.
 const LINES_BURST: u32 = 500;
 /// Lines a second in the long run. At some 100 bytes each, a day of them takes less than 100 MB,
 /// however many people knock.
@@ -38,7 +39,7 @@ pub(crate) fn log_to_stderr(level: LevelFilter) -> io::Result<()> {
             .with_module_level("tiny_http", LevelFilter::Off)
     };
     let (into, out) = bounded(WAITING_MAX);
-    let writer = Writer { stderr: stderr(), left_out: 0 };
+    let writer = Writer { stderr: stderr(), sources: HashMap::new() };
     thread::Builder::new().name("log".into()).spawn(move || writer.write_all(&out))?;
     let logger = Logger { filter: stderr(), into, left_out: AtomicU64::new(0) };
     log::set_max_level(level);
@@ -98,19 +99,25 @@ impl Log for Logger {
 /// The thread that writes. It ends with the program.
 struct Writer {
     stderr: SimpleLogger,
+    /// Each module has a rate of its own, so that one that has much to say hides no other. There
+    /// are as many as there are modules.
+    sources: HashMap<String, Source>,
+}
+
+struct Source {
+    rate: Rate,
     left_out: u64,
 }
 
 impl Writer {
     fn write_all(mut self, inputs: &Receiver<Input>) {
-        let rate = Rate::new(LINES_PER_SECOND, LINES_BURST, Instant::now());
-        let mut rate = rate.expect("the rate is not 0");
         for input in inputs {
             match input {
                 Input::Flush(flushed) => drop(flushed.send(())),
                 Input::Line { level, target, text, left_out } => {
-                    self.left_out += left_out;
-                    if let Some(left_out) = self.admit(&mut rate, Instant::now()) {
+                    let source = self.sources.entry(target.clone()).or_insert_with(Source::new);
+                    source.left_out += left_out;
+                    if let Some(left_out) = source.admit(Instant::now()) {
                         if left_out > 0 {
                             self.write(level, &target, format_args!("({left_out} lines left out)"));
                         }
@@ -119,16 +126,6 @@ impl Writer {
                 }
             }
         }
-    }
-
-    /// How many lines were left out since the last, if there may be one now.
-    fn admit(&mut self, rate: &mut Rate, now: Instant) -> Option<u64> {
-        if rate.wait_until(now).is_some() {
-            self.left_out += 1;
-            return None;
-        }
-        rate.count(now);
-        Some(std::mem::take(&mut self.left_out))
     }
 
     /// stderr may be closed while the server runs. simple_logger panics then.
@@ -140,6 +137,23 @@ impl Writer {
     }
 }
 
+impl Source {
+    fn new() -> Self {
+        let rate = Rate::new(LINES_PER_SECOND, LINES_BURST, Instant::now());
+        Self { rate: rate.expect("the rate is not 0"), left_out: 0 }
+    }
+
+    /// How many lines were left out since the last, if there may be one now.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self.rate.wait_until(now).is_some() {
+            self.left_out += 1;
+            return None;
+        }
+        self.rate.count(now);
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,9 +161,8 @@ mod tests {
     #[test]
     fn lines_beyond_the_rate_are_counted_instead() {
         let start = Instant::now();
-        let mut rate = Rate::new(10, 3, start).unwrap();
-        let mut writer = Writer { stderr: SimpleLogger::new(), left_out: 0 };
-        let mut admit = |after| writer.admit(&mut rate, start + Duration::from_millis(after));
+        let mut source = Source { rate: Rate::new(10, 3, start).unwrap(), left_out: 0 };
+        let mut admit = |after| source.admit(start + Duration::from_millis(after));
         assert_eq!([0; 5].map(&mut admit), [Some(0), Some(0), Some(0), None, None]);
         assert_eq!([100, 200].map(&mut admit), [Some(2), Some(0)]);
     }

@@ -10,6 +10,9 @@
 
 mod crowd;
 mod floods;
+mod half_open;
+mod log;
+mod offences;
 mod slow_readers;
 
 // The clients are those of the load generator.

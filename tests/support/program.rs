@@ -72,8 +72,9 @@ impl Program {
         address(self.line("On this machine"))
     }
 
+    /// The WebSocket port, on the loopback interface: the banner names the address for others.
     pub fn websocket(&self) -> SocketAddr {
-        address(self.line("WebSocket"))
+        SocketAddr::new(self.page().ip(), address(self.line("WebSocket")).port())
     }
 
     pub fn signal(&self, signal: Signal) {

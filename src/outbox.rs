@@ -294,6 +294,46 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_goes_out_in_many_parts_arrives_as_it_is() {
+        let (outbox, mut client) = outbox_and_client();
+        let run: Frames = (0..1024 * 1024_u32).flat_map(u32::to_be_bytes).collect();
+        let mut got = vec![0; run.len()];
+        outbox.push(&run);
+        let reader = std::thread::spawn(move || client.read_exact(&mut got).map(|()| got));
+        while !reader.is_finished() {
+            outbox.drain().unwrap();
+            std::thread::yield_now();
+        }
+        assert!(reader.join().unwrap().unwrap() == *run);
+    }
+
+    #[test]
+    fn the_clock_of_a_blocked_client_starts_anew_whenever_it_takes_something() {
+        let (outbox, mut client) = outbox_and_client();
+        outbox.push(&run_of(b'x', 16 * 1024 * 1024));
+        let blocked = (0..100).map(|_| outbox.drain().unwrap()).last().unwrap();
+        assert!(matches!(blocked, Drained::Blocked(_)));
+        assert_eq!(outbox.drain().unwrap(), blocked, "it has taken nothing since");
+        let mut later = blocked;
+        while later == blocked {
+            client.read_exact(&mut [0; 1024]).unwrap();
+            later = outbox.drain().unwrap();
+        }
+        assert!(matches!(later, Drained::Blocked(_)));
+    }
+
+    #[test]
+    fn what_has_gone_out_leaves_room_in_the_backlog() {
+        let mut backlog = Backlog::new();
+        for length in [60, 40] {
+            assert!(backlog.push(&run_of(b'x', length), 100));
+        }
+        backlog.pop().unwrap();
+        assert!(backlog.push(&run_of(b'x', 60), 100));
+        assert!(!backlog.push(&run_of(b'x', 1), 100));
+    }
+
+    #[test]
     fn a_full_backlog_ends_the_connection() {
         let (outbox, _client) = outbox_and_client();
         block(&outbox);

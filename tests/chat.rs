@@ -127,13 +127,37 @@ fn a_fragmented_message_is_one_message_and_pings_may_come_between() {
 }
 
 #[test]
+fn a_message_in_fifteen_thousand_fragments_is_one_message() {
+    let mut house = House::open();
+    let mut ana = house.join();
+    let text = "x".repeat(8192);
+    let mut bytes = frame(OpCode::Data(Data::Text), false, b"");
+    bytes.extend(frame(OpCode::Data(Data::Continue), false, b"").repeat(7000));
+    bytes.extend(frame(OpCode::Data(Data::Continue), false, b"x").repeat(8192));
+    bytes.extend(frame(OpCode::Data(Data::Continue), true, b""));
+    ana.raw(&bytes);
+    assert_eq!(ana.hear(), format!("{}: {text}", ana.nick));
+}
+
+const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+#[test]
+fn a_text_in_the_packet_of_the_handshake_waits_for_no_other() {
+    let house = House::open();
+    let mut stream = support::tcp(house.address());
+    stream.write_all(&[HANDSHAKE, &text_frame("early")].concat()).unwrap();
+    assert!(matches!(house.event(), chinwag::Event::Open { .. }));
+    let chinwag::Event::Message { text, .. } = house.event() else { panic!("a message") };
+    assert_eq!(text, "early");
+}
+
+#[test]
 fn what_comes_with_the_handshake_is_not_lost() {
     let house = House::open();
     let mut stream = support::tcp(house.address());
-    let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
-        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        .to_vec();
+    let mut bytes = HANDSHAKE.to_vec();
     for number in 0..1000 {
         bytes.extend(text_frame(&format!("early {number}")));
     }

@@ -27,10 +27,9 @@ fn whole(address: SocketAddr, head: &str) -> (u16, String) {
     let field = |name: &str| fields.lines().find_map(|line| line.strip_prefix(name));
     assert_eq!(field("Connection: "), Some("close"), "{answer}");
     let length: usize = field("Content-Length: ").expect("a length").parse().unwrap();
-    if !head.starts_with("HEAD") {
-        assert_eq!(body.len(), length, "{answer}");
-    }
-    assert!(head.starts_with("HEAD") || body.ends_with('\n') || body.is_empty());
+    let expected = if head.starts_with("HEAD") { 0 } else { length };
+    assert_eq!(body.len(), expected, "{answer}");
+    assert!(body.ends_with('\n') || body.is_empty());
     (fields[9..12].parse().unwrap(), fields.to_owned())
 }
 
@@ -64,6 +63,7 @@ fn every_refusal_is_a_complete_answer() {
     let cases = [
         (404, "GET /nothing HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (404, "GET /../Cargo.toml HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (404, "HEAD /nothing HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (405, "POST / HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (405, "OPTIONS / HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (400, "GET / HTTP/1.1\n\n".to_owned()),
@@ -74,6 +74,7 @@ fn every_refusal_is_a_complete_answer() {
         (413, "POST / HTTP/1.1\nHost: localhost\nContent-Length: 1000000000000000\n\n".to_owned()),
         (413, get("Transfer-Encoding: chunked\n")),
         (421, "GET / HTTP/1.1\nHost: evil.example\n\n".to_owned()),
+        (421, "HEAD / HTTP/1.1\nHost: evil.example\n\n".to_owned()),
         (426, get(&HANDSHAKE.replace(": 13", ": 8"))),
         (400, get(&HANDSHAKE.replace("Connection: Upgrade\n", ""))),
         (400, format!("GET /?room=a.b HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),

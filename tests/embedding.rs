@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
 
-use chinwag::{Event, Nickname, RoomName, SayError, Server};
+use chinwag::{Config, Event, Nickname, RoomName, SayError, Server, StartError};
 use support::{DEADLINE, House, config, connect};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
@@ -23,6 +24,17 @@ fn addresses_are_known_before_the_start() {
     let handle = server.start().unwrap();
     assert!(early.join().unwrap());
     handle.stop();
+}
+
+#[test]
+fn ipv4_alone_is_no_way_round_a_port_in_use() {
+    // Where there is no IPv6, there is nothing to show.
+    let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+    let everywhere = vec![Ipv6Addr::UNSPECIFIED.into()];
+    let page_port = taken.local_addr().unwrap().port();
+    let refused = Server::bind(&Config { bind: everywhere, page_port, ..config() }).unwrap_err();
+    let StartError::PortInUse(address) = refused else { panic!("{refused}") };
+    assert_eq!(address, SocketAddr::from((Ipv6Addr::UNSPECIFIED, page_port)));
 }
 
 #[test]

@@ -5,10 +5,12 @@
 mod support;
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, Limits};
+use chinwag::{Config, Limits, Nickname, RoomName};
+use socket2::SockRef;
 use support::{Client, House, config, connect, frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -122,7 +124,7 @@ fn fragments_without_an_end() {
 }
 
 fn with_limits(limits: Limits) -> House {
-    House::with(&Config { limits, ..config() })
+    House::with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
 }
 
 #[test]
@@ -132,12 +134,15 @@ fn silence() {
     let mut house = with_limits(limits);
     let mut witness = house.join();
     // It answers pings only while it reads, which it does not.
-    let vanished = house.join();
+    let mut vanished = house.join();
     let since = Instant::now();
     let announced = format!(" .... {} has left.", vanished.nick);
     assert_eq!(witness.hear(), announced, "and the witness, who reads, stays");
     assert!(since.elapsed() >= Duration::from_millis(400));
     assert_eq!(house.gone(vanished.id), (1006, "no sign of life".into()));
+    let mut got = Vec::new();
+    vanished.socket.get_mut().read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"\x89\x00", "a ping, and no close frame: 1006 is never sent");
     witness.say_and_hear("still here");
 }
 
@@ -166,6 +171,45 @@ fn a_reader_that_stops_is_cut_and_delays_nobody() {
 }
 
 #[test]
+fn who_falls_behind_and_reads_on_stays() {
+    const TEXTS: usize = 60;
+    let mut house = House::open();
+    let (mut slow, mut witness) = (house.join(), house.join());
+    // More than the kernel takes for it, and less than may wait.
+    SockRef::from(slow.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();
+    let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
+    for _ in 0..TEXTS {
+        house.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
+    }
+    for client in [&mut witness, &mut slow] {
+        for _ in 0..TEXTS {
+            assert_eq!(client.hear(), format!("cook: {text}"));
+        }
+    }
+    slow.say_and_hear("still here");
+}
+
+#[test]
+fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
+    let (ping_after, pong_within) = (Duration::from_millis(100), support::DEADLINE);
+    let limits = Limits { ping_after, pong_within, ..Limits::default() };
+    let mut house = with_limits(limits);
+    let (mut talker, mut silent) = (house.join(), house.join());
+    let mut ping = [0; 2];
+    silent.socket.get_mut().read_exact(&mut ping).unwrap();
+    assert_eq!(&ping, b"\x89\x00");
+    // It neither answers nor reads on, and is cut for that which comes first.
+    let (goodbye, text) = (format!(" .... {} has left.", silent.nick), "x".repeat(8000));
+    loop {
+        talker.say(&text);
+        if talker.hear() == goodbye {
+            break;
+        }
+    }
+    assert_eq!(house.gone(silent.id).0, 4008);
+}
+
+#[test]
 fn stopping_tells_three_hundred_who_talk() {
     const CLIENTS: usize = 300;
     let house = House::open();
@@ -191,6 +235,39 @@ fn stopping_tells_three_hundred_who_talk() {
     let nobody = chinwag::Nickname::parse("nobody").unwrap();
     let said = house.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
     assert_eq!(said, Err(chinwag::SayError::Stopped));
+}
+
+#[test]
+fn who_is_sent_home_is_listened_to_until_it_goes() {
+    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
+    let mut house = with_limits(limits);
+    let mut client = house.join();
+    std::thread::scope(|scope| {
+        let stopped = scope.spawn(|| house.handle.stop());
+        assert_eq!(client.close_frame().0, 1001);
+        assert_eq!(client.socket.get_mut().read(&mut [0]).unwrap(), 0, "nothing more comes");
+        for _ in 0..1000 {
+            client.raw(&support::text_frame("it is in the middle of something"));
+        }
+        let since = Instant::now();
+        drop(client);
+        stopped.join().unwrap();
+        assert!(since.elapsed() < support::DEADLINE / 2, "and no longer");
+    });
+}
+
+#[test]
+fn an_offender_is_not_listened_to_for_long() {
+    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
+    let mut house = with_limits(limits);
+    let mut client = house.join();
+    client.raw(&frame(OpCode::Data(Data::Binary), true, b"\x00"));
+    assert_eq!(client.close_frame().0, 1003);
+    let since = Instant::now();
+    // It does not answer. The server has ended when its connection has.
+    house.handle.stop();
+    let took = since.elapsed();
+    assert!(took < support::DEADLINE / 2, "it took {took:?}");
 }
 
 /// Says one thing after the other, each when the one before has come back, until it is sent home.

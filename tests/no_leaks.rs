@@ -16,7 +16,8 @@ fn count(what: &str) -> usize {
 
 fn our_temporary_files() -> usize {
     let files = std::fs::read_dir(std::env::temp_dir()).unwrap().filter_map(Result::ok);
-    files.filter(|file| file.file_name().to_string_lossy().starts_with("chinwag-")).count()
+    let ours = format!("chinwag-{}-", std::process::id());
+    files.filter(|file| file.file_name().to_string_lossy().starts_with(&ours)).count()
 }
 
 #[test]

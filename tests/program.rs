@@ -288,3 +288,22 @@ fn nobody_has_to_read_what_it_prints() {
     child.wait().unwrap();
     assert_eq!(program.end().0.code(), Some(0));
 }
+
+/// The program, with no more than so many descriptors, and fewer than that unless it asks.
+fn chinwag_with_descriptors(most: u32) -> Command {
+    let mut command = chinwag();
+    let program = std::mem::replace(&mut command, Command::new("sh"));
+    command.args(["-c", &format!("ulimit -S -n 50 && ulimit -H -n {most} && exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(FREE_PORTS);
+    for (name, _) in program.get_envs() {
+        command.env_remove(name);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn it_has_room_for_as_many_as_there_are_descriptors_for() {
+    let program = Program::start(&mut chinwag_with_descriptors(328));
+    assert!(program.banner.contains("Room for 100 people"), "{}", program.banner);
+}

@@ -156,9 +156,18 @@ mod tests {
     fn length_is_counted_as_a_reader_counts() {
         assert!(Nickname::parse(&"e\u{301}".repeat(24)).is_ok());
         assert_eq!(Nickname::parse(&"a".repeat(25)), Err(NicknameError::Length));
+        assert!(Nickname::parse(&("李".repeat(21) + "a")).is_ok(), "64 bytes");
         assert_eq!(Nickname::parse(&"李".repeat(22)), Err(NicknameError::Length));
         assert_eq!(Nickname::parse(""), Err(NicknameError::Length));
         assert_eq!(Nickname::parse(&"a".repeat(1 << 20)), Err(NicknameError::Length));
+    }
+
+    #[test]
+    fn a_wish_that_is_too_long_to_be_read_is_refused() {
+        // Nothing is left of a variation selector, so that only the length of the wish counts.
+        let wish = |name: &str| Nickname::parse(&(name.to_owned() + &"\u{fe0f}".repeat(85)));
+        assert!(wish("a").is_ok(), "256 bytes");
+        assert_eq!(wish("ab"), Err(NicknameError::Length));
     }
 
     #[test]

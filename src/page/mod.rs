@@ -240,6 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_is_told_what_a_part_is() {
+        with_page(|page| {
+            for (path, kind) in [
+                ("/", "text/html; charset=utf-8"),
+                ("/main.js", "text/javascript; charset=utf-8"),
+                ("/style.css", "text/css; charset=utf-8"),
+                ("/icon.svg", "image/svg+xml"),
+                ("/healthz", "text/plain; charset=utf-8"),
+            ] {
+                let answer = get(page, path, None).unwrap();
+                assert_eq!(field_of(&answer, "Content-Type"), kind, "{path}");
+            }
+        });
+    }
+
+    #[test]
     fn what_is_known_is_not_sent_again() {
         with_page(|page| {
             let etag = field_of(&get(page, "/main.js", None).unwrap(), "ETag").to_owned();

@@ -127,4 +127,12 @@ mod tests {
             assert!(PARTS.iter().any(|part| part.path == path), "{path}");
         }
     }
+    #[test]
+    fn a_new_version_has_another_tag() {
+        let tags = [etag(b"ok\n"), etag(b"ok!\n")];
+        assert_ne!(tags[0], tags[1]);
+        for tag in tags {
+            assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");
+        }
+    }
 }

@@ -325,6 +325,15 @@ mod tests {
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nmore", 0), Ok(Some(18)));
     }
 
+    #[test]
+    fn a_head_of_8_kib_and_100_fields_is_understood() {
+        let start = "GET / HTTP/1.1\nHost: localhost\n".to_owned() + &"A: b\n".repeat(98);
+        let rest = 8192 - start.replace('\n', "\r\n").len() - "B: \r\n\r\n".len();
+        page(&format!("{start}B: {}\n\n", "c".repeat(rest)));
+        let refusal = ask(&format!("{start}B: {}\n\n", "c".repeat(rest + 1))).unwrap_err();
+        assert_eq!(refusal, Refusal::HeadTooLarge);
+    }
+
     proptest! {
         #[test]
         fn no_head_reaches_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {

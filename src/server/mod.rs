@@ -179,3 +179,22 @@ fn open<'scope>(
 fn go_on(work: impl Fn()) {
     while catch_unwind(AssertUnwindSafe(&work)).is_err() {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_loses_its_broadcaster_ends() {
+        let bind = vec![Ipv4Addr::LOCALHOST.into()];
+        let config = Config { bind, page_port: 0, websocket_port: 0, ..Config::default() };
+        let server = Server::bind(&config).unwrap();
+        server.handle.inbox.send(Input::End).unwrap();
+        let handle = server.start().unwrap();
+        let ended = handle.ended.recv_timeout(Duration::from_secs(20));
+        assert!(ended.unwrap_err().is_disconnected());
+    }
+}

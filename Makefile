@@ -2,7 +2,7 @@
 
 BROWSER_TESTS = tests/browser
 
-.PHONY: run test check fmt bench hostile conformance browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench hostile soak conformance browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -46,6 +46,12 @@ hostile:
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
 	    cargo test --locked --test hostile -- --test-threads=1 --nocapture
+
+# A minute of chance against the release program; its seed is printed.
+soak:
+	cargo build --locked --release
+	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
+	    cargo test --locked --test soak -- --test-threads=1 --nocapture
 
 # The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
 conformance:

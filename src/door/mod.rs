@@ -19,7 +19,7 @@ use crate::config::{Config, Limits};
 use crate::connection::{self, Guest};
 use crate::outbox::Outbox;
 use crate::page::Page;
-use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, understand};
+use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, is_to_head, understand};
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
@@ -102,28 +102,28 @@ impl Door {
     /// Sees a connection through, from its head to its end.
     pub(crate) fn receive(&self, caller: Caller<'_>) {
         let Caller { client, address, transport, place } = caller;
-        let Some(received) = self.read_head(&transport) else { return };
-        let (read, end) = match received {
-            Ok(received) => received,
-            Err(refusal) => return self.answer(&transport, &refusal.answer(false)),
-        };
-        match understand(&read[..end], &self.house) {
-            Ok(Wanted::Chat { answer, room, wish }) => {
+        let mut read = Vec::new();
+        let Some(end) = self.read_head(&transport, &mut read) else { return };
+        match end.and_then(|end| understand(&read[..end], &self.house).map(|it| (it, end))) {
+            Ok((Wanted::Chat { answer, room, wish }, end)) => {
                 let early = read[end..].to_vec();
                 drop((read, place));
                 self.admit(client, address, transport, &answer, room, wish, early);
             }
-            Ok(Wanted::Page(request)) => self.relay(address, &transport, &request),
-            Err((refusal, to_head)) => self.answer(&transport, &refusal.answer(to_head)),
+            Ok((Wanted::Page(request), _)) => self.relay(address, &transport, &request),
+            Err(refusal) => self.answer(&transport, &refusal.answer(is_to_head(&read))),
         }
     }
 
-    /// Reads until the head is whole: all that was read, and where the head ends in it. `None` when
-    /// the caller went away, said nothing, or the server stops.
-    fn read_head(&self, transport: &Transport) -> Option<Result<(Vec<u8>, usize), Refusal>> {
+    /// Reads until the head is whole, and says where it ends in what was `read`. `None` when the
+    /// caller went away, said nothing, or the server stops.
+    fn read_head(
+        &self,
+        transport: &Transport,
+        read: &mut Vec<u8>,
+    ) -> Option<Result<usize, Refusal>> {
         const CHUNK_BYTES: usize = 1024;
         let deadline = Instant::now() + self.limits.head_within;
-        let mut read = Vec::new();
         loop {
             let ready = wait(transport, Interest::READABLE, &self.stopping, Some(deadline)).ok()?;
             if ready.woken || (ready.timed_out() && read.is_empty()) {
@@ -143,8 +143,8 @@ impl Door {
                 }
                 Err(_) => return None,
             }
-            match end_of_head(&read, seen) {
-                Ok(Some(end)) => return Some(Ok((read, end))),
+            match end_of_head(read, seen) {
+                Ok(Some(end)) => return Some(Ok(end)),
                 Ok(None) => {}
                 Err(refusal) => return Some(Err(refusal)),
             }

@@ -51,7 +51,8 @@ pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Ref
     let end = read[from..].windows(4).position(is_end).map(|at| from + at + 4);
     let head = &read[..end.unwrap_or(read.len())];
     let is_bare = |at: usize| head[at] == b'\n' && head[at - 1] != b'\r';
-    if (from.max(1)..head.len()).any(is_bare) {
+    // What lies behind the largest head does not count, however much came at once.
+    if (from.max(1)..head.len().min(HEAD_BYTES_MAX)).any(is_bare) {
         return Err(Refusal::Malformed("A line of a request ends with CR and LF."));
     }
     if head.len() > HEAD_BYTES_MAX {
@@ -60,11 +61,14 @@ pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Ref
     Ok(end)
 }
 
+/// Whether the answer has no body, whatever else is wrong with the request.
+pub(crate) fn is_to_head(read: &[u8]) -> bool {
+    read.starts_with(b"HEAD ")
+}
+
 /// Reads a whole head and checks what it asks for.
-pub(crate) fn understand(head: &[u8], house: &House) -> Result<Wanted, (Refusal, bool)> {
-    let head = Head::parse(head).map_err(|refusal| (refusal, false))?;
-    let is_head = head.request.method() == Method::HEAD;
-    head.check(house).map_err(|refusal| (refusal, is_head))
+pub(crate) fn understand(head: &[u8], house: &House) -> Result<Wanted, Refusal> {
+    Head::parse(head)?.check(house)
 }
 
 struct Head {
@@ -197,14 +201,16 @@ fn asks_for_websocket(fields: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
+    use super::super::mutations::head_gone_wrong;
     use super::*;
 
     fn ask(head: &str) -> Result<Wanted, Refusal> {
         let head = head.replace('\n', "\r\n");
         let house = House::new(&[], &[]);
         let end = end_of_head(head.as_bytes(), 0)?.expect("the head is whole");
-        understand(&head.as_bytes()[..end], &house).map_err(|(refusal, _)| refusal)
+        understand(&head.as_bytes()[..end], &house)
     }
 
     fn page(head: &str) -> PageRequest {
@@ -322,6 +328,8 @@ mod tests {
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\nHo", 0), Ok(None));
         assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX], 0), Ok(None));
         assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX + 1], 0), Err(Refusal::HeadTooLarge));
+        let bare_behind = [&[b'a'; HEAD_BYTES_MAX][..], b"\n"].concat();
+        assert_eq!(end_of_head(&bare_behind, 0), Err(Refusal::HeadTooLarge));
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nmore", 0), Ok(Some(18)));
     }
 
@@ -334,14 +342,35 @@ mod tests {
         assert_eq!(refusal, Refusal::HeadTooLarge);
     }
 
+    /// Reads as the door does, from pieces that end at these places.
+    fn end_in_pieces(bytes: &[u8], ends: impl IntoIterator<Item = usize>) -> Verdict {
+        let mut seen = 0;
+        for end in ends.into_iter().chain([bytes.len()]) {
+            match end_of_head(&bytes[..end], seen) {
+                Ok(None) => seen = end,
+                verdict => return verdict,
+            }
+        }
+        Ok(None)
+    }
+
+    type Verdict = Result<Option<usize>, Refusal>;
+
     proptest! {
         #[test]
-        fn no_head_reaches_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn no_head_reaches_a_panic(bytes in head_gone_wrong()) {
             let house = House::new(&[], &[]);
             if let Ok(Some(end)) = end_of_head(&bytes, 0) {
                 let _ = understand(&bytes[..end], &house);
             }
             let _ = understand(&bytes, &house);
+        }
+
+        #[test]
+        fn a_head_may_come_in_any_pieces(bytes in head_gone_wrong(), at in any::<Index>()) {
+            let at_once = end_of_head(&bytes, 0);
+            prop_assert_eq!(end_in_pieces(&bytes, [at.index(bytes.len() + 1)]), at_once);
+            prop_assert_eq!(end_in_pieces(&bytes, 1..bytes.len()), at_once);
         }
 
         #[test]

@@ -47,7 +47,9 @@ impl HostName {
     /// Reads what stands in a `Host` field or an origin: a host, and a port perhaps.
     fn of_authority(authority: &Authority) -> Result<Self, HostNameError> {
         let port = authority.as_str().strip_prefix(authority.host()).ok_or(HostNameError)?;
-        let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+        // A number may have a sign for Rust, and a port has none.
+        let is_number = |port: &str| !port.starts_with('+') && port.parse::<u16>().is_ok();
+        let is_port = |port: &str| port.is_empty() || is_number(port);
         match port.strip_prefix(':').map(is_port).unwrap_or(port.is_empty()) {
             true => authority.host().parse(),
             false => Err(HostNameError),
@@ -189,6 +191,7 @@ mod tests {
             "user@localhost",
             "localhost:port",
             "localhost:99999",
+            "localhost:+80",
             "[::1",
             "::1",
             ".local",

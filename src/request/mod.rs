@@ -2,9 +2,11 @@
 
 mod head;
 mod host;
+#[cfg(test)]
+mod mutations;
 mod refusal;
 
-pub(crate) use head::{PageRequest, Wanted, end_of_head, understand};
+pub(crate) use head::{PageRequest, Wanted, end_of_head, is_to_head, understand};
 pub(crate) use host::House;
 pub use host::{HostName, HostNameError, Origin, OriginError};
 pub(crate) use refusal::Refusal;

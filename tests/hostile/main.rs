@@ -8,12 +8,16 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
+mod churn;
 mod crowd;
 mod floods;
 mod half_open;
+mod heads;
 mod log;
 mod offences;
 mod slow_readers;
+mod slowloris;
+mod visitors;
 
 // The clients are those of the load generator.
 #[path = "../../benches/load/frames.rs"]

@@ -1,0 +1,185 @@
+//! Connections that come and go, in every way there is, and whether anything stays behind.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use tungstenite::{Error, WebSocket};
+
+use crate::crowd::{Crowd, Talk};
+use crate::support::answer::Answer;
+use crate::support::program::Program;
+use crate::support::{DEADLINE, text_frame};
+use crate::visitors::{all_is_well, connect_from, held, is_again, load, open_house, ports, reset};
+
+const CONNECTIONS: usize = 20_000;
+/// What comes first fills the caches.
+const WARM_UP: usize = 1_000;
+const CLIENTS: usize = 4;
+/// The C library keeps stacks of threads that ended, 40 MiB of them: fewer than so many.
+const STACKS_KEPT: usize = 200;
+const PEOPLE: usize = 10;
+const TALK: Talk = Talk { per_second: 50, seconds: 1, text_bytes: 50 };
+const GROWTH_MAX: usize = 5 * 1024 * 1024;
+
+const REQUEST: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n";
+const TLS_HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
+
+/// A room of their own, so that the others are not told of each who leaves.
+fn join(stream: TcpStream) -> WebSocket<TcpStream> {
+    tungstenite::client("ws://localhost/?room=corridor", stream).unwrap().0
+}
+
+fn join_and_close(stream: TcpStream) {
+    let mut socket = join(stream);
+    socket.close(None).unwrap();
+    loop {
+        match socket.read() {
+            Ok(_) => {}
+            Err(Error::ConnectionClosed) => return,
+            Err(error) => panic!("{error} instead of the end"),
+        }
+    }
+}
+
+fn join_and_reset(stream: TcpStream) {
+    reset(join(stream).into_inner());
+}
+
+fn finish_in_the_head(mut stream: TcpStream) {
+    stream.write_all(REQUEST.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "half a request has no answer");
+}
+
+fn reset_in_the_head(mut stream: TcpStream) {
+    stream.write_all(REQUEST.as_bytes()).unwrap();
+    reset(stream);
+}
+
+fn reset_in_a_frame(stream: TcpStream) {
+    let mut stream = join(stream).into_inner();
+    let frame = text_frame("this will never be");
+    stream.write_all(&frame[..frame.len() / 2]).unwrap();
+    reset(stream);
+}
+
+fn cut_the_page(mut stream: TcpStream) {
+    stream.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
+    stream.read_exact(&mut [0; 100]).unwrap();
+    reset(stream);
+}
+
+fn be_refused(mut stream: TcpStream, head: &[u8], status: u16) {
+    stream.write_all(head).unwrap();
+    assert_eq!(Answer::read(&mut stream, false).status, status);
+    reset(stream);
+}
+
+fn speak_http_2(stream: TcpStream) {
+    be_refused(stream, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 400);
+}
+
+fn speak_tls(stream: TcpStream) {
+    be_refused(stream, TLS_HELLO, 400);
+}
+
+fn ask_for_another_version(stream: TcpStream) {
+    let fields = "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\n\r\n";
+    be_refused(stream, format!("{REQUEST}{fields}").as_bytes(), 426);
+}
+
+const KINDS: [fn(TcpStream); 9] = [
+    join_and_close,
+    join_and_reset,
+    finish_in_the_head,
+    reset_in_the_head,
+    reset_in_a_frame,
+    speak_http_2,
+    cut_the_page,
+    ask_for_another_version,
+    speak_tls,
+];
+
+/// Connections of every kind in rotation, on both ports, while the crowd talks and misses nothing.
+fn churn(program: &Program, crowd: &mut Crowd, connections: usize) {
+    let addresses = ports(program);
+    std::thread::scope(|scope| {
+        let clients = std::array::from_fn::<_, CLIENTS, _>(|client| {
+            let ours = Ipv4Addr::new(127, 0, 1, u8::try_from(client).unwrap());
+            scope.spawn(move || {
+                for number in 0..connections / CLIENTS {
+                    let address = addresses[number / KINDS.len() % 2];
+                    KINDS[number % KINDS.len()](connect_from(ours, address));
+                }
+            })
+        });
+        while !clients.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            crowd.talk(TALK);
+        }
+    });
+}
+
+/// As many callers at once as it takes to have every stack that is kept, and let go.
+fn fill_the_caches(program: &Program) {
+    let ours = Ipv4Addr::LOCALHOST;
+    let callers: Vec<_> = (0..STACKS_KEPT).map(|_| connect_from(ours, program.page())).collect();
+    let deadline = Instant::now() + DEADLINE;
+    let nothing = crossbeam_channel::never::<()>();
+    while program.threads() < STACKS_KEPT {
+        assert!(Instant::now() < deadline, "{} threads", program.threads());
+        let _ = nothing.recv_timeout(Duration::from_millis(1));
+    }
+    callers.into_iter().for_each(reset);
+}
+
+/// What the server holds.
+#[derive(Clone, Copy, Debug)]
+struct Holdings {
+    threads: usize,
+    descriptors: usize,
+    mappings: usize,
+    resident_bytes: usize,
+}
+
+impl Holdings {
+    fn of(program: &Program) -> Self {
+        Self {
+            threads: program.threads(),
+            descriptors: program.descriptors(),
+            mappings: program.mappings(),
+            resident_bytes: program.resident_bytes(),
+        }
+    }
+}
+
+#[test]
+fn nothing_stays_of_those_who_come_and_go() {
+    let program = open_house();
+    // Once tiny_http answers, its pool is there.
+    load(program.page());
+    let mut crowd = Crowd::join(program.websocket(), PEOPLE);
+    let empty = held(&program);
+    fill_the_caches(&program);
+    churn(&program, &mut crowd, WARM_UP);
+    is_again(&program, empty);
+    let before = Holdings::of(&program);
+    let since = Instant::now();
+    churn(&program, &mut crowd, CONNECTIONS);
+    let took = since.elapsed();
+    is_again(&program, empty);
+    let after = Holdings::of(&program);
+    let grown = after.resident_bytes.saturating_sub(before.resident_bytes);
+    println!(
+        "{CONNECTIONS} came and went in {took:.1?}: {} threads, {} descriptors, {} mappings \
+         ({} before), and {} KiB more",
+        after.threads,
+        after.descriptors,
+        after.mappings,
+        before.mappings,
+        grown / 1024
+    );
+    assert!(after.mappings <= before.mappings, "{before:?}, and then {after:?}");
+    assert!(grown <= GROWTH_MAX, "{before:?}, and then {after:?}");
+    all_is_well(program);
+}

@@ -1,0 +1,113 @@
+//! Request heads gone wrong, as many as there is time for.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::mutations::head_gone_wrong;
+use crate::setting;
+use crate::support::answer::Answer;
+use crate::visitors::{all_is_well, connect_from, held, is_again, load, open_house, ports, reset};
+
+const CALLERS: u8 = 64;
+/// So many connections each caller leaves open and says nothing more on.
+const LEFT_OPEN: usize = 8;
+
+/// What a caller does once it has sent its head.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    ReadTheAnswer,
+    Reset,
+    LeaveOpen,
+}
+
+/// How often each status came; 0 is no answer, to a head without an end.
+type Tally = BTreeMap<u16, usize>;
+
+/// Sends its head in two pieces.
+fn call(mut stream: &TcpStream, head: &[u8], cut: usize) -> std::io::Result<()> {
+    stream.write_all(&head[..cut])?;
+    stream.write_all(&head[cut..])
+}
+
+/// The status of a complete answer.
+fn read_answer(mut stream: TcpStream, head: &[u8]) -> u16 {
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("{error} after {head:?}"));
+    if answer.is_empty() { 0 } else { Answer::parse(&answer, head.starts_with(b"HEAD ")).status }
+}
+
+fn call_again_and_again(
+    caller: u8,
+    servers: [SocketAddr; 2],
+    mut runner: TestRunner,
+    until: Instant,
+) -> Tally {
+    let then = select(&[Then::ReadTheAnswer, Then::Reset, Then::LeaveOpen][..]);
+    let calls = (head_gone_wrong(), any::<Index>(), select(servers.to_vec()), then);
+    let ours = Ipv4Addr::new(127, 0, 1, caller);
+    let mut tally = Tally::new();
+    let mut open = Vec::new();
+    while Instant::now() < until {
+        let (head, cut, server, then) = calls.new_tree(&mut runner).unwrap().current();
+        let stream = connect_from(ours, server);
+        // A server that has heard enough may be gone.
+        let _ = call(&stream, &head, cut.index(head.len() + 1));
+        match then {
+            Then::ReadTheAnswer => *tally.entry(read_answer(stream, &head)).or_default() += 1,
+            Then::Reset => reset(stream),
+            Then::LeaveOpen => {
+                if open.len() == LEFT_OPEN {
+                    reset(open.remove(0));
+                }
+                open.push(stream);
+            }
+        }
+    }
+    tally
+}
+
+#[test]
+fn no_head_does_harm() {
+    let seed = setting("SOAK_SEED").unwrap_or_else(rand::random);
+    let duration = Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(60));
+    println!("SOAK_SEED={seed}");
+    let runner_of = |caller: u8| {
+        let mut bytes = [caller; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        TestRunner::new_with_rng(Config::default(), rng)
+    };
+    let program = open_house();
+    load(program.page());
+    let before = held(&program);
+    let servers = ports(&program);
+    let until = Instant::now() + duration;
+    let mut total = Tally::new();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let runner = runner_of(caller);
+                scope.spawn(move || call_again_and_again(caller, servers, runner, until))
+            })
+            .collect();
+        for caller in callers {
+            for (status, count) in caller.join().expect("every answer is complete") {
+                *total.entry(status).or_default() += count;
+            }
+        }
+    });
+    println!("answers, by status: {total:?}");
+    for status in [0, 101, 200, 400, 403, 405, 413, 421, 426, 431] {
+        assert!(total.contains_key(&status), "{status} was never reached");
+    }
+    is_again(&program, before);
+    all_is_well(program);
+}

@@ -1,6 +1,7 @@
 # `make test` is all that a newcomer needs; `make check` is what must be green before a commit.
 
 BROWSER_TESTS = tests/browser
+HOSTILE_TESTS = tests/hostile
 
 .PHONY: run test check fmt bench hostile soak conformance browser-test browser-tools screenshots install
 
@@ -43,6 +44,7 @@ bench:
 
 # Attacks, faults and shortages, against the release program, one after the other.
 hostile:
+	sh $(HOSTILE_TESTS)/tools.sh
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
 	    cargo test --locked --test hostile -- --test-threads=1 --nocapture

@@ -9,9 +9,10 @@ mod parts;
 mod socket;
 
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tiny_http::Server;
 
@@ -23,7 +24,8 @@ use socket::PrivateSocket;
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long its successor has, from its building to its answer. The machine may just be busy.
 const SUCCESSOR_WITHIN: Duration = Duration::from_secs(4);
-/// How long to wait before building it anew once more, when the last attempt failed.
+/// The least time from one building to the next: where the last attempt failed, or came to nothing
+/// at once, the next may do so, too.
 const REBUILD_PAUSE: Duration = Duration::from_millis(200);
 
 /// tiny_http, and the way to it. The thread that serves shares it with those that ask: they need to
@@ -38,20 +40,30 @@ pub(crate) struct Page {
 #[derive(Clone)]
 struct Life {
     number: u64,
-    server: Arc<Server>,
-    socket: Arc<PrivateSocket>,
+    body: Arc<Body>,
+    built: Instant,
     stopping: bool,
+}
+
+/// tiny_http is told that it is to end before it is woken, so that these are dropped in their order.
+struct Body {
+    server: Server,
+    socket: PrivateSocket,
 }
 
 impl Life {
     fn new(number: u64) -> io::Result<Self> {
-        let socket = PrivateSocket::new()?;
-        let listener = socket.listener()?;
+        let (socket, listener) = PrivateSocket::new()?;
+        Self::begin(number, socket, listener)
+    }
+
+    fn begin(number: u64, socket: PrivateSocket, listener: UnixListener) -> io::Result<Self> {
         // It panics where there is no thread to be had.
         let server = catch_unwind(|| Server::from_listener(listener, None))
             .map_err(|_| io::Error::other("no thread for it"))?
             .map_err(io::Error::other)?;
-        Ok(Self { number, server: Arc::new(server), socket: Arc::new(socket), stopping: false })
+        let body = Arc::new(Body { server, socket });
+        Ok(Self { number, body, built: Instant::now(), stopping: false })
     }
 }
 
@@ -65,11 +77,11 @@ impl Page {
     /// The loop of the page's thread. It ends with [`Page::stop`].
     pub(crate) fn serve(&self) {
         loop {
-            let Life { server, stopping, .. } = self.life().clone();
+            let Life { body, stopping, .. } = self.life().clone();
             if stopping {
                 return;
             }
-            while let Ok(request) = server.recv() {
+            while let Ok(request) = body.server.recv() {
                 respond(request);
             }
             self.rebuild();
@@ -80,7 +92,7 @@ impl Page {
     pub(crate) fn stop(&self) {
         let mut life = self.life();
         life.stopping = true;
-        life.server.unblock();
+        life.body.server.unblock();
         self.rebuilt.notify_all();
     }
 
@@ -96,12 +108,12 @@ impl Page {
         const RESTING: Refusal =
             Refusal::Full("The page is not available just now. Please try again in a moment.");
         let life = self.life().clone();
-        let asked = ask(&life.socket, request, ANSWER_WITHIN);
+        let asked = ask(&life.body.socket, request, ANSWER_WITHIN);
         let answer = match asked {
             Err(error) if !is_exhaustion(&error) => {
                 log::warn!("the page does not answer ({error}); it is built anew");
-                let socket = self.next_life(&life).ok_or(RESTING)?;
-                ask(&socket, request, SUCCESSOR_WITHIN)
+                let body = self.next_life(&life).ok_or(RESTING)?;
+                ask(&body.socket, request, SUCCESSOR_WITHIN)
             }
             answer => answer,
         };
@@ -112,34 +124,33 @@ impl Page {
     }
 
     /// Sends a dead life away, and waits for the next.
-    fn next_life(&self, dead: &Life) -> Option<Arc<PrivateSocket>> {
-        dead.server.unblock();
+    fn next_life(&self, dead: &Life) -> Option<Arc<Body>> {
+        dead.body.server.unblock();
         let is_old = |life: &mut Life| life.number == dead.number && !life.stopping;
         let (life, _) = self
             .rebuilt
             .wait_timeout_while(self.life(), SUCCESSOR_WITHIN, is_old)
             .unwrap_or_else(PoisonError::into_inner);
-        (life.number != dead.number).then(|| life.socket.clone())
+        (life.number != dead.number).then(|| life.body.clone())
     }
 
     fn rebuild(&self) {
         let mut life = self.life();
-        while !life.stopping {
+        let mut pause = REBUILD_PAUSE.saturating_sub(life.built.elapsed());
+        loop {
+            let paused = self.rebuilt.wait_timeout_while(life, pause, |life| !life.stopping);
+            life = paused.unwrap_or_else(PoisonError::into_inner).0;
+            if life.stopping {
+                return;
+            }
             match Life::new(life.number + 1) {
                 Ok(next) => {
                     *life = next;
-                    self.rebuilt.notify_all();
-                    return;
+                    return self.rebuilt.notify_all();
                 }
-                Err(error) => {
-                    log::warn!("the page cannot be built anew: {error}");
-                    life = self
-                        .rebuilt
-                        .wait_timeout(life, REBUILD_PAUSE)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
-                }
+                Err(error) => log::warn!("the page cannot be built anew: {error}"),
             }
+            pause = REBUILD_PAUSE;
         }
     }
 
@@ -205,19 +216,22 @@ mod tests {
         line.unwrap_or_else(|| panic!("no {name} in {answer}"))
     }
 
-    /// Serves while `test` runs.
     fn with_page(test: impl FnOnce(&Page)) {
+        serve_while(&Page::new().unwrap(), test);
+    }
+
+    /// Serves while `test` runs.
+    fn serve_while(page: &Page, test: impl FnOnce(&Page)) {
         struct StopOnDrop<'a>(&'a Page);
         impl Drop for StopOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.stop();
             }
         }
-        let page = Page::new().unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| page.serve());
-            let _stop = StopOnDrop(&page);
-            test(&page);
+            let _stop = StopOnDrop(page);
+            test(page);
         });
     }
 
@@ -270,15 +284,15 @@ mod tests {
 
     #[test]
     fn a_dead_page_is_built_anew() {
-        with_page(|page| {
+        let (socket, listener) = PrivateSocket::new().unwrap();
+        let hold = listener.try_clone().unwrap();
+        let life = Mutex::new(Life::begin(0, socket, listener).unwrap());
+        serve_while(&Page { life, rebuilt: Condvar::new() }, |page| {
             get(page, "/", None).unwrap();
-            for _ in 0..3 {
-                let life = page.life().clone();
-                // What a failed `accept` does to tiny_http.
-                life.socket.end();
-                assert!(get(page, "/", None).unwrap().contains("200 OK"));
-                assert!(page.life().number > life.number);
-            }
+            // From now on `accept` fails, and tiny_http dies of it.
+            rustix::net::shutdown(&hold, rustix::net::Shutdown::Both).unwrap();
+            assert!(get(page, "/", None).unwrap().contains("200 OK"));
+            assert!(page.life().number > 0);
         });
     }
 }

@@ -6,17 +6,22 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A socket that only this process can reach.
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// The way to a socket that only this process can reach.
 ///
 /// It is bound in a directory that only this user can enter. On Linux the directory is gone again
 /// before anybody else could look: a descriptor stays as the way to the socket, and nothing is left
-/// behind, however the process ends. Elsewhere the directory stays until the socket is dropped.
+/// behind, however the process ends. Elsewhere the directory stays until this is dropped.
+///
+/// Who listens is the only one to hold the listener. When it dies, all who wait for it know.
 #[derive(Debug)]
 pub(super) struct PrivateSocket {
-    listener: UnixListener,
     path: PathBuf,
+    /// For one last call, made beforehand: when it is due, there may be no descriptor left.
+    knocker: Socket,
     #[cfg(target_os = "linux")]
     _descriptor: OwnedFd,
     #[cfg(not(target_os = "linux"))]
@@ -26,53 +31,63 @@ pub(super) struct PrivateSocket {
 impl PrivateSocket {
     /// # Errors
     /// When there is no place for temporary files, or no descriptor.
-    pub(super) fn new() -> io::Result<Self> {
-        let name = format!("chinwag-{}-{:016x}", std::process::id(), rand::random::<u64>());
+    pub(super) fn new() -> io::Result<(Self, UnixListener)> {
+        let name = format!("chinwag-{:016x}", rand::random::<u64>());
         let directory = std::env::temp_dir().join(name);
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let bound = Self::bind(directory.clone());
         if cfg!(target_os = "linux") || bound.is_err() {
-            fs::remove_dir_all(&directory)?;
+            remove(&directory)?;
         }
         bound
-    }
-
-    pub(super) fn listener(&self) -> io::Result<UnixListener> {
-        self.listener.try_clone()
     }
 
     pub(super) fn connect(&self) -> io::Result<UnixStream> {
         UnixStream::connect(&self.path)
     }
 
-    /// Makes every `accept` fail, which ends the accept loop of tiny_http. It would otherwise
-    /// connect to itself for that.
-    pub(super) fn end(&self) {
-        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
-    }
-
     #[cfg(target_os = "linux")]
-    fn bind(directory: PathBuf) -> io::Result<Self> {
+    fn bind(directory: PathBuf) -> io::Result<(Self, UnixListener)> {
         use rustix::fs::{Mode, OFlags, open};
-        let path = directory.join("page");
+        let path = directory.join(NAME);
         let listener = UnixListener::bind(&path)?;
         let descriptor = open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
-        Ok(Self { listener, path, _descriptor: descriptor })
+        Ok((Self { path, knocker: knocker()?, _descriptor: descriptor }, listener))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn bind(directory: PathBuf) -> io::Result<Self> {
-        let path = directory.join("page");
-        Ok(Self { listener: UnixListener::bind(&path)?, path, directory })
+    fn bind(directory: PathBuf) -> io::Result<(Self, UnixListener)> {
+        let path = directory.join(NAME);
+        let listener = UnixListener::bind(&path)?;
+        Ok((Self { path, knocker: knocker()?, directory }, listener))
     }
 }
 
+fn knocker() -> io::Result<Socket> {
+    let knocker = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    knocker.set_nonblocking(true)?;
+    Ok(knocker)
+}
+
+const NAME: &str = "page";
+
+/// Removes the directory and the socket in it, if it came to that. `remove_dir_all` would want a
+/// descriptor, and where `bind` has failed there may be none.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(NAME)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::remove_dir(directory),
+    }
+}
+
+/// Wakes whoever still listens, to find that nobody will come any more. tiny_http would connect to
+/// itself for that, by a name that is gone.
 impl Drop for PrivateSocket {
     fn drop(&mut self) {
-        self.end();
+        let _ = SockAddr::unix(&self.path).and_then(|address| self.knocker.connect(&address));
         #[cfg(not(target_os = "linux"))]
-        let _ = fs::remove_dir_all(&self.directory);
+        let _ = remove(&self.directory);
     }
 }
 
@@ -82,10 +97,10 @@ mod tests {
 
     #[test]
     fn the_socket_leaves_nothing_behind() {
-        let socket = PrivateSocket::new().unwrap();
+        let (socket, listener) = PrivateSocket::new().unwrap();
         assert!(socket.connect().is_ok());
         if cfg!(target_os = "linux") {
-            let bound = socket.listener.local_addr().unwrap();
+            let bound = listener.local_addr().unwrap();
             assert!(!bound.as_pathname().unwrap().parent().unwrap().exists());
         }
     }

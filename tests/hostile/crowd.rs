@@ -1,5 +1,6 @@
 //! People who talk, so that it can be seen whether anything disturbs them.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,9 @@ impl Heard {
 
 impl Crowd {
     pub fn join(address: SocketAddr, size: usize) -> Self {
-        Self { swarm: Swarm::connect(address, size).expect("a crowd is let in") }
+        let mut swarm = Swarm::connect(address, size).expect("a crowd is let in");
+        greet(&mut swarm);
+        Self { swarm }
     }
 
     /// Talks, and checks that every member hears every text exactly once, and the texts of each
@@ -51,6 +54,26 @@ impl Crowd {
     pub fn talk(&mut self, talk: Talk) -> Heard {
         let [heard] = talk_side_by_side([self], talk, |_| ());
         heard
+    }
+}
+
+/// Returns when everybody is in the room: the answer to a handshake comes a moment before that, and
+/// who hears something, be it itself, is in.
+pub fn greet(swarm: &mut Swarm) {
+    let deadline = Instant::now() + DEADLINE;
+    let mut silent: BTreeSet<usize> = (0..swarm.len()).collect();
+    for member in silent.clone() {
+        swarm.send(member, &text_frame("hello")).unwrap();
+    }
+    let mut ready = Vec::new();
+    while !silent.is_empty() {
+        assert!(Instant::now() < deadline, "{silent:?} do not hear themselves");
+        swarm.wait(DEADLINE, &mut ready).unwrap();
+        for member in &ready {
+            if swarm.read(*member, |_| ()).unwrap() > 0 {
+                silent.remove(member);
+            }
+        }
     }
 }
 

@@ -8,15 +8,20 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
+mod choir;
 mod churn;
 mod crowd;
+mod exhaustion;
+mod faults;
 mod floods;
 mod half_open;
 mod heads;
 mod log;
 mod offences;
+mod relief;
 mod slow_readers;
 mod slowloris;
+mod strace;
 mod visitors;
 
 // The clients are those of the load generator.

@@ -32,7 +32,8 @@ pub fn chinwag_under(wrapper: &[&str]) -> Command {
     prepared(command)
 }
 
-fn prepared(mut command: Command) -> Command {
+/// A command that runs the program, made ready for a test.
+pub fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHINWAG_")) {
         command.env_remove(name);
     }

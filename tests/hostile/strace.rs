@@ -1,0 +1,133 @@
+//! Faults from the kernel, by strace: it lets a system call of the program fail before it is made.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::DEADLINE;
+use crate::support::program::{Program, wait};
+
+/// strace, attached to a running program, so that everything before it has gone well.
+pub struct Strace {
+    child: Child,
+    folder: Folder,
+}
+
+impl Strace {
+    /// Attaches to all threads, and to those to come. An injection is what strace calls one, as in
+    /// `accept4:error=EMFILE:when=1+2`; it counts the calls of each thread for itself.
+    pub fn of(program: &Program, injections: &[&str]) -> Self {
+        Self::attach(&["-f", "-p", &program.child.id().to_string()], injections)
+    }
+
+    /// Attaches to some threads alone.
+    pub fn of_threads(threads: &[u32], injections: &[&str]) -> Self {
+        let threads: Vec<_> = threads.iter().map(|thread| format!("-p{thread}")).collect();
+        let threads: Vec<_> = threads.iter().map(String::as_str).collect();
+        Self::attach(&threads, injections)
+    }
+
+    fn attach(whom: &[&str], injections: &[&str]) -> Self {
+        let folder = Folder::new();
+        let calls: Vec<_> = injections.iter().map(|it| it.split(':').next().unwrap()).collect();
+        let mut command = Command::new("strace");
+        command.args(["-e", &format!("trace={}", calls.join(","))]);
+        command.args(injections.iter().flat_map(|it| ["-e".into(), format!("inject={it}")]));
+        command.args(["-e", "signal=none", "-o"]).arg(folder.file("calls")).args(whom);
+        let messages = File::create(folder.file("messages")).unwrap();
+        let mut child = command.stderr(messages).spawn().expect("strace is installed");
+        // Each thread of `-p` is named when it has been stopped for the first time.
+        let expected = whom.iter().filter(|it| it.starts_with("-p")).count();
+        until("strace is attached", || {
+            let messages = fs::read_to_string(folder.file("messages")).unwrap();
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "{messages}strace may not attach: be root, or write 0 to \
+                 /proc/sys/kernel/yama/ptrace_scope"
+            );
+            messages.matches(" attached").count() >= expected
+        });
+        Self { child, folder }
+    }
+
+    /// Detaches, and says how many calls failed.
+    pub fn detach(mut self) -> usize {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        wait(&mut self.child);
+        let calls = fs::read(self.folder.file("calls")).unwrap();
+        String::from_utf8_lossy(&calls).matches("(INJECTED)").count()
+    }
+}
+
+impl Drop for Strace {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The threads of a program whose names begin so, the oldest first.
+pub fn threads_of(program: &Program, name: &str) -> Vec<u32> {
+    let tasks = PathBuf::from(format!("/proc/{}/task", program.child.id()));
+    let mut threads: Vec<u32> = fs::read_dir(&tasks)
+        .unwrap()
+        .map(|task| task.unwrap().file_name().into_string().unwrap())
+        .filter(|task| {
+            let comm = fs::read_to_string(tasks.join(task).join("comm"));
+            comm.is_ok_and(|comm| comm.starts_with(name))
+        })
+        .map(|task| task.parse().unwrap())
+        .collect();
+    threads.sort_unstable();
+    threads
+}
+
+/// An empty folder that everybody may use, and that is gone when this is dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let name = format!("chinwag-test-{:016x}", rand::random::<u64>());
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits for what nothing announces.
+pub fn until(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(within(DEADLINE, is_so), "{what}: not within {DEADLINE:?}");
+}
+
+/// Whether it becomes so in time.
+pub fn within(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    const LOOK: Duration = Duration::from_millis(5);
+    let deadline = Instant::now() + patience;
+    while !is_so() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        let _ = crossbeam_channel::never::<()>().recv_timeout(LOOK);
+    }
+    true
+}

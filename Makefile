@@ -8,12 +8,16 @@ HOSTILE_TESTS = tests/hostile
 run:
 	cargo run --release
 
-# Everything but the browser: make test BROWSER=no
-ifeq ($(BROWSER),no)
-test: rust-test
-else
-test: rust-test browser-test
+# Without the browser: make test BROWSER=no. Without the attacks: make test HOSTILE=no.
+TESTS = rust-test
+ifneq ($(HOSTILE),no)
+TESTS += hostile
 endif
+ifneq ($(BROWSER),no)
+TESTS += browser-test
+endif
+
+test: $(TESTS)
 
 .PHONY: rust-test
 rust-test:
@@ -33,7 +37,7 @@ check:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
-	$(MAKE) test
+	$(MAKE) test conformance
 
 fmt:
 	cargo fmt

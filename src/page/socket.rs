@@ -32,7 +32,7 @@ impl PrivateSocket {
     /// # Errors
     /// When there is no place for temporary files, or no descriptor.
     pub(super) fn new() -> io::Result<(Self, UnixListener)> {
-        let name = format!("chinwag-{:016x}", rand::random::<u64>());
+        let name = format!("chinwag-{}-{:016x}", std::process::id(), rand::random::<u64>());
         let directory = std::env::temp_dir().join(name);
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let bound = Self::bind(directory.clone());

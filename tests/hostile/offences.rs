@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::frames;
@@ -104,6 +105,9 @@ fn read_late(address: SocketAddr, offence: &[u8]) -> Vec<u8> {
 fn every_offender_is_told_the_code() {
     let program = Program::start(chinwag().args(FREE_PORTS));
     let mut witness = connect(program.websocket(), "/?nick=witness").unwrap();
+    // It is in once it hears itself.
+    witness.send(Message::text("here")).unwrap();
+    assert_eq!(witness.read().unwrap(), Message::text("witness: here"));
     let offences = offences();
     for (name, offence, code) in &offences {
         let early = read_early(program.websocket(), offence);

@@ -3,7 +3,7 @@
 BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
 
-.PHONY: run test check fmt bench hostile soak conformance browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench hostile soak loom conformance browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -37,7 +37,7 @@ check:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
-	$(MAKE) test conformance
+	$(MAKE) test loom conformance
 
 fmt:
 	cargo fmt
@@ -58,6 +58,10 @@ soak:
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
 	    cargo test --locked --test soak -- --test-threads=1 --nocapture
+
+# The outbox under every order in which its lock can be taken.
+loom:
+	cargo test --locked --release --manifest-path tests/loom/Cargo.toml --target-dir target/loom
 
 # The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
 conformance:

@@ -8,10 +8,14 @@
 //! decided by who holds it. It is never held across a call that can block.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 
 use crate::ending::Ending;
 use crate::transport::{Sent, Transport};
@@ -224,7 +228,7 @@ impl Backlog {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};

@@ -1,0 +1,5 @@
+//! Has the outbox take its lock from loom.
+
+fn main() {
+    println!("cargo::rustc-cfg=loom");
+}

@@ -228,7 +228,8 @@ impl Backlog {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};

@@ -3,7 +3,7 @@
 BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
 
-.PHONY: run test check fmt bench hostile soak loom conformance browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench hostile soak loom conformance clients browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -31,13 +31,19 @@ browser-tools:
 	sh $(BROWSER_TESTS)/tools.sh
 	cd $(BROWSER_TESTS) && npm ci --silent --no-audit --no-fund
 
+# One of the example clients is for Node, as the browser tests are.
+CHECKS = test loom conformance
+ifneq ($(BROWSER),no)
+CHECKS += clients
+endif
+
 check:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
-	$(MAKE) test loom conformance
+	$(MAKE) $(CHECKS)
 
 fmt:
 	cargo fmt
@@ -67,6 +73,11 @@ loom:
 conformance:
 	cargo build --locked --release --features conformance --target-dir target/conformance
 	sh tests/conformance/run.sh target/conformance/release/chinwag
+
+# The example clients in Python and JavaScript, over a network that breaks.
+clients: browser-tools
+	PYTHON=$$(sh tests/python.sh target/python tests/clients/requirements.txt) && export PYTHON && \
+	    cargo test --locked --test clients
 
 screenshots: browser-tools
 	cargo build --locked --release

@@ -19,10 +19,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut present = HashSet::new();
     for event in &events {
         match event {
-            Event::Open { client, address, nickname, room } => {
+            Event::Open { client, address } => {
                 present.insert(client);
-                println!("open: {nickname} from {address}, in {room}");
+                println!("open: client {} from {address}", client.0);
             }
+            Event::Joined { nickname, room, .. } => println!("joined: {nickname}, in {room}"),
             Event::Message { nickname, text, .. } => println!("message: {nickname}: {text}"),
             Event::Error { client, error } => println!("error: client {}: {error}", client.0),
             Event::Close { client, code, reason } => {

@@ -1,37 +1,40 @@
 //! The one thread that owns the chat.
 //!
-//! In one turn it takes everything that waits in its inbox, applies it to the chat, and encodes
-//! what follows into one run of frames for each room. Then each member gets that run in a single
-//! push. The busier the server, the longer the runs: the cost of a turn is spread over more and
-//! more messages. A change of membership ends the run before it, so that a newcomer gets nothing
-//! from before its time.
+//! In one turn it takes everything that waits in its inbox and applies it to the chat; what
+//! follows goes to the [`Fanout`], which encodes it once and pushes it when the turn is over. The
+//! busier the server, the more is in one push: the cost of a turn is spread over more and more
+//! messages.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
-use crate::chat::{Chat, ClientId, Delivery, Nickname, Notice, RoomName, Text};
+use crate::chat::{
+    Chat, ClientId, Delivery, Listing, Message, Nickname, Notice, Now, RoomName, Rules, Text,
+};
+use crate::config::Limits;
 use crate::ending::Ending;
 use crate::event::{Event, Watcher};
+use crate::fanout::Fanout;
 use crate::outbox::{Frames, Outbox};
-use crate::protocol::{ECHOES, plain};
+use crate::protocol::json::{Asked, Host};
+use crate::protocol::{ECHOES, Entry};
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
 /// its client no further.
 pub(crate) const INBOX_MAX: usize = 4096;
-/// A run of frames longer than this goes out before the turn is over (bytes). It bounds what one
-/// client can be in the middle of.
-const RUN_BYTES_MAX: usize = 64 * 1024;
 
 /// What the broadcaster is sent.
 pub(crate) enum Input {
     /// A client has come in.
     Arrived(Box<Arrival>),
-    /// A client said something.
+    /// A plain client said something.
     Said { client: ClientId, text: Text },
+    /// A client of the JSON dialect asks for something.
+    Asked { client: ClientId, asked: Box<Asked> },
     /// A client's message, to come back to it alone; sent in the build for the conformance suite.
     Echoed { client: ClientId, frames: Frames },
     /// A client is gone. Its connection says so exactly once.
@@ -40,6 +43,8 @@ pub(crate) enum Input {
     Announced { room: RoomName, nickname: Nickname, text: Text },
     /// The embedder wants to be told of events.
     Watched(Watcher),
+    /// The embedder wants to know which rooms there are, and who is in them.
+    Listed(Sender<Vec<(Listing, Vec<Nickname>)>>),
     /// Everybody is to be sent home, and nobody let in.
     Stop,
     /// Every connection has ended.
@@ -50,171 +55,201 @@ pub(crate) enum Input {
 pub(crate) struct Arrival {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
-    pub(crate) room: RoomName,
-    pub(crate) wish: Option<Nickname>,
+    pub(crate) entry: Entry,
     pub(crate) outbox: Arc<Outbox>,
 }
 
 /// The loop of the broadcaster's thread. It ends with [`Input::End`]. Should it panic, the inbox
 /// is gone with it, so that nobody waits for room in it.
 #[expect(clippy::needless_pass_by_value, reason = "it is to be dropped with this loop")]
-pub(crate) fn broadcast(inbox: Receiver<Input>) {
-    let mut broadcaster = Broadcaster {
-        chat: Chat::default(),
-        outboxes: HashMap::new(),
-        runs: HashMap::new(),
-        watchers: Vec::new(),
-        random: rand::make_rng(),
-        stopping: false,
-    };
-    while let Ok(first) = inbox.recv() {
+pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits) {
+    let mut broadcaster = Broadcaster::new(limits);
+    loop {
+        let next = match broadcaster.chat.next_tick() {
+            Some(tick) => inbox.recv_deadline(tick),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        broadcaster.begin_turn();
+        let first = match next {
+            Ok(first) => Some(first),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         // What arrives during the turn waits for the next: a turn ends.
         let waiting = inbox.len();
-        for input in std::iter::once(first).chain(inbox.try_iter().take(waiting)) {
+        for input in first.into_iter().chain(inbox.try_iter().take(waiting)) {
             if matches!(input, Input::End) {
                 return;
             }
             broadcaster.take(input);
         }
-        broadcaster.end_turn();
+        broadcaster.fanout.end_turn(&broadcaster.chat);
     }
 }
 
 struct Broadcaster {
     chat: Chat,
-    outboxes: HashMap<ClientId, Arc<Outbox>>,
-    /// The frames of this turn, for each room that there are any for.
-    runs: HashMap<RoomName, Vec<u8>>,
+    fanout: Fanout,
     watchers: Vec<Watcher>,
     random: StdRng,
+    /// The time of this turn.
+    now: Now,
+    /// What follows from the input that is being taken; empty in between.
+    deliveries: Vec<Delivery>,
     stopping: bool,
 }
 
-/// Nobody is left to wait for a broadcaster that has panicked. After an orderly end nobody is left
-/// at all.
-impl Drop for Broadcaster {
-    fn drop(&mut self) {
-        for outbox in self.outboxes.values() {
-            outbox.close(Ending::Crashed);
-            outbox.release();
+impl Broadcaster {
+    fn new(limits: &Limits) -> Self {
+        let epoch = format!("{:016x}", rand::random::<u64>());
+        let rules = Rules { epoch: epoch.clone(), history: limits.history, grace: limits.grace };
+        Self {
+            chat: Chat::new(rules),
+            fanout: Fanout::new(Host {
+                epoch,
+                text_bytes_max: limits.text_bytes_max,
+                burst: limits.burst,
+                per_second: limits.per_second,
+            }),
+            watchers: Vec::new(),
+            random: rand::make_rng(),
+            now: now(),
+            deliveries: Vec::new(),
+            stopping: false,
         }
     }
-}
 
-impl Broadcaster {
+    fn begin_turn(&mut self) {
+        self.now = now();
+        self.chat.tick(self.now, &mut self.deliveries);
+        self.carry_out(None);
+    }
+
     fn take(&mut self, input: Input) {
         match input {
             Input::Said { client, text } => {
-                if let Some(delivery) = self.chat.say(client, text) {
-                    self.tell_of_message(client, &delivery);
-                    self.deliver(&delivery);
+                if let Some(message) = self.chat.say(client, text, self.now) {
+                    tell_of_message(&mut self.watchers, client, &message);
+                    self.spread(message);
                 }
             }
-            Input::Echoed { client, frames } => {
-                if let Some(outbox) = self.outboxes.get(&client) {
-                    outbox.push(&frames);
-                }
-            }
+            Input::Asked { client, asked } => self.answer(client, *asked),
+            Input::Echoed { client, frames } => self.fanout.push(client, &frames),
             Input::Arrived(arrival) => self.enter(*arrival),
             Input::Left { client, ending } => self.leave(client, &ending),
             Input::Announced { room, nickname, text } => {
-                self.deliver(&Delivery { room, notice: Notice::Message { nickname, text } });
+                let message = self.chat.announce(&room, nickname, text, self.now);
+                self.spread(message);
             }
             Input::Watched(watcher) => self.watchers.push(watcher),
+            Input::Listed(answer) => {
+                let listing = |it: Listing| (self.chat.members(&it.room), it);
+                let rooms = self.chat.listings().into_iter().map(listing);
+                // Who asked waits for it, or has gone.
+                let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
+            }
             Input::Stop => {
                 self.stopping = true;
-                self.end_turn();
-                self.outboxes.values().for_each(|outbox| outbox.close(Ending::Stopping));
+                self.fanout.end_turn(&self.chat);
+                self.fanout.close_all(&Ending::Stopping);
             }
             Input::End => {}
         }
     }
 
     fn enter(&mut self, arrival: Arrival) {
-        let Arrival { client, address, room, wish, outbox } = arrival;
+        let Arrival { client, address, entry, outbox } = arrival;
         if self.stopping {
             outbox.close(Ending::Stopping);
             return outbox.release();
         }
-        self.flush(&room);
-        self.outboxes.insert(client, outbox);
-        let nickname = self.chat.enter(client, room.clone(), wish, &mut self.random);
-        log::debug!("conn-{} is {nickname} in {room}", client.0);
-        self.tell(|| Event::Open {
-            client,
-            address,
-            nickname: nickname.clone(),
-            room: room.clone(),
-        });
+        self.fanout.add(client, entry.dialect(), outbox);
+        self.tell(|| Event::Open { client, address });
+        if let Entry::Plain { room, wish } = entry {
+            let (random, deliveries) = (&mut self.random, &mut self.deliveries);
+            let nickname = self.chat.enter(client, room, wish, random, deliveries);
+            log::debug!("conn-{} is {nickname}", client.0);
+            self.carry_out(None);
+        }
+    }
+
+    fn answer(&mut self, client: ClientId, asked: Asked) {
+        let Asked { reference, command } = asked;
+        match command {
+            Ok(command) => {
+                let (random, deliveries) = (&mut self.random, &mut self.deliveries);
+                self.chat.apply(client, command, self.now, random, deliveries);
+                for delivery in &self.deliveries {
+                    if let Delivery::Room { notice: Notice::Message(message), .. } = delivery {
+                        tell_of_message(&mut self.watchers, client, message);
+                    }
+                }
+                self.carry_out(reference.as_ref());
+            }
+            Err(problem) => {
+                self.fanout.refuse(client, &problem, reference.as_ref(), &self.chat);
+            }
+        }
     }
 
     fn leave(&mut self, client: ClientId, ending: &Ending) {
-        // What it said last comes back to it before its close frame does.
-        if let Some(room) = self.chat.room_of(client).cloned() {
-            self.flush(&room);
-        }
-        if let Some(outbox) = self.outboxes.remove(&client) {
-            outbox.release();
-        }
-        let Some(delivery) = self.chat.leave(client) else { return };
+        self.fanout.remove(client, &self.chat);
+        self.chat.leave(client, ending.departure(), self.now, &mut self.deliveries);
         if ending.is_error() {
             self.tell(|| Event::Error { client, error: ending.reason().to_owned() });
         }
         let reason = || ending.reason().to_owned();
         self.tell(|| Event::Close { client, code: ending.code(), reason: reason() });
-        // Nobody is there to hear it, or is to hear anything but its own echo.
-        if !self.stopping && !ECHOES {
-            self.deliver(&delivery);
+        if self.stopping || ECHOES {
+            // Nobody is there to hear it, or is to hear anything but its own echo.
+            self.deliveries.clear();
         }
+        self.carry_out(None);
     }
 
-    /// Appends a notice to the run of its room.
-    fn deliver(&mut self, delivery: &Delivery) {
-        let run = match self.runs.get_mut(&delivery.room) {
-            Some(run) => run,
-            None => self.runs.entry(delivery.room.clone()).or_default(),
-        };
-        plain::render(&delivery.notice, run);
-        if run.len() >= RUN_BYTES_MAX {
-            self.flush(&delivery.room);
-        }
+    fn spread(&mut self, message: Arc<Message>) {
+        let room = message.room.clone();
+        self.deliveries.push(Delivery::Room { room, notice: Notice::Message(message) });
+        self.carry_out(None);
     }
 
-    /// Hands the run of a room to each member.
-    fn flush(&mut self, room: &RoomName) {
-        if let Some(run) = self.runs.remove(room) {
-            self.push(room, run);
-        }
-    }
-
-    fn end_turn(&mut self) {
-        for (room, run) in std::mem::take(&mut self.runs) {
-            self.push(&room, run);
-        }
-    }
-
-    fn push(&self, room: &RoomName, run: Vec<u8>) {
-        let frames = run.into();
-        for client in self.chat.members(room) {
-            if let Some(outbox) = self.outboxes.get(&client) {
-                outbox.push(&frames);
+    /// Carries out what follows from an input, in its order.
+    fn carry_out(&mut self, reference: Option<&crate::chat::Id>) {
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        for delivery in deliveries.drain(..) {
+            self.fanout.deliver(&delivery, reference, &self.chat);
+            if let Delivery::Enters { client, room } = delivery {
+                if let Some(nickname) = self.chat.nickname_of(client).cloned() {
+                    let (nickname, room) = (&nickname, &room);
+                    self.tell(|| Event::Joined {
+                        client,
+                        nickname: nickname.clone(),
+                        room: room.clone(),
+                    });
+                }
             }
         }
-    }
-
-    fn tell_of_message(&mut self, client: ClientId, delivery: &Delivery) {
-        let Delivery { room, notice } = delivery;
-        if let Notice::Message { nickname, text } = notice {
-            self.tell(|| Event::Message {
-                client,
-                nickname: nickname.clone(),
-                room: room.clone(),
-                text: text.as_str().to_owned(),
-            });
-        }
+        self.deliveries = deliveries;
     }
 
     fn tell(&mut self, event: impl Fn() -> Event) {
         self.watchers.retain_mut(|watcher| watcher.tell(event()));
     }
+}
+
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
+}
+
+fn tell_of_message(watchers: &mut Vec<Watcher>, client: ClientId, message: &Message) {
+    watchers.retain_mut(|watcher| {
+        watcher.tell(Event::Message {
+            client,
+            nickname: message.nickname.clone(),
+            room: message.room.clone(),
+            seq: message.seq,
+            text: message.text.as_str().to_owned(),
+        })
+    });
 }

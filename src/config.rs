@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::chat::HistoryLimits;
 use crate::request::{HostName, Origin};
 
 /// What a [`Server`](crate::Server) is built from. The default is what the program does when it
@@ -55,8 +56,17 @@ pub struct Limits {
     /// less than it takes to drown what others write.
     pub burst: u32,
     /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. A
-    /// plain client that says more is read more slowly, and loses nothing.
+    /// plain client that says more is read more slowly, and loses nothing; others are told, and
+    /// closed with 4029 when they go on. What only the server hears may be asked for ten times as
+    /// often.
     pub per_second: u32,
+    /// What is held of what was said, for those who come later or come back.
+    pub history: HistoryLimits,
+    /// How long a client of the JSON dialect keeps its nickname and its places when its connection
+    /// breaks; 10 s by default. Who closes, and a plain client however it goes, leaves at once.
+    pub grace: Duration,
+    /// How long such a client may take to say hello before it is closed with 4002; 15 s by default.
+    pub hello_within: Duration,
     /// A client that has been silent for so long is pinged; 25 s by default, which is less than
     /// the 30 s after which the impatient among routers forget a connection.
     pub ping_after: Duration,
@@ -81,6 +91,8 @@ impl Limits {
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         let Self { ping_after, pong_within, stall_max, close_within, head_within, .. } = *self;
         Self {
+            grace: self.grace.min(LONGEST),
+            hello_within: self.hello_within.min(LONGEST),
             ping_after: ping_after.min(LONGEST),
             pong_within: pong_within.min(LONGEST),
             stall_max: stall_max.min(LONGEST),
@@ -97,6 +109,9 @@ impl Default for Limits {
             text_bytes_max: 8192,
             burst: 10,
             per_second: 4,
+            history: HistoryLimits::default(),
+            grace: Duration::from_secs(10),
+            hello_within: Duration::from_secs(15),
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(10),
             stall_max: Duration::from_secs(10),

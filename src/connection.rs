@@ -16,14 +16,15 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
 use crate::broadcaster::{Arrival, Input};
-use crate::chat::{ClientId, Nickname, RoomName, Text};
+use crate::chat::{ClientId, Command, Text};
 use crate::config::Limits;
 use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
+use crate::pace::{Pace, TooMuch};
+use crate::protocol::json::{self, Problem};
 use crate::protocol::{
-    ECHOES, MESSAGE_BYTES_MAX, close_code, close_frame, message_frame, ping_frame,
+    Dialect, ECHOES, Entry, MESSAGE_BYTES_MAX, close_code, close_frame, message_frame, ping_frame,
 };
-use crate::rate::Rate;
 use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait, wait_for_ring};
 
@@ -40,8 +41,7 @@ const BYTES_PER_MESSAGE_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 pub(crate) struct Guest {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
-    pub(crate) room: RoomName,
-    pub(crate) wish: Option<Nickname>,
+    pub(crate) entry: Entry,
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
@@ -49,13 +49,14 @@ pub(crate) struct Guest {
 
 /// Runs the connection from the upgrade to the end.
 pub(crate) fn run(guest: Guest, inbox: &Sender<Input>, limits: &Limits) {
-    let Guest { client, address, room, wish, outbox, early } = guest;
-    let arrival = Arrival { client, address, room, wish, outbox: outbox.clone() };
+    let Guest { client, address, entry, outbox, early } = guest;
+    let dialect = entry.dialect();
+    let arrival = Arrival { client, address, entry, outbox: outbox.clone() };
     if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
         return;
     }
     let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
-    let mut connection = Connection::new(client, outbox, early, inbox, limits);
+    let mut connection = Connection::new(client, dialect, outbox, early, inbox, limits);
     let Err(ending) = connection.talk();
     log::debug!("conn-{} ends: {}", client.0, ending.for_log());
     goodbye.say(ending.clone());
@@ -98,8 +99,11 @@ struct Connection<'a> {
     pinged: Option<Instant>,
     /// Since when the socket has taken nothing of what waits.
     blocked: Option<Instant>,
-    /// How much the client may say.
-    rate: Option<Rate>,
+    dialect: Dialect,
+    /// How much the client may say and ask for.
+    pace: Pace,
+    /// Until when the client has to say hello, if it has to and has not.
+    hello_due: Option<Instant>,
     /// Until when nothing is read, because the client has said too much.
     slowed: Option<Instant>,
 }
@@ -107,6 +111,7 @@ struct Connection<'a> {
 impl<'a> Connection<'a> {
     fn new(
         client: ClientId,
+        dialect: Dialect,
         outbox: Arc<Outbox>,
         early: Vec<u8>,
         inbox: &'a Sender<Input>,
@@ -118,7 +123,8 @@ impl<'a> Connection<'a> {
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let wire = Wire::new(outbox.clone());
         let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
-        let rate = Rate::new(limits.per_second, limits.burst, Instant::now());
+        let now = Instant::now();
+        let hello_due = (dialect == Dialect::Json).then(|| now + limits.hello_within);
         Self {
             client,
             socket,
@@ -127,7 +133,9 @@ impl<'a> Connection<'a> {
             limits,
             pinged: None,
             blocked: None,
-            rate,
+            dialect,
+            pace: Pace::new(limits, now),
+            hello_due,
             slowed: None,
         }
     }
@@ -168,7 +176,9 @@ impl<'a> Connection<'a> {
     fn read(&mut self) -> Result<(), Ending> {
         self.socket.get_mut().begin_turn();
         loop {
-            self.slowed = self.rate.as_ref().and_then(|rate| rate.wait_until(Instant::now()));
+            if self.dialect == Dialect::Plain {
+                self.slowed = self.pace.pause(Instant::now());
+            }
             if self.slowed.is_some() {
                 break;
             }
@@ -197,10 +207,9 @@ impl<'a> Connection<'a> {
                 let frames = message_frame(message);
                 self.send(Input::Echoed { client: self.client, frames })
             }
+            Message::Text(asked) if self.dialect == Dialect::Json => self.ask(&asked),
             Message::Text(said) => {
-                if let Some(rate) = &mut self.rate {
-                    rate.count(Instant::now());
-                }
+                self.pace.count_text(Instant::now());
                 let text = Text::parse(&said, self.limits.text_bytes_max)
                     .map_err(|error| Ending::offence(close_code::TOO_BIG, error))?;
                 self.send(Input::Said { client: self.client, text })
@@ -218,6 +227,26 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Passes a request on, as far as the client may ask for it.
+    fn ask(&mut self, frame: &str) -> Result<(), Ending> {
+        let now = Instant::now();
+        let mut asked = json::parse(frame, self.limits.text_bytes_max);
+        match self.pace.admit(asked.command.as_ref().ok(), now) {
+            Ok(()) => {}
+            Err(TooMuch::Until(until)) => {
+                let retry_ms = until.duration_since(now).as_millis() + 1;
+                let retry_ms = u64::try_from(retry_ms).unwrap_or(u64::MAX);
+                let id = asked.command.ok().and_then(|command| command.id().cloned());
+                asked.command = Err(Problem::RateLimited { retry_ms, id });
+            }
+            Err(TooMuch::Flooding) => return Err(Ending::Flooding),
+        }
+        if matches!(asked.command, Ok(Command::Hello { .. })) {
+            self.hello_due = None;
+        }
+        self.send(Input::Asked { client: self.client, asked: Box::new(asked) })
+    }
+
     fn send(&self, input: Input) -> Result<(), Ending> {
         self.inbox.send(input).map_err(|_| Ending::Crashed)
     }
@@ -225,6 +254,9 @@ impl<'a> Connection<'a> {
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
+        if self.hello_due.is_some_and(|due| due <= now) {
+            return Err(Ending::NoHello);
+        }
         let stalled = self.blocked.map(|since| since + self.limits.stall_max);
         if stalled.is_some_and(|deadline| deadline <= now) {
             return Err(Ending::TooSlow);
@@ -244,7 +276,8 @@ impl<'a> Connection<'a> {
             }
             None => heard + self.limits.ping_after,
         };
-        Ok([Some(silence), stalled, self.slowed].into_iter().flatten().min().unwrap_or(silence))
+        let others = [stalled, self.slowed, self.hello_due].into_iter().flatten();
+        Ok(others.fold(silence, Instant::min))
     }
 
     /// Tells the client why it ends, gives it time to answer, and lets go of it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::chat::Departure;
 use crate::protocol::{close_code, close_frame};
 
 /// Why a connection ends.
@@ -18,6 +19,12 @@ pub(crate) enum Ending {
     Offence { code: u16, rule: String },
     /// The client does not read what it is sent.
     TooSlow,
+    /// Another connection has taken over the session.
+    Replaced,
+    /// The client of the JSON dialect did not say hello in time.
+    NoHello,
+    /// The client went on after it was told that it asks too much.
+    Flooding,
     /// The server stops.
     Stopping,
     /// The thread of the connection panicked, or the broadcaster did.
@@ -39,6 +46,9 @@ impl Ending {
             Self::Closed { code, .. } | Self::Offence { code, .. } => *code,
             Self::Lost { .. } | Self::TimedOut => close_code::ABNORMAL,
             Self::TooSlow => close_code::TOO_SLOW,
+            Self::Replaced => close_code::REPLACED,
+            Self::NoHello => close_code::NO_HELLO,
+            Self::Flooding => close_code::FLOODING,
             Self::Stopping => close_code::GOING_AWAY,
             Self::Crashed => close_code::INTERNAL_ERROR,
         }
@@ -52,6 +62,9 @@ impl Ending {
             Self::TimedOut => "no sign of life",
             Self::Offence { rule, .. } => rule,
             Self::TooSlow => "too slow: what was sent was not read",
+            Self::Replaced => "replaced by a newer connection",
+            Self::NoHello => "hello did not come in time",
+            Self::Flooding => "too many requests",
             Self::Stopping => "the server is stopping",
             Self::Crashed => "internal error",
         }
@@ -66,7 +79,17 @@ impl Ending {
 
     /// Whether something went wrong. A client that leaves is not an error.
     pub(crate) fn is_error(&self) -> bool {
-        !matches!(self, Self::Closed { .. } | Self::Stopping)
+        !matches!(self, Self::Closed { .. } | Self::Stopping | Self::Replaced)
+    }
+
+    /// What the others are told of it.
+    pub(crate) fn departure(&self) -> Departure {
+        match self {
+            Self::Closed { .. } | Self::Stopping => Departure::Closed,
+            Self::TimedOut => Departure::TimedOut,
+            Self::TooSlow => Departure::TooSlow,
+            _ => Departure::Error,
+        }
     }
 
     /// The close frame that tells the client, where the server is the one to begin. Nobody is

@@ -7,7 +7,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::chat::{ClientId, Nickname, RoomName};
 
 /// Something that happened to a client. Events come in the order in which the chat saw them: a
-/// client's first is [`Event::Open`], its last [`Event::Close`].
+/// client's first is [`Event::Open`], its last [`Event::Close`]. A client is in no room before
+/// [`Event::Joined`], which for a plain client follows at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A client has come in.
@@ -16,12 +17,17 @@ pub enum Event {
         client: ClientId,
         /// From where.
         address: IpAddr,
+    },
+    /// A client has come into a room.
+    Joined {
+        /// Who.
+        client: ClientId,
         /// The nickname that it goes by.
         nickname: Nickname,
-        /// The room that it is in.
+        /// The room that it is in now.
         room: RoomName,
     },
-    /// A client said something to its room.
+    /// A client said something to a room.
     Message {
         /// Who.
         client: ClientId,
@@ -29,6 +35,8 @@ pub enum Event {
         nickname: Nickname,
         /// The room that was told.
         room: RoomName,
+        /// The number of the message in its room. The first is 1, and there are no holes.
+        seq: u64,
         /// What was said, as it was broadcast: without characters that disturb.
         text: String,
     },

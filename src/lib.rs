@@ -41,6 +41,7 @@ mod request;
 
 mod ending;
 mod outbox;
+mod pace;
 mod rate;
 mod transport;
 mod wake;
@@ -48,6 +49,7 @@ mod wake;
 mod broadcaster;
 mod connection;
 mod event;
+mod fanout;
 
 mod door;
 mod page;
@@ -56,7 +58,7 @@ mod config;
 mod server;
 
 pub use chat::{
-    ClientId, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
+    ClientId, HistoryLimits, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
     ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
 pub use config::{Config, Limits};

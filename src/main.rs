@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use chinwag::{Config, Handle, HostName, Limits, Origin, Server, StartError};
+use chinwag::{Config, Handle, HistoryLimits, HostName, Limits, Origin, Server, StartError};
 use clap::Parser;
 use log::LevelFilter;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -59,6 +60,22 @@ struct Arguments {
     /// Texts that a client may say in a second, in the long run; 0 for no limit
     #[arg(long, value_name = "N", env = "CHINWAG_RATE", default_value_t = Limits::default().per_second)]
     rate: u32,
+
+    /// Messages that are held in each room, for those who come later or come back; 0 for none
+    #[arg(long, value_name = "N", env = "CHINWAG_HISTORY_LINES",
+        default_value_t = HistoryLimits::default().lines_max)]
+    history_lines: usize,
+
+    /// Rooms with nobody in them that are held for what was said there
+    #[arg(long, value_name = "N", env = "CHINWAG_IDLE_ROOMS",
+        default_value_t = HistoryLimits::default().idle_rooms_max)]
+    idle_rooms: usize,
+
+    /// For how many seconds somebody whose connection broke keeps nickname and place; 0 for not
+    /// at all
+    #[arg(long, value_name = "SECONDS", env = "CHINWAG_GRACE",
+        default_value_t = Limits::default().grace.as_secs())]
+    grace: u64,
 
     /// What is logged to stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "CHINWAG_LOG_LEVEL", default_value = "info")]
@@ -110,7 +127,22 @@ impl Arguments {
             allowed_origins: self.allow_origin.clone(),
             clients_max: self.max_clients,
             clients_per_address_max: self.max_clients_per_address,
-            limits: Limits { burst: self.burst, per_second: self.rate, ..default.limits },
+            limits: self.limits(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            burst: self.burst,
+            per_second: self.rate,
+            history: HistoryLimits {
+                lines_max: self.history_lines,
+                idle_rooms_max: self.idle_rooms,
+                ..default.history
+            },
+            grace: Duration::from_secs(self.grace),
+            ..default
         }
     }
 

@@ -149,6 +149,7 @@ fn a_text_in_the_packet_of_the_handshake_waits_for_no_other() {
     let mut stream = support::tcp(house.address());
     stream.write_all(&[HANDSHAKE, &text_frame("early")].concat()).unwrap();
     assert!(matches!(house.event(), chinwag::Event::Open { .. }));
+    assert!(matches!(house.event(), chinwag::Event::Joined { .. }));
     let chinwag::Event::Message { text, .. } = house.event() else { panic!("a message") };
     assert_eq!(text, "early");
 }
@@ -169,7 +170,8 @@ fn what_comes_with_the_handshake_is_not_lost() {
                     assert_eq!(text, format!("early {number}"));
                     break;
                 }
-                event => assert!(matches!(event, chinwag::Event::Open { .. })),
+                chinwag::Event::Open { .. } | chinwag::Event::Joined { .. } => {}
+                event => panic!("{event:?} instead of a message"),
             }
         }
     }

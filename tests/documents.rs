@@ -7,7 +7,9 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use support::{Client, House};
+use chinwag::{Config, Limits};
+use support::config;
+use support::json::Scene;
 
 /// The text between a fence of this kind and the next.
 fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
@@ -16,24 +18,12 @@ fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
 }
 
 #[test]
-fn the_session_of_the_protocol_goes_as_it_is_written() {
-    let session = fenced(include_str!("../PROTOCOL.md"), "session");
-    let mut house = House::open();
-    let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
-    for line in session.lines() {
-        let (who, rest) = line.split_once(' ').unwrap();
-        match rest.split_once(' ').unwrap_or((rest, "")) {
-            ("joins", _) => drop(clients.insert(who, house.join_at(&format!("/?nick={who}")))),
-            ("leaves", _) => clients.remove(who).unwrap().close(),
-            (">", text) => clients.get_mut(who).unwrap().say(text),
-            ("<", text) => assert_eq!(clients.get_mut(who).unwrap().hear(), text, "{line}"),
-            _ => panic!("the document says: {line}"),
-        }
-    }
-    // Nothing came that the document leaves out.
-    for client in clients.values_mut() {
-        client.say_and_hear("the end");
-    }
+fn the_sessions_of_the_protocol_go_as_they_are_written() {
+    let protocol = include_str!("../PROTOCOL.md");
+    Scene::new().play(fenced(protocol, "plain-session"));
+    // With the limits that people have: the welcome names them.
+    Scene::with(&Config { limits: Limits::default(), ..config() })
+        .play(fenced(protocol, "json-session"));
 }
 
 fn packages(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {

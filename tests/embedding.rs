@@ -63,22 +63,27 @@ fn a_server_that_is_never_started_can_be_stopped() {
 fn events_come_in_order() {
     let house = House::open();
     let mut socket = connect(house.address(), "/?room=kitchen&nick=ana").unwrap();
-    let Event::Open { client, address, nickname, room } = house.event() else {
+    let Event::Open { client, address } = house.event() else {
         panic!("the first event is the opening");
     };
     assert!(address.is_loopback());
+    let Event::Joined { client: who, nickname, room } = house.event() else {
+        panic!("then it is in a room");
+    };
+    assert_eq!(who, client);
     assert_eq!((nickname.as_str(), room.as_str()), ("ana", "kitchen"));
     for text in ["one", "two\u{202e}"] {
         socket.send(Message::text(text)).unwrap();
     }
-    let message = |text: &str| Event::Message {
+    let message = |seq: u64, text: &str| Event::Message {
         client,
+        seq,
         nickname: nickname.clone(),
         room: room.clone(),
         text: text.to_owned(),
     };
-    assert_eq!(house.event(), message("one"));
-    assert_eq!(house.event(), message("two"));
+    assert_eq!(house.event(), message(1, "one"));
+    assert_eq!(house.event(), message(2, "two"));
     let frame = CloseFrame { code: 4000.into(), reason: "bye".into() };
     socket.close(Some(frame)).unwrap();
     assert_eq!(house.event(), Event::Close { client, code: 4000, reason: "bye".into() });
@@ -89,6 +94,7 @@ fn an_error_comes_before_its_close() {
     let house = House::open();
     let mut socket = connect(house.address(), "/").unwrap();
     let Event::Open { client, .. } = house.event() else { panic!("an opening") };
+    assert!(matches!(house.event(), Event::Joined { .. }));
     socket.send(Message::binary(vec![1])).unwrap();
     let Event::Error { client: in_error, error } = house.event() else { panic!("an error") };
     assert_eq!(in_error, client);
@@ -107,8 +113,8 @@ fn a_slow_embedder_loses_events_with_a_count_and_slows_nobody() {
     let kept = slow.try_iter().count() as u64;
     assert_eq!(kept, 10);
     ana.say_and_hear("after");
-    // One opening and the messages, of which some were kept.
-    let lost = 1 + MESSAGES - kept;
+    // An opening, an entry and the messages, of which some were kept.
+    let lost = 2 + MESSAGES - kept;
     assert_eq!(slow.recv_timeout(DEADLINE), Ok(Event::Lost { count: lost }));
     let Ok(Event::Message { text, .. }) = slow.recv_timeout(DEADLINE) else { panic!("a message") };
     assert_eq!(text, "after");

@@ -223,6 +223,9 @@ fn help_names_every_flag_and_its_variable() {
         "max-clients-per-address",
         "burst",
         "rate",
+        "history-lines",
+        "idle-rooms",
+        "grace",
         "log-level",
     ] {
         let variable = format!("CHINWAG_{}", flag.to_uppercase().replace('-', "_"));

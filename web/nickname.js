@@ -82,7 +82,7 @@ export class Nickname {
 // A wish as the server will write it, so that we know it again. A variation
 // selector only chooses between two drawings of one emoji.
 function tidy(wish) {
-  return wish.normalize('NFKC').replace(/[\ufe0e\ufe0f]/gu, '').replace(/\s+/gu, ' ').trim();
+  return wish.replace(/[\ufe0e\ufe0f]/gu, '').normalize('NFKC').replace(/\s+/gu, ' ').trim();
 }
 
 // The rules that a person runs into; the server knows them all.

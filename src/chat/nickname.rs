@@ -42,11 +42,19 @@ pub enum NicknameError {
 impl Nickname {
     /// Reads a wished nickname, normalising it to NFKC.
     pub fn parse(wish: &str) -> Result<Self, NicknameError> {
+        let nickname = Self::parse_any(wish)?;
+        if is_reserved(&nickname.0) { Err(NicknameError::Reserved) } else { Ok(nickname) }
+    }
+
+    /// Reads a nickname that somebody may have, also one that the server gave.
+    pub(crate) fn parse_any(wish: &str) -> Result<Self, NicknameError> {
         if wish.len() > WISH_BYTES_MAX {
             return Err(NicknameError::Length);
         }
-        // Variation selectors choose between two drawings of an emoji, and phones type them.
-        let name: String = wish.nfkc().filter(|c| !matches!(c, '\u{fe0e}' | '\u{fe0f}')).collect();
+        // Variation selectors choose between two drawings of an emoji, and phones type them. They go
+        // first, because one between a letter and its accent keeps the two from becoming one.
+        let is_selector = |c: &char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
+        let name: String = wish.chars().filter(|c| !is_selector(c)).nfkc().collect();
         let graphemes = name.graphemes(true).count();
         if !(1..=NICKNAME_GRAPHEMES_MAX).contains(&graphemes) || name.len() > NICKNAME_BYTES_MAX {
             return Err(NicknameError::Length);
@@ -57,9 +65,6 @@ impl Nickname {
         }
         if name.contains(": ") || name.ends_with(':') {
             return Err(NicknameError::Colon);
-        }
-        if is_reserved(&name) {
-            return Err(NicknameError::Reserved);
         }
         Ok(Self(name.into()))
     }
@@ -141,6 +146,8 @@ fn is_reserved(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -149,6 +156,7 @@ mod tests {
         assert_eq!(Nickname::parse("Ａｎａ").unwrap().as_str(), "Ana");
         assert_eq!(Nickname::parse("Jose\u{301}").unwrap().as_str(), "José");
         assert_eq!(Nickname::parse("ana ❤\u{fe0f}").unwrap().as_str(), "ana ❤");
+        assert_eq!(Nickname::parse("Jose\u{fe0f}\u{301}").unwrap().as_str(), "José");
         assert_eq!(Nickname::parse("李 小龙").unwrap().as_str(), "李 小龙");
     }
 
@@ -226,5 +234,43 @@ mod tests {
         assert!(same("Iris", "lris"));
         assert!(same("paypal", "pаypal"), "the second has a Cyrillic а");
         assert!(!same("bo", "ba"));
+    }
+
+    /// Names that are made of what is hard to read: marks, spaces, digits, joiners, selectors, and
+    /// letters that change when they are normalised or change their case.
+    fn hard_names() -> impl Strategy<Value = String> {
+        let hard: Vec<char> =
+            "aAoOlI1 :-٣１ｕßẞİıςΣǰJéﷺﬁ①Ⅷ가가❤👍👨e\u{301}\u{30c}\u{345}\u{308}\u{fe0e}\
+            \u{fe0f}\u{200d}\u{200b}\u{202e}\u{3164}\u{a0}\u{ad}\u{2028}\n\u{1f3fd}"
+                .chars()
+                .collect();
+        let hard = prop::sample::select(hard);
+        let c = prop_oneof![4 => hard, 1 => any::<char>(), 1 => prop::char::range('a', 'z')];
+        let name = proptest::collection::vec(c, 0..30).prop_map(|it| it.into_iter().collect());
+        let given = "(user|USER|ｕser)-[0-9oOlI٣]{1,6}\u{fe0f}?";
+        let few = "[ea가J:1 \u{301}\u{30c}\u{11a8}\u{fe0f}-]{1,8}";
+        prop_oneof![6 => name, 2 => few, 1 => any::<String>(), 1 => given]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_is_read_once_is_a_nickname_for_good(wish in hard_names()) {
+            let Ok(nickname) = Nickname::parse_any(&wish) else { return Ok(()) };
+            let name = nickname.as_str();
+            prop_assert_eq!(Nickname::parse_any(name), Ok(nickname.clone()));
+            prop_assert!(name.nfkc().eq(name.chars()), "{:?}", name);
+            prop_assert!((1..=64).contains(&name.len()));
+            prop_assert!((1..=24).contains(&name.graphemes(true).count()));
+            prop_assert!(!name.chars().any(is_invisible));
+            prop_assert!(!name.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')));
+            prop_assert!(name.trim() == name && !name.contains("  ") && !name.contains(": "));
+            prop_assert_eq!(Nickname::parse(&wish), Nickname::parse(name));
+            if Nickname::parse(&wish).is_ok() {
+                let digits = name.to_lowercase().strip_prefix("user-").map(str::to_owned);
+                let given = digits.is_some_and(|it| it.chars().all(|c| c.is_ascii_digit()));
+                prop_assert!(!given || name.len() == "user-".len());
+            }
+        }
     }
 }

@@ -1,12 +1,9 @@
-//! Rooms: their names, and who is in them.
+//! The names of rooms.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
-
-use super::ClientId;
 
 /// The most characters in the name of a room.
 pub const ROOM_NAME_CHARS_MAX: usize = 32;
@@ -27,7 +24,8 @@ impl RoomName {
         if name.len() > 4 * 18 * ROOM_NAME_CHARS_MAX {
             return Err(RoomNameError);
         }
-        let folded: String = name.nfkc().collect::<String>().to_lowercase();
+        // Twice, because what is folded may be two characters that are one in lower case.
+        let folded: String = name.nfkc().collect::<String>().to_lowercase().nfkc().collect();
         let length = folded.chars().count();
         let fits = (1..=ROOM_NAME_CHARS_MAX).contains(&length);
         let plain = |c: char| (c.is_alphanumeric() && !c.is_uppercase()) || matches!(c, '-' | '_');
@@ -54,15 +52,10 @@ impl fmt::Display for RoomName {
     }
 }
 
-/// A room with somebody in it.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    /// In order of arrival, since ids only grow.
-    pub(super) members: BTreeSet<ClientId>,
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -70,6 +63,8 @@ mod tests {
         assert_eq!(RoomName::parse("Kitchen").unwrap().as_str(), "kitchen");
         assert_eq!(RoomName::parse("КУХНЯ-2").unwrap().as_str(), "кухня-2");
         assert_eq!(RoomName::parse("厨房_१").unwrap().as_str(), "厨房_१");
+        assert_eq!(RoomName::parse("J\u{30c}").unwrap().as_str(), "ǰ");
+        assert_eq!(RoomName::parse("Ω\u{301}\u{345}").unwrap().as_str(), "ῴ");
     }
 
     #[test]
@@ -79,5 +74,24 @@ mod tests {
             assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
         }
         assert!(RoomName::parse(&"a".repeat(32)).is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_is_read_once_is_a_name_for_good(
+            name in prop_oneof![
+                "\\PC{0,40}",
+                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}-]{0,34}",
+                any::<char>().prop_map(String::from),
+            ]
+        ) {
+            let Ok(room) = RoomName::parse(&name) else { return Ok(()) };
+            let read = room.as_str();
+            prop_assert_eq!(RoomName::parse(read), Ok(room.clone()));
+            prop_assert!((1..=32).contains(&read.chars().count()));
+            prop_assert!(read.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_'));
+            prop_assert!(!read.chars().any(char::is_uppercase));
+        }
     }
 }

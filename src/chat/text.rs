@@ -42,6 +42,8 @@ fn is_disturbing(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn cleaned(said: &str) -> String {
@@ -70,5 +72,31 @@ mod tests {
     fn the_bound_counts_bytes() {
         assert!(Text::parse("éé", 4).is_ok());
         assert_eq!(Text::parse("éé", 3), Err(TooLong { max: 3 }));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn nothing_disturbing_is_left(
+            said in prop_oneof![
+                any::<String>(),
+                "[a\r\n\t\0\x1b\x7fé\u{85}\u{202d}\u{202e}\u{2028}]{0,40}",
+            ]
+        ) {
+            let Ok(text) = Text::parse(&said, 60) else {
+                prop_assert!(said.len() > 60);
+                return Ok(());
+            };
+            prop_assert!(text.as_str().len() <= said.len() && said.len() <= 60);
+            let forbidden = |c: char| {
+                (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202d}' | '\u{202e}')
+            };
+            prop_assert!(!text.as_str().contains(forbidden));
+            prop_assert_eq!(Text::parse(text.as_str(), 60), Ok(text.clone()));
+            // Nothing else goes, and nothing comes.
+            let broken = |c: char| matches!(c, '\n' | '\r') || forbidden(c);
+            let rest = |text: &str| text.replace(broken, "");
+            prop_assert_eq!(rest(text.as_str()), rest(&said));
+        }
     }
 }

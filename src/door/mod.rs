@@ -14,11 +14,12 @@ use crossbeam_channel::Sender;
 use tungstenite::handshake::server::{Response, write_response};
 
 use crate::broadcaster::Input;
-use crate::chat::{ClientId, Nickname, RoomName};
+use crate::chat::ClientId;
 use crate::config::{Config, Limits};
 use crate::connection::{self, Guest};
 use crate::outbox::Outbox;
 use crate::page::Page;
+use crate::protocol::Entry;
 use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, is_to_head, understand};
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
@@ -87,6 +88,10 @@ impl Door {
         &self.page
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Rings once the server stops.
     pub(crate) fn stopping(&self) -> &Waker {
         &self.stopping
@@ -105,10 +110,10 @@ impl Door {
         let mut read = Vec::new();
         let Some(end) = self.read_head(&transport, &mut read) else { return };
         match end.and_then(|end| understand(&read[..end], &self.house).map(|it| (it, end))) {
-            Ok((Wanted::Chat { answer, room, wish }, end)) => {
+            Ok((Wanted::Chat { answer, entry }, end)) => {
                 let early = read[end..].to_vec();
                 drop((read, place));
-                self.admit(client, address, transport, &answer, room, wish, early);
+                self.admit(client, address, transport, &answer, entry, early);
             }
             Ok((Wanted::Page(request), _)) => self.relay(address, &transport, &request),
             Err(refusal) => self.answer(&transport, &refusal.answer(is_to_head(&read))),
@@ -151,15 +156,13 @@ impl Door {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is handed on to the guest, once")]
     fn admit(
         &self,
         client: ClientId,
         address: IpAddr,
         transport: Arc<Transport>,
         answer: &Response,
-        room: RoomName,
-        wish: Option<Nickname>,
+        entry: Entry,
         early: Vec<u8>,
     ) {
         let _place = match self.clients.place(address) {
@@ -176,7 +179,7 @@ impl Door {
         write_response(&mut upgrade, answer).expect("writing to memory does not fail");
         outbox.push(&upgrade.into());
         drop(transport);
-        let guest = Guest { client, address, room, wish, outbox: Arc::new(outbox), early };
+        let guest = Guest { client, address, entry, outbox: Arc::new(outbox), early };
         connection::run(guest, &self.inbox, &self.limits);
     }
 

@@ -3,6 +3,7 @@
 //! Framing itself is tungstenite's. Server frames are not masked (RFC 6455, section 5.1), so one
 //! encoded frame serves every client that speaks the same dialect.
 
+pub(crate) mod json;
 pub(crate) mod plain;
 
 use std::sync::Arc;
@@ -10,6 +11,33 @@ use std::sync::Arc;
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
+
+use crate::chat::{Nickname, RoomName};
+
+/// How a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Plain,
+    Json,
+}
+
+/// How a client comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// With everything said in its request.
+    Plain { room: RoomName, wish: Option<Nickname> },
+    /// Nowhere and as nobody yet: it says hello, and joins.
+    Json,
+}
+
+impl Entry {
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Plain { .. } => Dialect::Plain,
+            Self::Json => Dialect::Json,
+        }
+    }
+}
 
 /// The largest frame, and the largest message, that is read (bytes).
 pub(crate) const MESSAGE_BYTES_MAX: usize = if ECHOES { 1024 * 1024 } else { 16 * 1024 };
@@ -29,7 +57,10 @@ pub(crate) mod close_code {
     pub(crate) const NOT_UTF8: u16 = 1007;
     pub(crate) const TOO_BIG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    pub(crate) const REPLACED: u16 = 4001;
+    pub(crate) const NO_HELLO: u16 = 4002;
     pub(crate) const TOO_SLOW: u16 = 4008;
+    pub(crate) const FLOODING: u16 = 4029;
 }
 
 /// Appends `text` as one text frame.

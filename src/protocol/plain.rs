@@ -4,25 +4,32 @@
 //! `nick: text` and ` .... nick has left.`, each in a text frame of its own.
 
 use super::append_text_frame;
-use crate::chat::Notice;
+use crate::chat::{Kind, Message, Notice};
 
-/// Appends the notice as a frame.
+/// Appends the notice as a frame, if plain clients are told of it.
 pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
-    append_text_frame(line(notice), frames);
+    match notice {
+        Notice::Message(message) => append_text_frame(line(message), frames),
+        Notice::Left { nickname, .. } => {
+            append_text_frame(format!(" .... {nickname} has left."), frames);
+        }
+        // The tutorial had no words for anything else.
+        _ => {}
+    }
 }
 
-fn line(notice: &Notice) -> String {
-    match notice {
-        Notice::Message { nickname, text } => {
-            let (nickname, text) = (nickname.as_str(), text.as_str());
-            let mut line = String::with_capacity(nickname.len() + 2 + text.len());
-            line.push_str(nickname);
-            line.push_str(": ");
-            push_in_one_line(text, &mut line);
-            line
-        }
-        Notice::Left { nickname } => format!(" .... {nickname} has left."),
-    }
+fn line(message: &Message) -> String {
+    let (nickname, text) = (message.nickname.as_str(), message.text.as_str());
+    let doing = match message.kind {
+        Kind::Say => "",
+        Kind::Me => "/me ",
+    };
+    let mut line = String::with_capacity(nickname.len() + 2 + doing.len() + text.len());
+    line.push_str(nickname);
+    line.push_str(": ");
+    line.push_str(doing);
+    push_in_one_line(text, &mut line);
+    line
 }
 
 /// A line break becomes a space, so that nobody can forge a second line.
@@ -38,13 +45,25 @@ fn push_in_one_line(text: &str, line: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Nickname, Text};
+    use std::sync::Arc;
+
+    use crate::chat::{Departure, Nickname, RoomName, Text};
+
+    fn notice(nickname: &str, text: &str, kind: Kind) -> Notice {
+        Notice::Message(Arc::new(Message {
+            room: RoomName::lobby(),
+            seq: 1,
+            time: 0,
+            nickname: Nickname::parse(nickname).unwrap(),
+            text: Text::parse(text, 8192).unwrap(),
+            id: None,
+            kind,
+        }))
+    }
 
     fn frame_of(nickname: &str, text: &str) -> Vec<u8> {
-        let nickname = Nickname::parse(nickname).unwrap();
-        let text = Text::parse(text, 8192).unwrap();
         let mut frames = Vec::new();
-        render(&Notice::Message { nickname, text }, &mut frames);
+        render(&notice(nickname, text, Kind::Say), &mut frames);
         frames
     }
 
@@ -56,8 +75,21 @@ mod tests {
         assert_eq!(frame_of("zoë", "👋"), "\u{81}\u{a}zoë: 👋".bytes().skip(1).collect::<Vec<_>>());
         let mut left = Vec::new();
         let nickname = Nickname::parse("ana").unwrap();
-        render(&Notice::Left { nickname }, &mut left);
+        let (room, reason) = (RoomName::lobby(), Departure::TimedOut);
+        render(&Notice::Left { room, nickname, reason }, &mut left);
         assert_eq!(left, b"\x81\x13 .... ana has left.");
+        let mut doing = Vec::new();
+        render(&notice("ana", "waves", Kind::Me), &mut doing);
+        assert_eq!(doing, b"\x81\x0eana: /me waves");
+    }
+
+    #[test]
+    fn of_anything_else_nobody_is_told() {
+        let mut frames = Vec::new();
+        render(&Notice::Pong, &mut frames);
+        let (room, nickname) = (RoomName::lobby(), Nickname::parse("ana").unwrap());
+        render(&Notice::Arrived { room, nickname }, &mut frames);
+        assert!(frames.is_empty());
     }
 
     #[test]

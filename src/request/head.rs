@@ -2,7 +2,7 @@
 
 use http::header::{
     self, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
 use tungstenite::handshake::server::{Request, Response, create_response};
@@ -10,6 +10,7 @@ use tungstenite::handshake::server::{Request, Response, create_response};
 use super::host::{HostName, House, Origin};
 use super::refusal::Refusal;
 use crate::chat::{Nickname, RoomName};
+use crate::protocol::{Entry, json};
 
 /// The largest head (bytes).
 pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -20,7 +21,7 @@ const FIELDS_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) enum Wanted {
     /// A WebSocket, to be granted with this answer.
-    Chat { answer: Response, room: RoomName, wish: Option<Nickname> },
+    Chat { answer: Response, entry: Entry },
     /// Something that the page is made of.
     Page(PageRequest),
 }
@@ -140,8 +141,13 @@ impl Head {
         if only(self.request.headers(), &SEC_WEBSOCKET_VERSION) != Some("13") {
             return Err(Refusal::Version);
         }
-        let answer = create_response(&self.request)
+        let mut answer = create_response(&self.request)
             .map_err(|_| Refusal::Malformed("This is not a handshake of WebSocket (RFC 6455)."))?;
+        if offers(self.request.headers(), json::SUBPROTOCOL) {
+            let selected = HeaderValue::from_static(json::SUBPROTOCOL);
+            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
+            return Ok(Wanted::Chat { answer, entry: Entry::Json });
+        }
         let (mut room, mut wish) = (RoomName::lobby(), None);
         for (name, value) in form_urlencoded::parse(self.path_and_query().1.as_bytes()) {
             match &*name {
@@ -154,7 +160,7 @@ impl Head {
                 _ => {}
             }
         }
-        Ok(Wanted::Chat { answer, room, wish })
+        Ok(Wanted::Chat { answer, entry: Entry::Plain { room, wish } })
     }
 
     fn path_and_query(&self) -> (&str, &str) {
@@ -189,6 +195,13 @@ fn announces_body(fields: &HeaderMap) -> Result<bool, Refusal> {
         return Err(DOUBTFUL);
     }
     Ok(length.bytes().any(|digit| digit != b'0'))
+}
+
+/// Whether a client speaks this subprotocol. It may offer several, in one field or more.
+fn offers(fields: &HeaderMap, subprotocol: &str) -> bool {
+    let offered = fields.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','));
+    offered.any(|offer| offer.trim() == subprotocol)
 }
 
 fn asks_for_websocket(fields: &HeaderMap) -> bool {
@@ -229,7 +242,7 @@ mod tests {
 
     fn chat(target: &str) -> (String, Option<String>) {
         match handshake(target, "Sec-WebSocket-Version: 13\n") {
-            Ok(Wanted::Chat { room, wish, .. }) => {
+            Ok(Wanted::Chat { entry: Entry::Plain { room, wish }, .. }) => {
                 (room.to_string(), wish.map(|wish| wish.to_string()))
             }
             other => panic!("{other:?}"),
@@ -244,6 +257,21 @@ mod tests {
         let request = page("HEAD / HTTP/1.0\nHost: localhost\nIf-None-Match: \"1\"\n\n");
         assert_eq!((request.is_head, request.if_none_match), (true, Some("\"1\"".to_owned())));
         page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
+    }
+
+    #[test]
+    fn the_json_dialect_is_selected_where_it_is_offered() {
+        for offer in ["chinwag.v1", "soap, chinwag.v1", "soap\nSec-WebSocket-Protocol: chinwag.v1"]
+        {
+            let fields = format!("Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: {offer}\n");
+            let Ok(Wanted::Chat { answer, entry }) = handshake("/", &fields) else { panic!() };
+            assert_eq!(entry, Entry::Json);
+            assert_eq!(answer.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
+        }
+        let fields = "Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: chinwag.v2\n";
+        let Ok(Wanted::Chat { answer, entry }) = handshake("/", fields) else { panic!() };
+        assert!(matches!(entry, Entry::Plain { .. }));
+        assert!(!answer.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::broadcaster::Input;
-use crate::chat::{Nickname, RoomName, Text, TooLong};
+use crate::chat::{Listing, Nickname, RoomName, Text, TooLong};
 use crate::event::{Event, Watcher};
 
 /// The way to a server from any thread. Clones lead to the same server.
@@ -71,6 +71,18 @@ impl Handle {
         let text = Text::parse(text, self.text_bytes_max)?;
         let announced = Input::Announced { room: room.clone(), nickname: nickname.clone(), text };
         self.inbox.send(announced).map_err(|_| SayError::Stopped)
+    }
+
+    /// The rooms that have somebody in them or something to read, by name: each with the nicknames
+    /// of those in it, in the order in which they came. Waits for a server that does not run yet;
+    /// empty when it has stopped.
+    pub fn rooms(&self) -> Vec<(RoomName, Vec<Nickname>)> {
+        let (answer, rooms) = bounded(1);
+        if self.inbox.try_send(Input::Listed(answer)).is_err() {
+            return Vec::new();
+        }
+        let rooms: Vec<_> = rooms.recv().unwrap_or_default();
+        rooms.into_iter().map(|(listing, members): (Listing, _)| (listing.room, members)).collect()
     }
 
     /// Stops the server: everybody is told with close code 1001, and every thread ends. Returns

@@ -101,9 +101,10 @@ impl Server {
         let Self { listeners, door, inbox, stop, ended, handle } = self;
         let result = thread::scope(|house| {
             let asked_to_stop = AskOnDrop(handle.stop.clone());
+            let limits = door.limits();
             let broadcaster = spawn(house, "broadcaster".into(), move || {
                 let _asked_to_stop = asked_to_stop;
-                broadcast(inbox);
+                broadcast(inbox, limits);
             })?;
             let served = thread::scope(|guests| {
                 let served = open(guests, &listeners, &door);

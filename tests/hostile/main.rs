@@ -19,6 +19,7 @@ mod heads;
 mod log;
 mod offences;
 mod relief;
+mod resume;
 mod slow_readers;
 mod slowloris;
 mod strace;

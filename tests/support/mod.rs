@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod answer;
+pub mod json;
 pub mod program;
 
 use std::collections::HashMap;
@@ -74,7 +75,7 @@ impl House {
         let socket = connect(self.address(), target).expect("the server upgrades");
         let (id, nick, room) = loop {
             match self.event() {
-                Event::Open { client, nickname, room, .. } => break (client, nickname, room),
+                Event::Joined { client, nickname, room } => break (client, nickname, room),
                 event => self.note(&event),
             }
         };
@@ -121,7 +122,7 @@ pub fn connect(address: SocketAddr, target: &str) -> Result<WebSocket<TcpStream>
     tungstenite::client(url, tcp(address)).map(|(socket, _)| socket).map_err(|e| e.to_string())
 }
 
-/// A client of the plain dialect.
+/// A client, of the plain dialect where nothing else is said.
 pub struct Client {
     pub id: ClientId,
     pub nick: String,

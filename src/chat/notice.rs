@@ -1,0 +1,179 @@
+//! What people ask of the chat, and what they are told.
+
+use std::sync::Arc;
+
+use super::{ClientId, Nickname, RoomName, Text, Token};
+
+/// What a client of the JSON dialect asks for. A plain client only ever says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// To be somebody, perhaps again. Comes first.
+    Hello { wish: Option<Nickname>, session: Option<Token> },
+    /// To be in a room, and to be given what was said there since.
+    Join { room: RoomName, since: Option<Since> },
+    /// To be in a room no longer.
+    Part { room: RoomName },
+    /// To say something in a room.
+    Say { room: RoomName, text: Text, id: Id, kind: Kind },
+    /// To say something to one person.
+    Tell { to: Nickname, text: Text, id: Id },
+    /// To be called something else.
+    Nick { nickname: Nickname },
+    /// To have it known that one is writing.
+    Typing { room: RoomName },
+    /// To be given what was said before a message, or last.
+    History { room: RoomName, before: Option<u64>, limit: usize },
+    /// To know which rooms there are.
+    Rooms,
+    /// To hear that the other side is there.
+    Ping,
+}
+
+impl Command {
+    /// The name that the sender gave to what it says.
+    pub(crate) fn id(&self) -> Option<&Id> {
+        match self {
+            Self::Say { id, .. } | Self::Tell { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// The newest message that a client has, and of which history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    pub(crate) epoch: String,
+    pub(crate) after: u64,
+}
+
+/// The name that the sender gave to what it said, by which it knows its own words again: 1 to 64
+/// visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Id(Arc<str>);
+
+impl Id {
+    /// `None` for what is none.
+    pub(crate) fn parse(id: &str) -> Option<Self> {
+        const BYTES_MAX: usize = 64;
+        let fits = (1..=BYTES_MAX).contains(&id.len());
+        (fits && id.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(id.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How something is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As words.
+    #[default]
+    Say,
+    /// As something that the sender does.
+    Me,
+}
+
+/// Something that was said in a room. The same for everybody, and shared by all who keep it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) room: RoomName,
+    /// Its number in the room. The first is 1, and there are no holes.
+    pub(crate) seq: u64,
+    /// Unix time (ms).
+    pub(crate) time: u64,
+    pub(crate) nickname: Nickname,
+    pub(crate) text: Text,
+    /// `None` for the words of a plain client, who gives none.
+    pub(crate) id: Option<Id>,
+    pub(crate) kind: Kind,
+}
+
+/// Something that people are told. The plain dialect has words only for messages and goodbyes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    Message(Arc<Message>),
+    Arrived { room: RoomName, nickname: Nickname },
+    Left { room: RoomName, nickname: Nickname, reason: Departure },
+    Renamed { from: Nickname, to: Nickname, rooms: Vec<RoomName> },
+    Typing { room: RoomName, nickname: Nickname },
+    Private { from: Nickname, to: Nickname, time: u64, text: Text, id: Id },
+    Welcome { session: Token, nickname: Nickname, resumed: bool },
+    Joined(Box<Joined>),
+    Parted { room: RoomName },
+    History { room: RoomName, messages: Vec<Arc<Message>>, more: bool },
+    Rooms(Vec<Listing>),
+    Pong,
+    Refused(Refused),
+}
+
+/// A room, as somebody finds it who comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) room: RoomName,
+    /// The number of the newest message; 0 where nothing was said yet.
+    pub(crate) seq: u64,
+    /// `messages` are all that were said since the one that the client named.
+    pub(crate) recovered: bool,
+    pub(crate) messages: Vec<Arc<Message>>,
+    pub(crate) members: Vec<Nickname>,
+}
+
+/// A room, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) room: RoomName,
+    pub(crate) members: usize,
+    pub(crate) seq: u64,
+}
+
+/// Why somebody is in a room no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It closed its connection, or left the room.
+    Closed,
+    /// It gave no sign of life.
+    TimedOut,
+    /// It did not read what it was sent.
+    TooSlow,
+    /// Its connection broke, or it broke a rule.
+    Error,
+}
+
+/// Why a client does not get what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("say hello first")]
+    NotReady,
+    #[error("hello is said once")]
+    HelloAgain,
+    #[error("{0} is taken, or looks like a name that is")]
+    NickTaken(Nickname),
+    #[error("you are not in {0}")]
+    NotInRoom(RoomName),
+    #[error("you are in {0} rooms already, which is as many as can be")]
+    TooManyRooms(usize),
+    #[error("nobody here is called {to}")]
+    NoSuchNick { to: Nickname, id: Id },
+    #[error("{to} has a simple client, which cannot get private messages")]
+    CannotHear { to: Nickname, id: Id },
+}
+
+/// Who is told what. Deliveries are carried out in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// To everybody who listens in a room.
+    Room { room: RoomName, notice: Notice },
+    /// To everybody who listens in a room, but one.
+    Others { room: RoomName, but: ClientId, notice: Notice },
+    /// To each of these.
+    Clients { clients: Vec<ClientId>, notice: Notice },
+    /// To the client that asked.
+    Reply { client: ClientId, notice: Notice },
+    /// From here on a client listens in a room.
+    Enters { client: ClientId, room: RoomName },
+    /// Up to here a client has listened in a room.
+    Leaves { client: ClientId, room: RoomName },
+    /// Another connection has taken the place of this one.
+    Replaced { client: ClientId },
+}

@@ -1,0 +1,115 @@
+//! What is looked at after each step.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::super::*;
+use super::world::{Guest, World};
+use super::{PEOPLE, ROOMS};
+
+impl World {
+    /// Everybody goes, and all times pass.
+    pub(super) fn end(&mut self) {
+        for who in 0..PEOPLE {
+            let departure = if who % 2 == 0 { Departure::Closed } else { Departure::Error };
+            if let Some(client) = self.actors[who].client {
+                self.leave(client, departure);
+            }
+        }
+        self.wait(600_000);
+        self.wait(600_000);
+        self.check();
+        let chat = &self.chat;
+        let nobody = [chat.people.len(), chat.by_client.len(), chat.taken.len(), chat.away.len()];
+        assert_eq!((nobody, chat.by_token.len(), chat.memory.len()), ([0; 4], 0, 0));
+        assert_eq!(chat.next_tick(), None);
+    }
+
+    /// A recovery is whole, or is called none; and it is none only where something is lost.
+    pub(super) fn check_joined(&self, joined: &Joined) {
+        let newest = self.newest(&joined.room);
+        assert_eq!(joined.seq, newest);
+        self.check_slice(&joined.room, &joined.messages, newest);
+        let count = joined.messages.len();
+        let since = self.since.as_ref().filter(|it| it.epoch == "e1" && it.after <= newest);
+        let missed = since.map(|since| usize::try_from(newest - since.after).unwrap());
+        if joined.recovered {
+            assert_eq!(missed, Some(count));
+        } else {
+            assert!(missed.is_none_or(|missed| missed > count), "all of it is held");
+            assert!(count >= self.held.get(&joined.room).copied().unwrap_or(0), "lost too early");
+        }
+    }
+
+    /// These are of the one order, without a hole and up to a number.
+    pub(super) fn check_slice(&self, room: &RoomName, messages: &[Arc<Message>], newest: u64) {
+        let end = usize::try_from(newest).unwrap();
+        let said = self.said.get(room).map_or(&[][..], |said| &said[..end]);
+        assert_eq!(messages, &said[said.len() - messages.len()..]);
+    }
+
+    /// The chat, the book and the clients agree.
+    pub(super) fn check(&mut self) {
+        assert_eq!(self.due, [], "these did not come");
+        let mut open = 0;
+        for name in ROOMS {
+            let room = RoomName::parse(name).unwrap();
+            assert!(self.hearing.agrees_with(&self.chat, &room));
+            let members = self.guests.iter().filter_map(|guest| {
+                Some((guest.places.get(&room)?.arrival, guest.nickname.clone()))
+            });
+            let members: Vec<_> = members.collect::<BTreeMap<_, _>>().into_values().collect();
+            assert_eq!(self.chat.members(&room), members);
+            let views = self.views.iter().filter(|((_, other), _)| *other == room);
+            for (_, view) in views {
+                assert_eq!(view.newest, self.newest(&room));
+                assert!(view.members.as_ref().is_none_or(|it| *it == members));
+            }
+            if members.is_empty() {
+                self.held.remove(&room);
+            } else {
+                open += 1;
+            }
+        }
+        self.check_listening();
+        self.check_size(open);
+    }
+
+    /// Everybody who is connected listens where it has joined, and nowhere else.
+    fn check_listening(&self) {
+        for guest in &self.guests {
+            let Some(client) = guest.client else { continue };
+            let here = guest.places.iter().filter(|(_, place)| place.away.is_none());
+            let here: Vec<_> = here.map(|(room, _)| room).collect();
+            assert!(self.hearing.rooms_of(client).eq(here.iter().copied()));
+            let views = self.views.keys().filter(|(other, _)| *other == client);
+            assert!(views.map(|(_, room)| room).eq(here), "joined");
+        }
+    }
+
+    /// Nothing is kept but what is in the book.
+    fn check_size(&mut self, open: usize) {
+        let history = self.rules.history;
+        if history.bytes_max < 1 << 20 {
+            self.held.clear();
+        }
+        let (rooms, idle, bytes) = self.chat.rooms.held();
+        assert!(rooms == open + idle && idle <= history.idle_rooms_max);
+        let kept = self.chat.rooms.iter().flat_map(|(_, room)| room.before(u64::MAX));
+        let weight: usize = kept.map(|message| message.text.as_str().len() + 200).sum();
+        assert!(bytes == weight && bytes <= history.bytes_max);
+        let (chat, guests) = (&self.chat, &self.guests);
+        let count = |is: fn(&Guest) -> bool| guests.iter().filter(|guest| is(guest)).count();
+        assert_eq!(chat.people.len(), guests.len());
+        assert_eq!(chat.by_client.len(), count(|it| it.client.is_some()));
+        assert_eq!(chat.by_token.len(), count(|it| it.session.is_some()));
+        assert_eq!(chat.away.len(), count(|it| it.kept_until.is_some()));
+        assert_eq!(chat.memory.len(), self.ended.len());
+        let forms: HashMap<_, _> = guests
+            .iter()
+            .enumerate()
+            .flat_map(|(index, guest)| guest.nickname.forms().map(|form| (form, index)))
+            .collect();
+        assert_eq!(forms.len(), chat.taken.len());
+        assert!(forms.keys().all(|form| chat.taken.contains_key(form)));
+    }
+}

@@ -1,0 +1,336 @@
+//! What a client is told: an object.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::to_string;
+
+use crate::chat::{
+    Departure, Id, Kind, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, Notice,
+    ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
+};
+
+/// What all clients are told of the server when they come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) epoch: String,
+    pub(crate) text_bytes_max: usize,
+    pub(crate) burst: u32,
+    pub(crate) per_second: u32,
+}
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("there is no request of type {0:?}")]
+    UnknownType(String),
+    #[error("{0}")]
+    NickInvalid(NicknameError),
+    #[error("the name of a room is 1 to 32 letters, digits, - or _")]
+    RoomInvalid,
+    #[error("{error}")]
+    TooLong { error: TooLong, id: Id },
+    #[error("there is nothing in it")]
+    Empty { id: Id },
+    #[error("nobody here is called {to}")]
+    NoSuchNick { to: String, id: Id },
+    #[error("{0}")]
+    Unavailable(&'static str),
+    #[error("too much at once; try again in {retry_ms} ms")]
+    RateLimited { retry_ms: u64, id: Option<Id> },
+}
+
+impl Problem {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::UnknownType(_) => "unknown_type",
+            Self::NickInvalid(_) => "nick_invalid",
+            Self::RoomInvalid => "room_invalid",
+            Self::TooLong { .. } => "too_long",
+            Self::Empty { .. } => "empty",
+            Self::NoSuchNick { .. } => "no_such_nick",
+            Self::Unavailable(_) => "unavailable",
+            Self::RateLimited { .. } => "rate_limited",
+        }
+    }
+
+    fn id(&self) -> Option<&Id> {
+        match self {
+            Self::TooLong { id, .. } | Self::Empty { id } | Self::NoSuchNick { id, .. } => Some(id),
+            Self::RateLimited { id, .. } => id.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+fn refusal(refused: &Refused) -> (&'static str, Option<&Id>) {
+    match refused {
+        Refused::NotReady => ("not_ready", None),
+        Refused::HelloAgain => ("bad_request", None),
+        Refused::NickTaken(_) => ("nick_taken", None),
+        Refused::NotInRoom(_) => ("not_in_room", None),
+        Refused::TooManyRooms(_) => ("too_many_rooms", None),
+        Refused::NoSuchNick { id, .. } => ("no_such_nick", Some(id)),
+        Refused::CannotHear { id, .. } => ("unavailable", Some(id)),
+    }
+}
+
+/// A notice that nobody asked for.
+pub(crate) fn render(notice: &Notice, host: &Host) -> String {
+    json(&Event::of(notice, host))
+}
+
+/// The direct answer to a request, with its `ref`.
+pub(crate) fn reply(notice: &Notice, reference: Option<&Id>, host: &Host) -> String {
+    with_reference(Event::of(notice, host), reference)
+}
+
+/// The answer to a request that is none.
+pub(crate) fn problem(problem: &Problem, reference: Option<&Id>) -> String {
+    let retry_ms = match problem {
+        Problem::RateLimited { retry_ms, .. } => Some(*retry_ms),
+        _ => None,
+    };
+    let (code, message) = (problem.code(), problem.to_string());
+    let id = problem.id().map(Id::as_str);
+    with_reference(Event::Error { code, message, id, retry_ms }, reference)
+}
+
+fn with_reference(event: Event<'_>, reference: Option<&Id>) -> String {
+    match reference {
+        Some(reference) => json(&Reply { event, reference: reference.as_str() }),
+        None => json(&event),
+    }
+}
+
+fn json(event: &impl Serialize) -> String {
+    to_string(event).expect("every event has string keys, and strings are UTF-8")
+}
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    #[serde(flatten)]
+    event: Event<'a>,
+    #[serde(rename = "ref")]
+    reference: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Event<'a> {
+    Welcome {
+        server: Server,
+        epoch: &'a str,
+        session: String,
+        nick: &'a str,
+        resumed: bool,
+        limits: Bounds,
+    },
+    Joined {
+        room: &'a str,
+        epoch: &'a str,
+        seq: u64,
+        recovered: bool,
+        messages: Vec<Said<'a>>,
+        members: Vec<&'a str>,
+    },
+    Parted {
+        room: &'a str,
+    },
+    Message(Said<'a>),
+    Private {
+        from: &'a str,
+        to: &'a str,
+        time: u64,
+        text: &'a str,
+        id: &'a str,
+    },
+    Arrived {
+        room: &'a str,
+        nick: &'a str,
+    },
+    Left {
+        room: &'a str,
+        nick: &'a str,
+        reason: &'static str,
+    },
+    Renamed {
+        from: &'a str,
+        to: &'a str,
+        rooms: Vec<&'a str>,
+    },
+    Typing {
+        room: &'a str,
+        nick: &'a str,
+    },
+    History {
+        room: &'a str,
+        messages: Vec<Said<'a>>,
+        more: bool,
+    },
+    Rooms {
+        rooms: Vec<Listed<'a>>,
+    },
+    Pong,
+    Error {
+        code: &'static str,
+        message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u64>,
+    },
+}
+
+#[derive(Serialize)]
+struct Server {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Bounds {
+    text_bytes: usize,
+    nick_graphemes: usize,
+    rooms: usize,
+    burst: u32,
+    per_second: u32,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    room: &'a str,
+    seq: u64,
+    time: u64,
+    nick: &'a str,
+    text: &'a str,
+    id: SaidId<'a>,
+    kind: &'static str,
+}
+
+/// The sender's own, or one that the server makes for a plain client.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SaidId<'a> {
+    Own(&'a str),
+    Made(String),
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    room: &'a str,
+    members: usize,
+    seq: u64,
+}
+
+impl<'a> Event<'a> {
+    fn of(notice: &'a Notice, host: &'a Host) -> Self {
+        match notice {
+            Notice::Message(message) => Self::Message(Said::of(message)),
+            Notice::Arrived { room, nickname } => {
+                Self::Arrived { room: room.as_str(), nick: nickname.as_str() }
+            }
+            Notice::Left { room, nickname, reason } => Self::Left {
+                room: room.as_str(),
+                nick: nickname.as_str(),
+                reason: name_of(*reason),
+            },
+            Notice::Renamed { from, to, rooms } => Self::Renamed {
+                from: from.as_str(),
+                to: to.as_str(),
+                rooms: rooms.iter().map(RoomName::as_str).collect(),
+            },
+            Notice::Typing { room, nickname } => {
+                Self::Typing { room: room.as_str(), nick: nickname.as_str() }
+            }
+            Notice::Private { from, to, time, text, id } => Self::Private {
+                from: from.as_str(),
+                to: to.as_str(),
+                time: *time,
+                text: text.as_str(),
+                id: id.as_str(),
+            },
+            Notice::Welcome { session, nickname, resumed } => Self::Welcome {
+                server: Server { name: "chinwag", version: env!("CARGO_PKG_VERSION") },
+                epoch: &host.epoch,
+                session: session.to_string(),
+                nick: nickname.as_str(),
+                resumed: *resumed,
+                limits: Bounds::of(host),
+            },
+            Notice::Joined(joined) => Self::Joined {
+                room: joined.room.as_str(),
+                epoch: &host.epoch,
+                seq: joined.seq,
+                recovered: joined.recovered,
+                messages: all_said(&joined.messages),
+                members: joined.members.iter().map(Nickname::as_str).collect(),
+            },
+            Notice::Parted { room } => Self::Parted { room: room.as_str() },
+            Notice::History { room, messages, more } => {
+                Self::History { room: room.as_str(), messages: all_said(messages), more: *more }
+            }
+            Notice::Rooms(listings) => {
+                Self::Rooms { rooms: listings.iter().map(Listed::of).collect() }
+            }
+            Notice::Pong => Self::Pong,
+            Notice::Refused(refused) => {
+                let (code, id) = refusal(refused);
+                let id = id.map(Id::as_str);
+                Self::Error { code, message: refused.to_string(), id, retry_ms: None }
+            }
+        }
+    }
+}
+
+fn all_said(messages: &[Arc<Message>]) -> Vec<Said<'_>> {
+    messages.iter().map(|message| Said::of(message)).collect()
+}
+
+fn name_of(departure: Departure) -> &'static str {
+    match departure {
+        Departure::Closed => "closed",
+        Departure::TimedOut => "timed_out",
+        Departure::TooSlow => "too_slow",
+        Departure::Error => "error",
+    }
+}
+
+impl<'a> Said<'a> {
+    fn of(message: &'a Message) -> Self {
+        let made = || SaidId::Made(format!("plain-{}", message.seq));
+        Self {
+            room: message.room.as_str(),
+            seq: message.seq,
+            time: message.time,
+            nick: message.nickname.as_str(),
+            text: message.text.as_str(),
+            id: message.id.as_ref().map_or_else(made, |id| SaidId::Own(id.as_str())),
+            kind: match message.kind {
+                Kind::Say => "say",
+                Kind::Me => "me",
+            },
+        }
+    }
+}
+
+impl<'a> Listed<'a> {
+    fn of(listing: &'a Listing) -> Self {
+        Self { room: listing.room.as_str(), members: listing.members, seq: listing.seq }
+    }
+}
+
+impl Bounds {
+    fn of(host: &Host) -> Self {
+        Self {
+            text_bytes: host.text_bytes_max,
+            nick_graphemes: NICKNAME_GRAPHEMES_MAX,
+            rooms: ROOMS_PER_PERSON_MAX,
+            burst: host.burst,
+            per_second: host.per_second,
+        }
+    }
+}

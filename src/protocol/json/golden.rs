@@ -1,0 +1,346 @@
+//! The dialect to the letter: each event as it is written, each request as it is read.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::chat::{
+    Command, Departure, Id, Joined, Kind, Listing, Message, Nickname, NicknameError, Notice,
+    Refused, RoomName, Since, Text, Token, TooLong,
+};
+
+fn host() -> Host {
+    Host { epoch: "e1".to_owned(), text_bytes_max: 8192, burst: 10, per_second: 4 }
+}
+
+fn id(text: &str) -> Id {
+    Id::parse(text).unwrap()
+}
+
+fn nick(name: &str) -> Nickname {
+    Nickname::parse_any(name).unwrap()
+}
+
+fn text(text: &str) -> Text {
+    Text::parse(text, 8192).unwrap()
+}
+
+fn token() -> Token {
+    "0123456789abcdef0123456789abcdef".parse().unwrap()
+}
+
+fn lobby() -> RoomName {
+    RoomName::lobby()
+}
+
+fn kitchen() -> RoomName {
+    RoomName::parse("kitchen").unwrap()
+}
+
+fn plain_message() -> Arc<Message> {
+    Arc::new(Message {
+        room: lobby(),
+        seq: 7,
+        time: 1_700_000_000_123,
+        nickname: nick("zoë"),
+        text: text("a \"quote\"\n\\ and \u{2028}"),
+        id: None,
+        kind: Kind::Say,
+    })
+}
+
+fn own_message() -> Arc<Message> {
+    Arc::new(Message {
+        room: lobby(),
+        seq: 8,
+        time: 1_700_000_000_124,
+        nickname: nick("bo"),
+        text: text("waves 👋"),
+        id: Some(id("m-1")),
+        kind: Kind::Me,
+    })
+}
+
+const PLAIN_MESSAGE: &str = "\"room\":\"lobby\",\"seq\":7,\"time\":1700000000123,\"nick\":\"zoë\",\
+    \"text\":\"a \\\"quote\\\"\\n\\\\ and \u{2028}\",\"id\":\"plain-7\",\"kind\":\"say\"";
+const OWN_MESSAGE: &str = "\"room\":\"lobby\",\"seq\":8,\"time\":1700000000124,\"nick\":\"bo\",\
+    \"text\":\"waves 👋\",\"id\":\"m-1\",\"kind\":\"me\"";
+
+/// The event, but for the braces.
+#[track_caller]
+fn written(notice: &Notice, expected: &str) {
+    assert_eq!(render(notice, &host()), format!("{{{expected}}}"));
+    let with_reference = format!("{{{expected},\"ref\":\"r1\"}}");
+    assert_eq!(reply(notice, Some(&id("r1")), &host()), with_reference);
+    assert_eq!(reply(notice, None, &host()), render(notice, &host()));
+}
+
+#[test]
+fn who_says_hello_is_told_the_limits() {
+    let (session, nickname) = (token(), nick("ana"));
+    let expected = format!(
+        "\"type\":\"welcome\",\"server\":{{\"name\":\"chinwag\",\"version\":\"{}\"}},\
+         \"epoch\":\"e1\",\"session\":\"0123456789abcdef0123456789abcdef\",\"nick\":\"ana\",\
+         \"resumed\":true,\"limits\":{{\"text_bytes\":8192,\"nick_graphemes\":24,\"rooms\":16,\
+         \"burst\":10,\"per_second\":4}}",
+        env!("CARGO_PKG_VERSION")
+    );
+    written(&Notice::Welcome { session, nickname, resumed: true }, &expected);
+}
+
+#[test]
+fn messages_are_written() {
+    let said = |message| Notice::Message(message);
+    written(&said(plain_message()), &format!("\"type\":\"message\",{PLAIN_MESSAGE}"));
+    written(&said(own_message()), &format!("\"type\":\"message\",{OWN_MESSAGE}"));
+    let (from, to, text, id) = (nick("ana"), nick("bo"), text("psst"), id("m-2"));
+    written(
+        &Notice::Private { from, to, time: 5, text, id },
+        r#""type":"private","from":"ana","to":"bo","time":5,"text":"psst","id":"m-2""#,
+    );
+    let messages = vec![plain_message(), own_message()];
+    written(
+        &Notice::History { room: lobby(), messages, more: true },
+        &format!(
+            "\"type\":\"history\",\"room\":\"lobby\",\
+             \"messages\":[{{{PLAIN_MESSAGE}}},{{{OWN_MESSAGE}}}],\"more\":true"
+        ),
+    );
+}
+
+#[test]
+fn coming_and_going_is_written() {
+    let joined = Joined {
+        room: lobby(),
+        seq: 8,
+        recovered: true,
+        messages: vec![own_message()],
+        members: vec![nick("zoë"), nick("user-5")],
+    };
+    written(
+        &Notice::Joined(Box::new(joined)),
+        &format!(
+            "\"type\":\"joined\",\"room\":\"lobby\",\"epoch\":\"e1\",\"seq\":8,\
+             \"recovered\":true,\"messages\":[{{{OWN_MESSAGE}}}],\"members\":[\"zoë\",\"user-5\"]"
+        ),
+    );
+    let (room, nickname) = (lobby(), nick("ana"));
+    written(&Notice::Parted { room: lobby() }, r#""type":"parted","room":"lobby""#);
+    written(&Notice::Arrived { room, nickname }, r#""type":"arrived","room":"lobby","nick":"ana""#);
+    for (reason, name) in [
+        (Departure::Closed, "closed"),
+        (Departure::TimedOut, "timed_out"),
+        (Departure::TooSlow, "too_slow"),
+        (Departure::Error, "error"),
+    ] {
+        written(
+            &Notice::Left { room: lobby(), nickname: nick("ana"), reason },
+            &format!("\"type\":\"left\",\"room\":\"lobby\",\"nick\":\"ana\",\"reason\":\"{name}\""),
+        );
+    }
+    let (from, to, rooms) = (nick("ana"), nick("anne"), vec![lobby(), kitchen()]);
+    written(
+        &Notice::Renamed { from, to, rooms },
+        r#""type":"renamed","from":"ana","to":"anne","rooms":["lobby","kitchen"]"#,
+    );
+    let (room, nickname) = (lobby(), nick("ana"));
+    written(&Notice::Typing { room, nickname }, r#""type":"typing","room":"lobby","nick":"ana""#);
+}
+
+#[test]
+fn small_answers_are_written() {
+    written(&Notice::Pong, r#""type":"pong""#);
+    let listing = |room, members, seq| Listing { room, members, seq };
+    written(
+        &Notice::Rooms(vec![listing(kitchen(), 0, 3), listing(lobby(), 2, 8)]),
+        "\"type\":\"rooms\",\"rooms\":[{\"room\":\"kitchen\",\"members\":0,\"seq\":3},\
+         {\"room\":\"lobby\",\"members\":2,\"seq\":8}]",
+    );
+}
+
+#[test]
+fn every_refusal_has_its_code() {
+    for (refused, code, message, with_id) in [
+        (Refused::NotReady, "not_ready", "say hello first", false),
+        (Refused::HelloAgain, "bad_request", "hello is said once", false),
+        (
+            Refused::NickTaken(nick("bo")),
+            "nick_taken",
+            "bo is taken, or looks like a name that is",
+            false,
+        ),
+        (Refused::NotInRoom(lobby()), "not_in_room", "you are not in lobby", false),
+        (
+            Refused::TooManyRooms(16),
+            "too_many_rooms",
+            "you are in 16 rooms already, which is as many as can be",
+            false,
+        ),
+        (
+            Refused::NoSuchNick { to: nick("bo"), id: id("m-1") },
+            "no_such_nick",
+            "nobody here is called bo",
+            true,
+        ),
+        (
+            Refused::CannotHear { to: nick("bo"), id: id("m-1") },
+            "unavailable",
+            "bo has a simple client, which cannot get private messages",
+            true,
+        ),
+    ] {
+        let id = if with_id { ",\"id\":\"m-1\"" } else { "" };
+        let expected =
+            format!("\"type\":\"error\",\"code\":\"{code}\",\"message\":\"{message}\"{id}");
+        written(&Notice::Refused(refused), &expected);
+    }
+}
+
+#[test]
+fn every_problem_has_its_code() {
+    for (wrong, expected) in [
+        (
+            Problem::BadRequest("limit is 1 to 100".to_owned()),
+            r#""code":"bad_request","message":"limit is 1 to 100""#,
+        ),
+        (
+            Problem::UnknownType("dance".to_owned()),
+            r#""code":"unknown_type","message":"there is no request of type \"dance\"""#,
+        ),
+        (
+            Problem::NickInvalid(NicknameError::Length),
+            r#""code":"nick_invalid","message":"a nickname has 1 to 24 characters""#,
+        ),
+        (
+            Problem::RoomInvalid,
+            r#""code":"room_invalid","message":"the name of a room is 1 to 32 letters, digits, - or _""#,
+        ),
+        (
+            Problem::TooLong { error: TooLong { max: 8192 }, id: id("m-1") },
+            r#""code":"too_long","message":"the text is longer than 8192 bytes","id":"m-1""#,
+        ),
+        (
+            Problem::Empty { id: id("m-1") },
+            r#""code":"empty","message":"there is nothing in it","id":"m-1""#,
+        ),
+        (
+            Problem::NoSuchNick { to: "b:".to_owned(), id: id("m-1") },
+            r#""code":"no_such_nick","message":"nobody here is called b:","id":"m-1""#,
+        ),
+        (
+            Problem::Unavailable("nothing is kept that could be searched"),
+            r#""code":"unavailable","message":"nothing is kept that could be searched""#,
+        ),
+        (
+            Problem::RateLimited { retry_ms: 250, id: Some(id("m-1")) },
+            r#""code":"rate_limited","message":"too much at once; try again in 250 ms","id":"m-1","retry_ms":250"#,
+        ),
+        (
+            Problem::RateLimited { retry_ms: 250, id: None },
+            r#""code":"rate_limited","message":"too much at once; try again in 250 ms","retry_ms":250"#,
+        ),
+    ] {
+        assert_eq!(problem(&wrong, None), format!("{{\"type\":\"error\",{expected}}}"));
+        let with_reference = format!("{{\"type\":\"error\",{expected},\"ref\":\"r1\"}}");
+        assert_eq!(problem(&wrong, Some(&id("r1"))), with_reference);
+    }
+}
+
+#[test]
+fn every_request_is_read() {
+    let since = |after| Some(Since { epoch: "e1".to_owned(), after });
+    let said = |kind| Command::Say { room: lobby(), text: text("hi\n"), id: id("m-1"), kind };
+    let history = |before, limit| Command::History { room: lobby(), before, limit };
+    for (frame, command) in [
+        (r#"{"type":"hello"}"#, Command::Hello { wish: None, session: None }),
+        (
+            r#"{"type":"hello","nick":"Ana","session":"0123456789abcdef0123456789abcdef","password":"x"}"#,
+            Command::Hello { wish: Some(nick("Ana")), session: Some(token()) },
+        ),
+        (
+            r#"{"type":"hello","nick":"user-1","session":"gone"}"#,
+            Command::Hello { wish: None, session: None },
+        ),
+        (r#"{"type":"join","room":"Lobby"}"#, Command::Join { room: lobby(), since: None }),
+        (
+            r#"{"type":"join","room":"lobby","epoch":"e1","after":0}"#,
+            Command::Join { room: lobby(), since: since(0) },
+        ),
+        (
+            r#"{"after":18446744073709551615,"epoch":"e1","room":"lobby","type":"join"}"#,
+            Command::Join { room: lobby(), since: since(u64::MAX) },
+        ),
+        (
+            r#"{"type":"join","room":"lobby","after":5}"#,
+            Command::Join { room: lobby(), since: None },
+        ),
+        (r#"{"type":"part","room":"lobby"}"#, Command::Part { room: lobby() }),
+        (r#"{"type":"say","room":"lobby","text":"hi\n","id":"m-1"}"#, said(Kind::Say)),
+        (
+            r#"{"type":"say","room":"lobby","text":"\u0068i\r\n","id":"m-1","kind":"say"}"#,
+            said(Kind::Say),
+        ),
+        (
+            r#" {"type":"say","room":"lobby","text":"hi\n","id":"m-1","kind":"me","to":null} "#,
+            said(Kind::Me),
+        ),
+        (
+            r#"{"type":"tell","to":"user-5","text":"psst","id":"m-2"}"#,
+            Command::Tell { to: nick("user-5"), text: text("psst"), id: id("m-2") },
+        ),
+        (r#"{"type":"nick","nick":"Zoe\u0308"}"#, Command::Nick { nickname: nick("Zoë") }),
+        (r#"{"type":"typing","room":"lobby"}"#, Command::Typing { room: lobby() }),
+        (r#"{"type":"history","room":"lobby"}"#, history(None, 50)),
+        (r#"{"type":"history","room":"lobby","before":9,"limit":100}"#, history(Some(9), 100)),
+        (r#"{"type":"rooms","unknown":[{"deep":1e999}]}"#, Command::Rooms),
+        (r#"{"type":"ping"}"#, Command::Ping),
+    ] {
+        let asked = parse(frame, 8192);
+        assert_eq!(asked, Asked { reference: None, command: Ok(command) }, "{frame}");
+        let with_reference = frame.trim().replacen('{', "{\"ref\":\"r1\",", 1);
+        let again = parse(&with_reference, 8192);
+        assert_eq!(again, Asked { reference: Some(id("r1")), ..asked }, "{with_reference}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_called_by_its_fault() {
+    let bad = |message: &str| Problem::BadRequest(message.to_owned());
+    let long = "x".repeat(11);
+    let too_long =
+        format!("{{\"type\":\"say\",\"room\":\"lobby\",\"id\":\"m-1\",\"text\":\"{long}\"}}");
+    for (frame, expected) in [
+        ("{}", bad("the member type is missing")),
+        (r#"{"type":"dance"}"#, Problem::UnknownType("dance".to_owned())),
+        (r#"{"type":"join"}"#, bad("the member room is missing")),
+        (r#"{"type":"join","room":"a b"}"#, Problem::RoomInvalid),
+        (r#"{"type":"nick","nick":"user-1"}"#, Problem::NickInvalid(NicknameError::Reserved)),
+        (r#"{"type":"nick"}"#, bad("the member nick is missing")),
+        (
+            r#"{"type":"say","room":"lobby","text":"hi","id":"a b"}"#,
+            bad("id is 1 to 64 visible ASCII characters"),
+        ),
+        (
+            r#"{"type":"say","room":"lobby","text":"hi","id":"m-1","kind":"shout"}"#,
+            bad("kind is say or me"),
+        ),
+        (
+            r#"{"type":"say","room":"lobby","text":"\u0007","id":"m-1"}"#,
+            Problem::Empty { id: id("m-1") },
+        ),
+        (&too_long, Problem::TooLong { error: TooLong { max: 10 }, id: id("m-1") }),
+        (
+            r#"{"type":"tell","to":"","text":"hi","id":"m-1"}"#,
+            Problem::NoSuchNick { to: String::new(), id: id("m-1") },
+        ),
+        (r#"{"type":"history","room":"lobby","limit":0}"#, bad("limit is 1 to 100")),
+        (r#"{"type":"history","room":"lobby","limit":101}"#, bad("limit is 1 to 100")),
+        (
+            r#"{"type":"search","query":"hi"}"#,
+            Problem::Unavailable("nothing is kept that could be searched"),
+        ),
+        (r#"{"type":"ping","ref":""}"#, bad("ref is 1 to 64 visible ASCII characters")),
+    ] {
+        let asked = parse(frame, 10);
+        assert_eq!(asked, Asked { reference: None, command: Err(expected) }, "{frame}");
+    }
+}

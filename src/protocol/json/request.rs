@@ -1,0 +1,172 @@
+//! What a client asks for: an object, read strictly where it matters and forgivingly elsewhere.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::event::Problem;
+use crate::chat::{Command, Id, Kind, Nickname, RoomName, Since, Text};
+
+/// The most messages in one answer to `history`.
+const HISTORY_MAX: usize = 100;
+/// So many without a wish.
+const HISTORY_DEFAULT: usize = 50;
+
+/// A request, as far as it could be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// What the direct answer is to carry.
+    pub(crate) reference: Option<Id>,
+    pub(crate) command: Result<Command, Problem>,
+}
+
+/// All members that any request has. Members that are unknown are ignored.
+#[derive(Debug, Default, Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, rename = "type")]
+    kind_of_request: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    nick: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    epoch: Option<Cow<'a, str>>,
+    after: Option<u64>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    to: Option<Cow<'a, str>>,
+    before: Option<u64>,
+    limit: Option<u64>,
+}
+
+/// The one member that is read of a request that is none.
+#[derive(Deserialize)]
+struct Reference<'a> {
+    #[serde(borrow, rename = "ref")]
+    reference: Option<Cow<'a, str>>,
+}
+
+/// Reads a text frame. A text in it has at most `text_bytes_max` bytes.
+pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
+    // An array of all the values would pass for one.
+    if !frame.trim_start().starts_with('{') {
+        let problem = Problem::BadRequest("a request is a JSON object".into());
+        return Asked { reference: None, command: Err(problem) };
+    }
+    match serde_json::from_str::<Members<'_>>(frame) {
+        Ok(members) => match reference(members.reference.as_deref()) {
+            Ok(reference) => Asked { reference, command: members.command(text_bytes_max) },
+            Err(problem) => Asked { reference: None, command: Err(problem) },
+        },
+        Err(error) => {
+            let found = serde_json::from_str::<Reference<'_>>(frame).ok();
+            let found = found.and_then(|it| reference(it.reference.as_deref()).ok().flatten());
+            let problem = Problem::BadRequest(format!("this is no request: {error}"));
+            Asked { reference: found, command: Err(problem) }
+        }
+    }
+}
+
+fn reference(text: Option<&str>) -> Result<Option<Id>, Problem> {
+    text.map(|text| id("ref", text)).transpose()
+}
+
+fn id(member: &str, text: &str) -> Result<Id, Problem> {
+    let problem = || Problem::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"));
+    Id::parse(text).ok_or_else(problem)
+}
+
+impl Members<'_> {
+    fn command(&self, text_bytes_max: usize) -> Result<Command, Problem> {
+        let kind = self.needed("type", &self.kind_of_request)?;
+        Ok(match kind {
+            "hello" => Command::Hello {
+                wish: self.nick.as_deref().and_then(|nick| Nickname::parse(nick).ok()),
+                session: self.session.as_deref().and_then(|session| session.parse().ok()),
+            },
+            "join" => Command::Join { room: self.room()?, since: self.since() },
+            "part" => Command::Part { room: self.room()? },
+            "say" => Command::Say {
+                room: self.room()?,
+                text: self.text(text_bytes_max)?,
+                id: self.id()?,
+                kind: self.kind()?,
+            },
+            "tell" => {
+                let (id, to) = (self.id()?, self.needed("to", &self.to)?);
+                let nobody = |_| Problem::NoSuchNick { to: to.to_owned(), id: id.clone() };
+                let to = Nickname::parse_any(to).map_err(nobody)?;
+                Command::Tell { to, text: self.text(text_bytes_max)?, id }
+            }
+            "nick" => Command::Nick {
+                nickname: Nickname::parse(self.needed("nick", &self.nick)?)
+                    .map_err(Problem::NickInvalid)?,
+            },
+            "typing" => Command::Typing { room: self.room()? },
+            "history" => {
+                Command::History { room: self.room()?, before: self.before, limit: self.limit()? }
+            }
+            "search" => return Err(Problem::Unavailable("nothing is kept that could be searched")),
+            "rooms" => Command::Rooms,
+            "ping" => Command::Ping,
+            other => return Err(Problem::UnknownType(other.chars().take(64).collect())),
+        })
+    }
+
+    fn needed<'b>(
+        &self,
+        member: &str,
+        value: &'b Option<Cow<'_, str>>,
+    ) -> Result<&'b str, Problem> {
+        value
+            .as_deref()
+            .ok_or_else(|| Problem::BadRequest(format!("the member {member} is missing")))
+    }
+
+    fn room(&self) -> Result<RoomName, Problem> {
+        RoomName::parse(self.needed("room", &self.room)?).map_err(|_| Problem::RoomInvalid)
+    }
+
+    /// Half of it names nothing.
+    fn since(&self) -> Option<Since> {
+        let epoch = self.epoch.as_deref()?.to_owned();
+        Some(Since { epoch, after: self.after? })
+    }
+
+    fn id(&self) -> Result<Id, Problem> {
+        id("id", self.needed("id", &self.id)?)
+    }
+
+    fn text(&self, bytes_max: usize) -> Result<Text, Problem> {
+        let id = self.id()?;
+        let text = Text::parse(self.needed("text", &self.text)?, bytes_max);
+        match text {
+            Err(error) => Err(Problem::TooLong { error, id }),
+            Ok(text) if text.as_str().is_empty() => Err(Problem::Empty { id }),
+            Ok(text) => Ok(text),
+        }
+    }
+
+    fn kind(&self) -> Result<Kind, Problem> {
+        match self.kind.as_deref() {
+            None | Some("say") => Ok(Kind::Say),
+            Some("me") => Ok(Kind::Me),
+            Some(_) => Err(Problem::BadRequest("kind is say or me".into())),
+        }
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.map_or(Some(HISTORY_DEFAULT), |limit| usize::try_from(limit).ok());
+        let fits = |limit: &usize| (1..=HISTORY_MAX).contains(limit);
+        limit.filter(fits).ok_or_else(|| Problem::BadRequest("limit is 1 to 100".into()))
+    }
+}

@@ -1,0 +1,50 @@
+//! A network between clients and a server, which can be made to break.
+
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+/// Passes bytes on. Its threads end with their connections, and the one that accepts with the test.
+pub struct Proxy {
+    pub address: SocketAddr,
+    /// Both ends of every connection that there has been since the last cut. The thread that
+    /// accepts adds to it while the test takes away.
+    streams: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Proxy {
+    pub fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let streams = Arc::new(Mutex::new(Vec::new()));
+        let kept = streams.clone();
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(server).unwrap();
+                kept.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                pass_on(near.try_clone().unwrap(), far.try_clone().unwrap());
+                pass_on(far, near);
+            }
+        });
+        Self { address, streams }
+    }
+
+    /// Breaks every connection, on both sides. What is on its way is lost.
+    pub fn cut(&self) {
+        for stream in self.streams.lock().unwrap().drain(..) {
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}

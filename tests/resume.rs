@@ -1,0 +1,373 @@
+//! Connections of the JSON dialect that break, and those who come back: unseen by the others, with
+//! nothing lost and nothing twice.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use chinwag::{Event, HistoryLimits, Limits};
+use serde_json::{Value, json};
+use support::json::{Scene, seqs};
+use support::{Client, DEADLINE, House, text_frame};
+use tungstenite::Message;
+
+#[test]
+fn a_newer_connection_of_a_session_takes_over_unseen() {
+    Scene::new().play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        bo enters attic
+        cy joins
+        ana < {"type":"arrived","room":"lobby","nick":"cy"}
+        bo < {"type":"arrived","room":"lobby","nick":"cy"}
+        newer-bo opens
+        newer-bo > {"type":"hello","session":"<bo>","nick":"another"}
+        newer-bo < {"type":"welcome","session":"<bo>","epoch":"<epoch>","nick":"bo","resumed":true,...}
+        bo ends 4001
+        ana > {"type":"say","room":"lobby","text":"are you there?","id":"1"}
+        ana < {"type":"message","seq":1,...}
+        cy < ana: are you there?
+        newer-bo > {"type":"say","room":"lobby","text":"not before I join","id":"1"}
+        newer-bo < {"type":"error","code":"not_in_room","message":"<any>"}
+        newer-bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
+        newer-bo < {"type":"joined","seq":1,"recovered":true,"messages":[{"seq":1,"text":"are you there?",...}],"members":["ana","bo","cy"],...}
+        newer-bo > {"type":"say","room":"lobby","text":"I am","id":"1"}
+        newer-bo < {"type":"message","seq":2,"nick":"bo","text":"I am",...}
+        ana < {"type":"message","seq":2,"nick":"bo","text":"I am",...}
+        cy < bo: I am"#,
+    );
+}
+
+#[test]
+fn a_broken_connection_is_mended_unseen_and_exactly() {
+    Scene::new().play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        ana > {"type":"say","room":"lobby","text":"one","id":"1"}
+        ana < {"type":"message","seq":1,...}
+        bo < {"type":"message","seq":1,...}
+        bo breaks
+        ana > {"type":"say","room":"lobby","text":"two","id":"2"}
+        ana < {"type":"message","seq":2,...}
+        ana > {"type":"say","room":"lobby","text":"three","id":"3"}
+        ana < {"type":"message","seq":3,...}
+        ana > {"type":"nick","nick":"bo"}
+        ana < {"type":"error","code":"nick_taken","message":"<any>"}
+        ana > {"type":"join","room":"lobby"}
+        ana < {"type":"joined","members":["ana","bo"],...}
+        bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
+        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":1,"ref":"j"}
+        bo < {"type":"joined","room":"lobby","epoch":"<epoch>","seq":3,"recovered":true,"messages":[{"seq":2,"text":"two",...},{"seq":3,"text":"three",...}],"members":["ana","bo"],"ref":"j"}
+        ana > {"type":"say","room":"lobby","text":"four","id":"4"}
+        ana < {"type":"message","seq":4,...}
+        bo < {"type":"message","seq":4,"text":"four",...}"#,
+    );
+}
+
+#[test]
+fn who_does_not_come_back_in_time_has_left_once() {
+    let grace = Duration::from_millis(300);
+    let mut scene = Scene::with_limits(Limits { grace, ..Limits::default() });
+    scene.play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
+    );
+    let since = Instant::now();
+    scene.play(
+        r#"bo breaks
+        ana < {"type":"left","room":"lobby","nick":"bo","reason":"error"}"#,
+    );
+    assert!(since.elapsed() >= grace, "after {:?}", since.elapsed());
+    // The session is remembered all the same, and everybody sees it come back.
+    scene.play(
+        r#"bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
+        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
+        bo < {"type":"joined","seq":0,"recovered":true,"messages":[],...}
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
+    );
+}
+
+#[test]
+fn without_grace_who_breaks_off_has_left_at_once() {
+    Scene::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        bo breaks
+        ana < {"type":"left","room":"lobby","nick":"bo","reason":"error"}"#,
+    );
+}
+
+#[test]
+fn who_closes_has_left_at_once_and_is_known_again() {
+    let grace = DEADLINE * 2;
+    Scene::with_limits(Limits { grace, ..Limits::default() }).play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        bo leaves
+        ana < {"type":"left","room":"lobby","nick":"bo","reason":"closed"}
+        ana > {"type":"tell","to":"bo","text":"hello?","id":"1"}
+        ana < {"type":"error","code":"no_such_nick","message":"<any>","id":"1"}
+        bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
+        bo leaves
+        cy opens
+        cy > {"type":"hello","nick":"bo"}
+        cy < {"type":"welcome","nick":"bo","resumed":false,...}
+        bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","session":"<bo>","nick":"<given>","resumed":true,...}
+        bo leaves
+        bo opens
+        bo > {"type":"hello","session":"<bo>","nick":"beau"}
+        bo < {"type":"welcome","session":"<bo>","nick":"beau","resumed":true,...}"#,
+    );
+}
+
+#[test]
+fn who_is_away_for_a_moment_misses_what_is_private() {
+    Scene::new().play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        bo breaks
+        ana > {"type":"tell","to":"bo","text":"psst","id":"1"}
+        ana < {"type":"private","from":"ana","to":"bo","text":"psst",...}
+        bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","nick":"bo","resumed":true,...}
+        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
+        bo < {"type":"joined","recovered":true,"messages":[],...}"#,
+    );
+}
+
+#[test]
+fn what_is_said_again_over_another_connection_is_not_said_twice() {
+    Scene::new().play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        cy joins
+        ana < {"type":"arrived","room":"lobby","nick":"cy"}
+        bo < {"type":"arrived","room":"lobby","nick":"cy"}
+        bo > {"type":"say","room":"lobby","text":"did this arrive?","id":"1"}
+        ana < {"type":"message","seq":1,"time":<time>,"id":"1",...}
+        bo > {"type":"tell","to":"ana","text":"and this?","id":"2"}
+        ana < {"type":"private","from":"bo","id":"2",...}
+        cy < bo: did this arrive?
+        bo breaks
+        bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","nick":"bo","resumed":true,...}
+        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
+        bo < {"type":"joined","recovered":true,"messages":[{"seq":1,"id":"1",...}],...}
+        bo > {"type":"say","room":"lobby","text":"did this arrive?","id":"1","ref":"a"}
+        bo < {"type":"message","room":"lobby","seq":1,"time":<time>,"nick":"bo","text":"did this arrive?","id":"1","kind":"say","ref":"a"}
+        bo > {"type":"tell","to":"ana","text":"and this?","id":"2","ref":"b"}
+        bo < {"type":"private","from":"bo","to":"ana","time":<time>,"text":"and this?","id":"2","ref":"b"}
+        ana > {"type":"say","room":"lobby","text":"both did","id":"1"}
+        ana < {"type":"message","seq":2,"nick":"ana","text":"both did",...}
+        bo < {"type":"message","seq":2,...}
+        cy < ana: both did"#,
+    );
+}
+
+#[test]
+fn a_recovery_is_whole_or_none() {
+    let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
+    let mut scene = Scene::with_limits(Limits { history, ..Limits::default() });
+    scene.play("ana enters lobby");
+    let epoch = scene.known("epoch").to_owned();
+    let ana = scene.client("ana");
+    for id in 1..=5 {
+        let id = id.to_string();
+        ana.asked(&json!({"type": "say", "room": "lobby", "text": "hi", "id": id}));
+    }
+    for (since, recovered, messages) in [
+        (json!({"epoch": epoch, "after": 5}), true, vec![]),
+        (json!({"epoch": epoch, "after": 4}), true, vec![5]),
+        (json!({"epoch": epoch, "after": 2}), true, vec![3, 4, 5]),
+        (json!({"epoch": epoch, "after": 1}), false, vec![3, 4, 5]),
+        (json!({"epoch": epoch, "after": 0}), false, vec![3, 4, 5]),
+        (json!({"epoch": epoch, "after": 6}), false, vec![3, 4, 5]),
+        (json!({"epoch": "another", "after": 4}), false, vec![3, 4, 5]),
+        (json!({"after": 4}), false, vec![3, 4, 5]),
+        (json!({"epoch": epoch}), false, vec![3, 4, 5]),
+    ] {
+        let mut request = since.clone();
+        request["type"] = json!("join");
+        request["room"] = json!("lobby");
+        let joined = ana.asked(&request);
+        assert_eq!((&joined["recovered"], seqs(&joined)), (&json!(recovered), messages), "{since}");
+        assert_eq!((&joined["seq"], &joined["epoch"]), (&json!(5), &json!(epoch)), "{since}");
+    }
+}
+
+#[test]
+fn what_is_too_much_for_one_answer_is_read_page_by_page() {
+    const TEXTS: u64 = 40;
+    let mut scene = Scene::new();
+    scene.play("ana enters lobby");
+    let epoch = scene.known("epoch").to_owned();
+    let ana = scene.client("ana");
+    let text = "x".repeat(8000);
+    for id in 1..=TEXTS {
+        let id = id.to_string();
+        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+    }
+    let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 0});
+    let mut page = ana.asked(&join);
+    assert_eq!((&page["recovered"], &page["seq"]), (&json!(false), &json!(TEXTS)));
+    let mut got: Vec<u64> = Vec::new();
+    while got.first() != Some(&1) {
+        got.splice(..0, seqs(&page));
+        let before = got[0];
+        page = ana.asked(&json!({"type": "history", "room": "lobby", "before": before}));
+        assert_eq!(page["more"], seqs(&page).first().is_some_and(|first| *first > 1));
+    }
+    assert!(got.into_iter().eq(1..=TEXTS));
+}
+
+#[test]
+fn who_was_cut_for_being_slow_is_made_whole() {
+    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
+    let limits = Limits { history, backlog_bytes_max: 1, ..Limits::default() };
+    let mut scene = Scene::with_limits(limits);
+    scene.play(
+        r#"ana enters lobby
+        bo enters lobby
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
+    );
+    // It reads nothing from here on.
+    let bo = scene.client("bo").id;
+    let mut said = 0;
+    let is_cut = |event| matches!(event, Event::Close { client, code: 4008, .. } if client == bo);
+    while !scene.house.events.try_iter().any(is_cut) {
+        said += 1;
+        let say = json!({"type": "say", "room": "lobby", "text": "x", "id": said.to_string()});
+        assert_eq!(scene.client("ana").asked(&say)["seq"], said);
+    }
+    assert_eq!(scene.client("bo").close_frame().0, 4008);
+    scene.play(
+        r#"bo opens
+        bo > {"type":"hello","session":"<bo>"}
+        bo < {"type":"welcome","nick":"bo","resumed":true,...}"#,
+    );
+    let join = json!({"type": "join", "room": "lobby", "epoch": scene.known("epoch"), "after": 1});
+    let joined = scene.client("bo").asked(&join);
+    assert_eq!(joined["recovered"], true);
+    assert!(seqs(&joined).into_iter().eq(2..=said));
+    scene.play("");
+}
+
+/// Somebody who comes back whenever the connection breaks, and writes down what was said.
+struct Returning {
+    client: Client,
+    session: String,
+    epoch: String,
+    heard: Vec<String>,
+}
+
+impl Returning {
+    fn new(house: &mut House) -> Self {
+        let mut client = house.open_json();
+        let welcome = client.asked(&json!({"type": "hello", "nick": "bo"}));
+        let text = |member: &str| welcome[member].as_str().unwrap().to_owned();
+        let (session, epoch) = (text("session"), text("epoch"));
+        let mut bo = Self { client, session, epoch, heard: Vec::new() };
+        bo.join();
+        bo
+    }
+
+    fn join(&mut self) {
+        let (epoch, after) = (&self.epoch, self.heard.len());
+        let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
+        let joined = self.client.asked(&join);
+        assert_eq!(joined["recovered"], true);
+        for message in joined["messages"].as_array().unwrap() {
+            self.write_down(message);
+        }
+    }
+
+    fn write_down(&mut self, message: &Value) {
+        self.heard.push(message["text"].as_str().unwrap().to_owned());
+        assert_eq!(message["seq"], self.heard.len(), "no hole and no repeat");
+    }
+
+    /// The old connection may still be there when the new one comes. Something is said while this
+    /// is on its way into the room.
+    fn breaks(&mut self, house: &mut House, say: impl FnOnce()) {
+        let client = house.open_json();
+        std::mem::replace(&mut self.client, client).reset();
+        let hello = json!({"type": "hello", "session": self.session});
+        let welcome = self.client.asked(&hello);
+        assert_eq!((&welcome["nick"], &welcome["resumed"]), (&json!("bo"), &json!(true)));
+        say();
+        self.join();
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
+    const BREAKS: usize = 50;
+    const TEXTS: usize = 100;
+    // All of it, however much of it comes between two connections.
+    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
+    let mut house = House::with_limits(Limits { history, ..Limits::default() });
+    let mut ana = house.join_at("/?nick=ana");
+    let mut bo = Returning::new(&mut house);
+    let said: Vec<String> = (0..2 * BREAKS * TEXTS).map(|number| number.to_string()).collect();
+    for texts in said.chunks(2 * TEXTS) {
+        let (before, after) = texts.split_at(TEXTS);
+        let bytes =
+            |texts: &[String]| texts.iter().flat_map(|it| text_frame(it)).collect::<Vec<_>>();
+        ana.raw(&bytes(before));
+        bo.breaks(&mut house, || ana.raw(&bytes(after)));
+    }
+    while bo.heard.len() < said.len() {
+        let message = bo.client.told();
+        bo.write_down(&message);
+    }
+    assert_eq!(bo.heard, said);
+    for line in said {
+        assert_eq!(ana.hear(), format!("ana: {line}"), "and no word of an outage");
+    }
+}
+
+#[test]
+fn of_many_connections_of_a_session_one_is_left() {
+    const CONNECTIONS: usize = 20;
+    // Those that are closed are waited for until the last of them is asked.
+    let limits = Limits { close_within: DEADLINE, ..Limits::default() };
+    let mut scene = Scene::with_limits(limits);
+    scene.play("ana enters lobby");
+    let hello = json!({"type": "hello", "session": scene.known("ana")});
+    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| scene.house.open_json()).collect();
+    // All at once: which is last, the server decides.
+    for client in &mut clients {
+        client.ask(&hello);
+    }
+    scene.play("ana ends 4001");
+    for client in &mut clients {
+        assert_eq!(client.told()["resumed"], true);
+    }
+    for client in &mut clients {
+        client.ask(&json!({"type": "ping"}));
+    }
+    let ended = clients.iter_mut().filter_map(|client| match client.socket.read().unwrap() {
+        Message::Close(frame) => Some(u16::from(frame.unwrap().code)),
+        _ => None,
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), [4001; CONNECTIONS - 1]);
+}

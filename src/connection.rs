@@ -195,9 +195,7 @@ impl<'a> Connection<'a> {
         if wire.unfinished > BYTES_PER_MESSAGE_MAX {
             return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
         }
-        if !wire.replies.is_empty() {
-            self.outbox.push(&wire.replies.drain(..).collect());
-        }
+        self.answer();
         Ok(())
     }
 
@@ -247,7 +245,17 @@ impl<'a> Connection<'a> {
         self.send(Input::Asked { client: self.client, asked: Box::new(asked) })
     }
 
-    fn send(&self, input: Input) -> Result<(), Ending> {
+    /// Sends what tungstenite has to say of its own.
+    fn answer(&mut self) {
+        let replies = &mut self.socket.get_mut().replies;
+        if !replies.is_empty() {
+            self.outbox.push(&replies.drain(..).collect());
+        }
+    }
+
+    /// Passes something on. A ping that came before it is answered before it.
+    fn send(&mut self, input: Input) -> Result<(), Ending> {
+        self.answer();
         self.inbox.send(input).map_err(|_| Ending::Crashed)
     }
 

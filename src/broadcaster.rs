@@ -20,7 +20,7 @@ use crate::ending::Ending;
 use crate::event::{Event, Watcher};
 use crate::fanout::Fanout;
 use crate::outbox::{Frames, Outbox};
-use crate::protocol::json::{Asked, Host};
+use crate::protocol::json::{Asked, Host, Tags};
 use crate::protocol::{ECHOES, Entry};
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
@@ -122,7 +122,7 @@ impl Broadcaster {
     fn begin_turn(&mut self) {
         self.now = now();
         self.chat.tick(self.now, &mut self.deliveries);
-        self.carry_out(None);
+        self.carry_out(&Tags::default());
     }
 
     fn take(&mut self, input: Input) {
@@ -169,12 +169,16 @@ impl Broadcaster {
             let (random, deliveries) = (&mut self.random, &mut self.deliveries);
             let nickname = self.chat.enter(client, room, wish, random, deliveries);
             log::debug!("conn-{} is {nickname}", client.0);
-            self.carry_out(None);
+            self.carry_out(&Tags::default());
         }
     }
 
     fn answer(&mut self, client: ClientId, asked: Asked) {
-        let Asked { reference, command } = asked;
+        let Asked { tags, command } = asked;
+        if !self.fanout.has(client) {
+            // It was replaced, and this was still under way. Its session is another's now.
+            return;
+        }
         match command {
             Ok(command) => {
                 let (random, deliveries) = (&mut self.random, &mut self.deliveries);
@@ -184,10 +188,11 @@ impl Broadcaster {
                         tell_of_message(&mut self.watchers, client, message);
                     }
                 }
-                self.carry_out(reference.as_ref());
+                self.carry_out(&tags);
             }
             Err(problem) => {
-                self.fanout.refuse(client, &problem, reference.as_ref(), &self.chat);
+                let is_known = self.chat.nickname_of(client).is_some();
+                self.fanout.refuse(client, &problem.told_to(is_known), &tags, &self.chat);
             }
         }
     }
@@ -204,20 +209,20 @@ impl Broadcaster {
             // Nobody is there to hear it, or is to hear anything but its own echo.
             self.deliveries.clear();
         }
-        self.carry_out(None);
+        self.carry_out(&Tags::default());
     }
 
     fn spread(&mut self, message: Arc<Message>) {
         let room = message.room.clone();
         self.deliveries.push(Delivery::Room { room, notice: Notice::Message(message) });
-        self.carry_out(None);
+        self.carry_out(&Tags::default());
     }
 
     /// Carries out what follows from an input, in its order.
-    fn carry_out(&mut self, reference: Option<&crate::chat::Id>) {
+    fn carry_out(&mut self, tags: &Tags) {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         for delivery in deliveries.drain(..) {
-            self.fanout.deliver(&delivery, reference, &self.chat);
+            self.fanout.deliver(&delivery, tags, &self.chat);
             if let Delivery::Enters { client, room } = delivery {
                 if let Some(nickname) = self.chat.nickname_of(client).cloned() {
                     let (nickname, room) = (&nickname, &room);
@@ -252,4 +257,47 @@ fn tell_of_message(watchers: &mut Vec<Watcher>, client: ClientId, message: &Mess
             text: message.text.as_str().to_owned(),
         })
     });
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    use super::*;
+    use crate::protocol::json::parse;
+    use crate::transport::Transport;
+
+    fn arrive(broadcaster: &mut Broadcaster, client: ClientId) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far_end = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let transport = Transport::new(listener.accept().unwrap().0).unwrap();
+        let outbox = Arc::new(Outbox::new(Arc::new(transport), 1024).unwrap());
+        let address = Ipv4Addr::LOCALHOST.into();
+        let arrival = Arrival { client, address, entry: Entry::Json, outbox };
+        broadcaster.take(Input::Arrived(Box::new(arrival)));
+        far_end
+    }
+
+    fn ask(broadcaster: &mut Broadcaster, client: ClientId, request: &str) {
+        let asked = Box::new(parse(request, 100));
+        broadcaster.take(Input::Asked { client, asked });
+    }
+
+    #[test]
+    fn who_was_replaced_asks_for_nothing_more() {
+        let mut broadcaster = Broadcaster::new(&Limits::default());
+        let [old, new] = [ClientId(1), ClientId(2)];
+        let _far_ends = [old, new].map(|client| arrive(&mut broadcaster, client));
+        ask(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);
+        let token = broadcaster.chat.tokens().next().unwrap();
+        let again = format!(r#"{{"type":"hello","session":"{token}"}}"#);
+        ask(&mut broadcaster, new, &again);
+        // Was on its way when the other one came.
+        ask(&mut broadcaster, old, &again);
+        assert!(broadcaster.fanout.has(new) && !broadcaster.fanout.has(old));
+        assert!(broadcaster.chat.nickname_of(new).is_some());
+        broadcaster.take(Input::Left { client: old, ending: Ending::Replaced });
+        assert!(broadcaster.chat.nickname_of(new).is_some());
+    }
 }

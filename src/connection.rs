@@ -234,8 +234,7 @@ impl<'a> Connection<'a> {
             Err(TooMuch::Until(until)) => {
                 let retry_ms = until.duration_since(now).as_millis() + 1;
                 let retry_ms = u64::try_from(retry_ms).unwrap_or(u64::MAX);
-                let id = asked.command.ok().and_then(|command| command.id().cloned());
-                asked.command = Err(Problem::RateLimited { retry_ms, id });
+                asked.command = Err(Problem::RateLimited { retry_ms });
             }
             Err(TooMuch::Flooding) => return Err(Ending::Flooding),
         }

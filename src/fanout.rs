@@ -10,10 +10,10 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::chat::{Chat, ClientId, Delivery, Id, Notice, RoomName};
+use crate::chat::{Chat, ClientId, Delivery, Notice, RoomName};
 use crate::ending::Ending;
 use crate::outbox::{Frames, Outbox};
-use crate::protocol::json::{self, Host, Problem};
+use crate::protocol::json::{self, Host, Problem, Tags};
 use crate::protocol::{Dialect, append_text_frame, plain};
 
 /// A run of frames longer than this goes out before the turn is over (bytes). It bounds what one
@@ -78,12 +78,17 @@ impl Fanout {
         }
     }
 
+    /// Whether a client is listened to: not once it was replaced.
+    pub(crate) fn has(&self, client: ClientId) -> bool {
+        self.ears.contains_key(&client)
+    }
+
     pub(crate) fn close_all(&self, ending: &Ending) {
         self.ears.values().for_each(|ear| ear.outbox.close(ending.clone()));
     }
 
-    /// Carries out a delivery. A direct answer carries the `ref` of what it answers.
-    pub(crate) fn deliver(&mut self, delivery: &Delivery, reference: Option<&Id>, chat: &Chat) {
+    /// Carries out a delivery. A direct answer carries the tags of what it answers.
+    pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &Tags, chat: &Chat) {
         match delivery {
             Delivery::Room { room, notice } => {
                 self.append(room, notice, chat);
@@ -102,7 +107,7 @@ impl Fanout {
             }
             Delivery::Clients { .. } => {}
             Delivery::Reply { client, notice } => {
-                self.tell(&[*client], json::reply(notice, reference, &self.host), chat);
+                self.tell(&[*client], json::reply(notice, tags, &self.host), chat);
             }
             Delivery::Enters { client, room } => {
                 if let (Some(run), Some(ear)) = (self.runs.get_mut(room), self.ears.get(client)) {
@@ -112,22 +117,17 @@ impl Fanout {
             }
             Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
             Delivery::Replaced { client } => {
-                if let Some(ear) = self.ears.get(client) {
+                if let Some(ear) = self.ears.remove(client) {
                     ear.outbox.close(Ending::Replaced);
+                    ear.outbox.release();
                 }
             }
         }
     }
 
     /// Answers what was no request.
-    pub(crate) fn refuse(
-        &mut self,
-        client: ClientId,
-        problem: &Problem,
-        reference: Option<&Id>,
-        chat: &Chat,
-    ) {
-        self.tell(&[client], json::problem(problem, reference), chat);
+    pub(crate) fn refuse(&mut self, client: ClientId, problem: &Problem, tags: &Tags, chat: &Chat) {
+        self.tell(&[client], json::problem(problem, tags), chat);
     }
 
     /// Pushes a frame as it is.

@@ -49,6 +49,10 @@ fn nothing_is_answered_before_hello_and_hello_is_said_once() {
         json!({"type": "history", "room": "lobby"}),
         json!({"type": "rooms"}),
         json!({"type": "ping"}),
+        // Whatever else is wrong with it.
+        json!({"type": "search", "query": "hi"}),
+        json!({"type": "join", "room": "a room"}),
+        json!({"type": "say", "room": "lobby", "text": "", "id": "1"}),
     ] {
         assert_eq!(error(&ana.asked(&request)), "not_ready", "{request}");
     }
@@ -176,9 +180,7 @@ fn every_refusal_has_its_code() {
         (json!({"type": "nick", "nick": "user-5"}), "nick_invalid"),
         (json!({"type": "nick", "nick": "x".repeat(25)}), "nick_invalid"),
         (json!({"type": "join", "room": "a room"}), "room_invalid"),
-        (json!({"type": "say", "room": "", "text": "hi", "id": "1"}), "room_invalid"),
         (json!({"type": "part", "room": "attic"}), "not_in_room"),
-        (json!({"type": "say", "room": "attic", "text": "hi", "id": "1"}), "not_in_room"),
         (json!({"type": "typing", "room": "attic"}), "not_in_room"),
         (json!({"type": "history", "room": "attic"}), "not_in_room"),
         (json!({"type": "search", "query": "hi"}), "unavailable"),
@@ -191,6 +193,12 @@ fn every_refusal_has_its_code() {
     for (request, code) in [
         (json!({"type": "say", "room": "lobby", "text": long, "id": "1"}), "too_long"),
         (json!({"type": "tell", "to": "ana", "text": long, "id": "1"}), "too_long"),
+        (json!({"type": "say", "room": "attic", "text": "hi", "id": "1"}), "not_in_room"),
+        (json!({"type": "say", "room": "", "text": "hi", "id": "1"}), "room_invalid"),
+        (
+            json!({"type": "say", "room": "lobby", "text": "hi", "id": "1", "kind": 7}),
+            "bad_request",
+        ),
         (json!({"type": "say", "room": "lobby", "text": "", "id": "1"}), "empty"),
         (json!({"type": "say", "room": "lobby", "text": "\u{202e}\u{0}", "id": "1"}), "empty"),
         (json!({"type": "tell", "to": "cy", "text": "hi", "id": "1"}), "no_such_nick"),
@@ -219,6 +227,26 @@ fn what_breaks_the_rules_of_the_wire_ends_the_connection() {
         assert_eq!(ana.close_frame().0, code);
         assert_eq!(house.gone(ana.id).0, code);
     }
+}
+
+#[test]
+fn a_server_that_stops_says_so_to_clients_of_json() {
+    let mut house = House::open();
+    let mut clients = [house.open_json(), house.open_json()];
+    clients[0].asked(&json!({"type": "hello"}));
+    clients[0].asked(&json!({"type": "join", "room": "lobby"}));
+    let handle = house.handle.clone();
+    let stopping = std::thread::spawn(move || handle.stop());
+    for client in &mut clients {
+        let closing = client.socket.read().unwrap();
+        assert!(
+            matches!(&closing, Message::Close(Some(it)) if u16::from(it.code) == 1001),
+            "{closing}"
+        );
+        // Has the answer sent, and sees the end.
+        while client.socket.read().is_ok() {}
+    }
+    stopping.join().unwrap();
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_newer_connection_of_a_session_takes_over_unseen() {
         ana < {"type":"message","seq":1,...}
         cy < ana: are you there?
         newer-bo > {"type":"say","room":"lobby","text":"not before I join","id":"1"}
-        newer-bo < {"type":"error","code":"not_in_room","message":"<any>"}
+        newer-bo < {"type":"error","code":"not_in_room","message":"<any>","id":"1"}
         newer-bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
         newer-bo < {"type":"joined","seq":1,"recovered":true,"messages":[{"seq":1,"text":"are you there?",...}],"members":["ana","bo","cy"],...}
         newer-bo > {"type":"say","room":"lobby","text":"I am","id":"1"}
@@ -215,8 +215,26 @@ fn a_recovery_is_whole_or_none() {
 }
 
 #[test]
+fn all_that_a_room_holds_comes_in_one_answer() {
+    const TEXTS: u64 = 500;
+    let mut scene = Scene::new();
+    scene.play("ana enters lobby");
+    let epoch = scene.known("epoch").to_owned();
+    let ana = scene.client("ana");
+    let text = "\"".repeat(1024);
+    for id in 1..=TEXTS {
+        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id.to_string()}));
+    }
+    let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 0});
+    let joined = ana.asked(&join);
+    assert_eq!(joined["recovered"], true);
+    assert!(seqs(&joined).into_iter().eq(1..=TEXTS));
+    ana.has_heard_all();
+}
+
+#[test]
 fn what_is_too_much_for_one_answer_is_read_page_by_page() {
-    const TEXTS: u64 = 40;
+    const TEXTS: u64 = 100;
     let mut scene = Scene::new();
     scene.play("ana enters lobby");
     let epoch = scene.known("epoch").to_owned();

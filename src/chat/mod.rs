@@ -51,8 +51,12 @@ pub(crate) const CLIENTS_MAX: usize = GIVEN_NAMES as usize;
 pub(crate) const ROOMS_PER_PERSON_MAX: usize = 16;
 /// What somebody gets who comes into a room and was not there before.
 const MESSAGES_FOR_A_NEWCOMER: usize = 100;
-/// The most bytes of text in one answer. It has to fit into what may wait for a client.
-const ANSWER_BYTES_MAX: usize = 128 * 1024;
+/// The most that one page of history weighs (bytes).
+const PAGE_BYTES_MAX: usize = 128 * 1024;
+/// The most that all that somebody missed in a room weighs (bytes), if it is to come in one answer.
+/// That is more than 500 texts of 1 KiB, and, as JSON, still a message that clients take: many
+/// refuse one of over 1 MiB.
+const MISSED_BYTES_MAX: usize = 768 * 1024;
 /// How often it is passed on that somebody is writing.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
@@ -254,7 +258,7 @@ impl Chat {
         let since = since.filter(|since| since.epoch == self.rules.epoch);
         let missed = since.and_then(|since| room.since(since.after));
         let missed = missed.map(|missed| missed.cloned().collect::<Vec<_>>());
-        let missed = missed.filter(|messages| bytes(messages) <= ANSWER_BYTES_MAX);
+        let missed = missed.filter(|messages| bytes(messages) <= MISSED_BYTES_MAX);
         let recovered = missed.is_some();
         let newest = || newest_first(room.before(u64::MAX).take(MESSAGES_FOR_A_NEWCOMER));
         let messages = missed.unwrap_or_else(newest);
@@ -328,10 +332,10 @@ impl Chat {
         }
         let found = to.forms().iter().find_map(|form| self.taken.get(form)).copied();
         let Some(other) = found.map(|other| &self.people[&other]) else {
-            return Err(Refused::NoSuchNick { to: to.clone(), id });
+            return Err(Refused::NoSuchNick(to.clone()));
         };
         if other.session.is_none() {
-            return Err(Refused::CannotHear { to: other.nickname.clone(), id });
+            return Err(Refused::CannotHear(other.nickname.clone()));
         }
         let (from, to, time) = (person.nickname.clone(), other.nickname.clone(), now.unix_ms);
         let notice =
@@ -470,6 +474,11 @@ impl Chat {
         stays.filter(|stay| stay.away.is_none()).map(|stay| &stay.room)
     }
 
+    #[cfg(test)]
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Token> {
+        self.by_token.keys().copied()
+    }
+
     /// The nickname of somebody who is here.
     pub(crate) fn nickname_of(&self, client: ClientId) -> Option<&Nickname> {
         Some(&self.people.get(self.by_client.get(&client)?)?.nickname)
@@ -478,9 +487,9 @@ impl Chat {
 
 /// The newest messages, oldest first, as many as fit into one answer.
 fn newest_first<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> Vec<Arc<Message>> {
-    let mut left = ANSWER_BYTES_MAX;
+    let mut left = PAGE_BYTES_MAX;
     let fits = |message: &&Arc<Message>| {
-        let next = left.checked_sub(message.text.as_str().len());
+        let next = left.checked_sub(message.weight());
         left = next.unwrap_or(0);
         next.is_some()
     };
@@ -490,5 +499,5 @@ fn newest_first<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> Vec<Arc
 }
 
 fn bytes(messages: &[Arc<Message>]) -> usize {
-    messages.iter().map(|message| message.text.as_str().len()).sum()
+    messages.iter().map(|message| message.weight()).sum()
 }

@@ -108,7 +108,7 @@ fn look(name: &str) -> String {
     name.to_owned()
 }
 
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     use GeneralCategory as Category;
     let invisible = matches!(
         c.general_category(),

@@ -29,16 +29,6 @@ pub(crate) enum Command {
     Ping,
 }
 
-impl Command {
-    /// The name that the sender gave to what it says.
-    pub(crate) fn id(&self) -> Option<&Id> {
-        match self {
-            Self::Say { id, .. } | Self::Tell { id, .. } => Some(id),
-            _ => None,
-        }
-    }
-}
-
 /// The newest message that a client has, and of which history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Since {
@@ -87,6 +77,14 @@ pub(crate) struct Message {
     /// `None` for the words of a plain client, who gives none.
     pub(crate) id: Option<Id>,
     pub(crate) kind: Kind,
+}
+
+impl Message {
+    /// What it counts for (bytes): its text, and what is around that.
+    pub(crate) fn weight(&self) -> usize {
+        const AROUND: usize = 200;
+        self.text.as_str().len() + AROUND
+    }
 }
 
 /// Something that people are told. The plain dialect has words only for messages and goodbyes.
@@ -153,10 +151,10 @@ pub(crate) enum Refused {
     NotInRoom(RoomName),
     #[error("you are in {0} rooms already, which is as many as can be")]
     TooManyRooms(usize),
-    #[error("nobody here is called {to}")]
-    NoSuchNick { to: Nickname, id: Id },
-    #[error("{to} has a simple client, which cannot get private messages")]
-    CannotHear { to: Nickname, id: Id },
+    #[error("nobody here is called {0}")]
+    NoSuchNick(Nickname),
+    #[error("{0} has a simple client, which cannot get private messages")]
+    CannotHear(Nickname),
 }
 
 /// Who is told what. Deliveries are carried out in their order.

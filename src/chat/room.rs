@@ -4,11 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+use super::nickname::is_invisible;
 
 /// The most characters in the name of a room.
 pub const ROOM_NAME_CHARS_MAX: usize = 32;
 
-/// The name of a room: 1 to 32 lower-case letters and digits of any script, `-` and `_`.
+/// The name of a room: 1 to 32 lower-case letters and digits of any script with their marks, `-`
+/// and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(Arc<str>);
 
@@ -28,8 +32,8 @@ impl RoomName {
         let folded: String = name.nfkc().collect::<String>().to_lowercase().nfkc().collect();
         let length = folded.chars().count();
         let fits = (1..=ROOM_NAME_CHARS_MAX).contains(&length);
-        let plain = |c: char| (c.is_alphanumeric() && !c.is_uppercase()) || matches!(c, '-' | '_');
-        if !fits || !folded.chars().all(plain) {
+        // A mark belongs to the character before it.
+        if !fits || folded.starts_with(is_mark) || !folded.chars().all(is_of_a_name) {
             return Err(RoomNameError);
         }
         Ok(Self(folded.into()))
@@ -44,6 +48,17 @@ impl RoomName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_of_a_name(c: char) -> bool {
+    let letter_or_digit = c.is_alphanumeric() && !c.is_uppercase();
+    (letter_or_digit || is_mark(c) || matches!(c, '-' | '_')) && !is_invisible(c)
+}
+
+/// Most scripts of India and South-East Asia write vowels with marks.
+fn is_mark(c: char) -> bool {
+    use GeneralCategory::{NonspacingMark, SpacingMark};
+    matches!(c.general_category(), NonspacingMark | SpacingMark)
 }
 
 impl fmt::Display for RoomName {
@@ -63,6 +78,8 @@ mod tests {
         assert_eq!(RoomName::parse("Kitchen").unwrap().as_str(), "kitchen");
         assert_eq!(RoomName::parse("КУХНЯ-2").unwrap().as_str(), "кухня-2");
         assert_eq!(RoomName::parse("厨房_१").unwrap().as_str(), "厨房_१");
+        assert_eq!(RoomName::parse("ห้องครัว").unwrap().as_str(), "ห้องครัว");
+        assert_eq!(RoomName::parse("रसोई-घर्").unwrap().as_str(), "रसोई-घर्");
         assert_eq!(RoomName::parse("J\u{30c}").unwrap().as_str(), "ǰ");
         assert_eq!(RoomName::parse("Ω\u{301}\u{345}").unwrap().as_str(), "ῴ");
     }
@@ -70,10 +87,32 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let long = "a".repeat(33);
-        for name in ["", " ", "a b", "a/b", "#a", "a\u{200b}", "a.b", "😀", &long] {
+        for name in [
+            "",
+            " ",
+            "a b",
+            "a/b",
+            "#a",
+            "a\u{200b}",
+            "a.b",
+            "😀",
+            &long,
+            "\u{301}",
+            "\u{301}a",
+            "ิ",
+            "a\u{20dd}",
+        ] {
             assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
         }
         assert!(RoomName::parse(&"a".repeat(32)).is_ok());
+    }
+
+    #[test]
+    #[cfg(feature = "confusables")]
+    fn nothing_invisible_is_part_of_a_name() {
+        for name in ["a\u{fe0f}", "a\u{34f}b", "\u{3164}", "a\u{e0100}"] {
+            assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
+        }
     }
 
     proptest! {
@@ -82,7 +121,7 @@ mod tests {
         fn what_is_read_once_is_a_name_for_good(
             name in prop_oneof![
                 "\\PC{0,40}",
-                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}-]{0,34}",
+                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}ิ้ร्ई\u{fe0f}-]{0,34}",
                 any::<char>().prop_map(String::from),
             ]
         ) {
@@ -90,7 +129,8 @@ mod tests {
             let read = room.as_str();
             prop_assert_eq!(RoomName::parse(read), Ok(room.clone()));
             prop_assert!((1..=32).contains(&read.chars().count()));
-            prop_assert!(read.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_'));
+            prop_assert!(!read.chars().any(|c| c.is_whitespace() || c.is_control()));
+            prop_assert!(!read.chars().any(|c| c.is_ascii_punctuation() && !"-_".contains(c)));
             prop_assert!(!read.chars().any(char::is_uppercase));
         }
     }

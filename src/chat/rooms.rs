@@ -87,14 +87,8 @@ impl Room {
     }
 
     fn bytes(&self) -> usize {
-        self.history.iter().map(|message| weight(message)).sum()
+        self.history.iter().map(|message| message.weight()).sum()
     }
-}
-
-/// What a message counts for, with what is around its text.
-fn weight(message: &Message) -> usize {
-    const AROUND: usize = 200;
-    message.text.as_str().len() + AROUND
 }
 
 /// All rooms. A room is born when somebody joins it. Empty, it is held for its history; a bounded
@@ -207,11 +201,11 @@ impl Rooms {
         if self.limits.lines_max == 0 || seq == 0 {
             return message;
         }
-        self.history_bytes += weight(&message);
+        self.history_bytes += message.weight();
         if let Some(room) = self.rooms.get_mut(name) {
             room.history.push_back(message.clone());
             if room.history.len() > self.limits.lines_max {
-                self.history_bytes -= room.history.pop_front().map_or(0, |old| weight(&old));
+                self.history_bytes -= room.history.pop_front().map_or(0, |old| old.weight());
             }
         }
         self.shrink(name);
@@ -227,7 +221,7 @@ impl Rooms {
             }
             let oldest = self.rooms.get_mut(grown).and_then(|room| room.history.pop_front());
             let Some(oldest) = oldest else { return };
-            self.history_bytes -= weight(&oldest);
+            self.history_bytes -= oldest.weight();
         }
     }
 

@@ -15,7 +15,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use super::*;
 use crate::chat::hearing::Hearing;
 use crate::chat::{
-    Command, Departure, HistoryLimits, Kind, Nickname, Now, Rules, Since, Text, Token,
+    Command, Departure, HistoryLimits, Id, Kind, Nickname, Now, Rules, Since, Text, Token,
 };
 use crate::outbox::Drained;
 use crate::transport::Transport;
@@ -235,16 +235,20 @@ impl Stage {
     }
 
     fn carry_out(&mut self, out: &[Delivery]) {
-        let reference = Id::parse("ref");
+        let tags = Tags { reference: Id::parse("ref"), id: None };
         for delivery in out {
-            self.fanout.deliver(delivery, reference.as_ref(), &self.chat);
+            self.fanout.deliver(delivery, &tags, &self.chat);
             let told = self.hearing.carry_out(delivery, &self.chat);
             if let Some((_, notice)) = told.first() {
                 let is_reply = matches!(delivery, Delivery::Reply { .. });
                 let alone = !matches!(delivery, Delivery::Room { .. });
                 let (mut in_plain, mut in_json) = (vec![], vec![]);
                 plain::render(notice, &mut in_plain);
-                let text = json::reply(notice, reference.as_ref().filter(|_| is_reply), &host());
+                let text = if is_reply {
+                    json::reply(notice, &tags, &host())
+                } else {
+                    json::render(notice, &host())
+                };
                 append_text_frame(text, &mut in_json);
                 for (client, _) in told {
                     self.connection(client).expect(&in_plain, &in_json, alone);

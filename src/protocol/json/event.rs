@@ -19,62 +19,75 @@ pub(crate) struct Host {
     pub(crate) per_second: u32,
 }
 
+/// By what a client knows an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tags {
+    /// Every direct answer carries it.
+    pub(crate) reference: Option<Id>,
+    /// The name of what was to be said. An error carries it.
+    pub(crate) id: Option<Id>,
+}
+
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("{0}")]
     BadRequest(String),
+    #[error("say hello first")]
+    NotReady,
     #[error("there is no request of type {0:?}")]
     UnknownType(String),
     #[error("{0}")]
     NickInvalid(NicknameError),
     #[error("the name of a room is 1 to 32 letters, digits, - or _")]
     RoomInvalid,
-    #[error("{error}")]
-    TooLong { error: TooLong, id: Id },
+    #[error("{0}")]
+    TooLong(TooLong),
     #[error("there is nothing in it")]
-    Empty { id: Id },
-    #[error("nobody here is called {to}")]
-    NoSuchNick { to: String, id: Id },
+    Empty,
+    #[error("nobody here is called {0}")]
+    NoSuchNick(String),
     #[error("{0}")]
     Unavailable(&'static str),
     #[error("too much at once; try again in {retry_ms} ms")]
-    RateLimited { retry_ms: u64, id: Option<Id> },
+    RateLimited { retry_ms: u64 },
 }
 
 impl Problem {
+    /// What is wrong first, for somebody who has said hello or has not.
+    pub(crate) fn told_to(self, has_said_hello: bool) -> Self {
+        match self {
+            Self::BadRequest(_) | Self::UnknownType(_) | Self::RateLimited { .. } => self,
+            _ if has_said_hello => self,
+            _ => Self::NotReady,
+        }
+    }
+
     fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
+            Self::NotReady => "not_ready",
             Self::UnknownType(_) => "unknown_type",
             Self::NickInvalid(_) => "nick_invalid",
             Self::RoomInvalid => "room_invalid",
-            Self::TooLong { .. } => "too_long",
-            Self::Empty { .. } => "empty",
-            Self::NoSuchNick { .. } => "no_such_nick",
+            Self::TooLong(_) => "too_long",
+            Self::Empty => "empty",
+            Self::NoSuchNick(_) => "no_such_nick",
             Self::Unavailable(_) => "unavailable",
             Self::RateLimited { .. } => "rate_limited",
         }
     }
-
-    fn id(&self) -> Option<&Id> {
-        match self {
-            Self::TooLong { id, .. } | Self::Empty { id } | Self::NoSuchNick { id, .. } => Some(id),
-            Self::RateLimited { id, .. } => id.as_ref(),
-            _ => None,
-        }
-    }
 }
 
-fn refusal(refused: &Refused) -> (&'static str, Option<&Id>) {
+fn code_of(refused: &Refused) -> &'static str {
     match refused {
-        Refused::NotReady => ("not_ready", None),
-        Refused::HelloAgain => ("bad_request", None),
-        Refused::NickTaken(_) => ("nick_taken", None),
-        Refused::NotInRoom(_) => ("not_in_room", None),
-        Refused::TooManyRooms(_) => ("too_many_rooms", None),
-        Refused::NoSuchNick { id, .. } => ("no_such_nick", Some(id)),
-        Refused::CannotHear { id, .. } => ("unavailable", Some(id)),
+        Refused::NotReady => "not_ready",
+        Refused::HelloAgain => "bad_request",
+        Refused::NickTaken(_) => "nick_taken",
+        Refused::NotInRoom(_) => "not_in_room",
+        Refused::TooManyRooms(_) => "too_many_rooms",
+        Refused::NoSuchNick(_) => "no_such_nick",
+        Refused::CannotHear(_) => "unavailable",
     }
 }
 
@@ -83,24 +96,26 @@ pub(crate) fn render(notice: &Notice, host: &Host) -> String {
     json(&Event::of(notice, host))
 }
 
-/// The direct answer to a request, with its `ref`.
-pub(crate) fn reply(notice: &Notice, reference: Option<&Id>, host: &Host) -> String {
-    with_reference(Event::of(notice, host), reference)
+/// The direct answer to a request, with its tags.
+pub(crate) fn reply(notice: &Notice, tags: &Tags, host: &Host) -> String {
+    tagged(Event::of(notice, host), tags)
 }
 
 /// The answer to a request that is none.
-pub(crate) fn problem(problem: &Problem, reference: Option<&Id>) -> String {
+pub(crate) fn problem(problem: &Problem, tags: &Tags) -> String {
     let retry_ms = match problem {
-        Problem::RateLimited { retry_ms, .. } => Some(*retry_ms),
+        Problem::RateLimited { retry_ms } => Some(*retry_ms),
         _ => None,
     };
     let (code, message) = (problem.code(), problem.to_string());
-    let id = problem.id().map(Id::as_str);
-    with_reference(Event::Error { code, message, id, retry_ms }, reference)
+    tagged(Event::Error { code, message, id: None, retry_ms }, tags)
 }
 
-fn with_reference(event: Event<'_>, reference: Option<&Id>) -> String {
-    match reference {
+fn tagged<'a>(mut event: Event<'a>, tags: &'a Tags) -> String {
+    if let Event::Error { id, .. } = &mut event {
+        *id = tags.id.as_ref().map(Id::as_str);
+    }
+    match &tags.reference {
         Some(reference) => json(&Reply { event, reference: reference.as_str() }),
         None => json(&event),
     }
@@ -278,9 +293,8 @@ impl<'a> Event<'a> {
             }
             Notice::Pong => Self::Pong,
             Notice::Refused(refused) => {
-                let (code, id) = refusal(refused);
-                let id = id.map(Id::as_str);
-                Self::Error { code, message: refused.to_string(), id, retry_ms: None }
+                let (code, message) = (code_of(refused), refused.to_string());
+                Self::Error { code, message, id: None, retry_ms: None }
             }
         }
     }

@@ -118,10 +118,12 @@ fn read(frame: &str) -> Asked {
         Ok(Command::History { limit, .. }) => assert!((1..=100).contains(limit)),
         Ok(_) => {}
         Err(wrong) => {
-            let answer = problem(wrong, asked.reference.as_ref());
+            let answer = problem(wrong, &asked.tags);
             let answer: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!(answer["type"], "error");
-            assert_eq!(answer["ref"].as_str(), asked.reference.as_ref().map(Id::as_str));
+            assert!(answer["message"].as_str().unwrap().chars().count() < 300, "{answer}");
+            assert_eq!(answer["id"].as_str(), asked.tags.id.as_ref().map(Id::as_str));
+            assert_eq!(answer["ref"].as_str(), asked.tags.reference.as_ref().map(Id::as_str));
         }
     }
     asked
@@ -149,7 +151,7 @@ proptest! {
     ) {
         let asked = read(&format!("{start}[{}]", values.join(",")));
         prop_assert!(is_bad(&asked));
-        prop_assert_eq!(asked.reference, None);
+        prop_assert_eq!(asked.tags.reference, None);
     }
 
     #[test]
@@ -175,11 +177,13 @@ proptest! {
         let doubled = |name: &str| values(name).len() > 1;
         let malformed = members.iter().any(|it| known(&it.0) && (is_wrong(it) || doubled(&it.0)));
         prop_assert!(!malformed || is_bad(&asked), "{frame}: {asked:?}");
-        // The reference is readable where it is one, and the rest is JSON.
-        if serde_json::from_str::<Value>(&frame).is_ok() && !doubled("ref") {
-            let reference = values("ref").first().and_then(|it| serde_json::from_str(it).ok());
-            let reference = reference.and_then(|it: String| Id::parse(&it));
-            prop_assert_eq!(asked.reference, reference, "{}", frame);
+        // A tag is readable where it is one, and the rest is JSON.
+        for (tag, read) in [("ref", &asked.tags.reference), ("id", &asked.tags.id)] {
+            if serde_json::from_str::<Value>(&frame).is_ok() && !doubled(tag) {
+                let written = values(tag).first().and_then(|it| serde_json::from_str(it).ok());
+                let written = written.and_then(|it: String| Id::parse(&it));
+                prop_assert_eq!(read, &written, "{}", frame);
+            }
         }
     }
 }
@@ -203,17 +207,17 @@ fn the_members_without_their_names_are_no_request() {
     for count in 0..=values.len() {
         let asked = read(&format!("[{}]", values[..count].join(",")));
         assert!(is_bad(&asked));
-        assert_eq!(asked.reference, None);
+        assert_eq!(asked.tags.reference, None);
     }
-    assert_eq!(read("[\"r1\"]").reference, None);
+    assert_eq!(read("[\"r1\"]").tags, Tags::default());
 }
 
 #[test]
 fn a_lone_surrogate_spoils_its_own_member_only() {
     let asked = read(r#"{"ref":"r1","type":"say","room":"lobby","id":"1","text":"\ud800"}"#);
     assert!(is_bad(&asked));
-    assert_eq!(asked.reference, Id::parse("r1"));
+    assert_eq!(asked.tags, Tags { reference: Id::parse("r1"), id: Id::parse("1") });
     let asked = read(r#"{"ref":"\ud800","type":"ping"}"#);
     assert!(is_bad(&asked));
-    assert_eq!(asked.reference, None);
+    assert_eq!(asked.tags.reference, None);
 }

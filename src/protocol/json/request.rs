@@ -3,20 +3,22 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::event::Problem;
+use super::event::{Problem, Tags};
 use crate::chat::{Command, Id, Kind, Nickname, RoomName, Since, Text};
 
 /// The most messages in one answer to `history`.
 const HISTORY_MAX: usize = 100;
 /// So many without a wish.
 const HISTORY_DEFAULT: usize = 50;
+/// The most characters of what the parser has to say.
+const ERROR_CHARS_MAX: usize = 200;
 
 /// A request, as far as it could be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// What the direct answer is to carry.
-    pub(crate) reference: Option<Id>,
+    pub(crate) tags: Tags,
     pub(crate) command: Result<Command, Problem>,
 }
 
@@ -48,11 +50,16 @@ struct Members<'a> {
     limit: Option<u64>,
 }
 
-/// The one member that is read of a request that is none.
+/// What is read of a request that is none, each by itself: one may be spoilt.
 #[derive(Deserialize)]
-struct Reference<'a> {
-    #[serde(borrow, rename = "ref")]
-    reference: Option<Cow<'a, str>>,
+struct Reference {
+    #[serde(rename = "ref")]
+    reference: Value,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    id: Value,
 }
 
 /// Reads a text frame. A text in it has at most `text_bytes_max` bytes.
@@ -60,24 +67,29 @@ pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
     // An array of all the values would pass for one.
     if !frame.trim_start().starts_with('{') {
         let problem = Problem::BadRequest("a request is a JSON object".into());
-        return Asked { reference: None, command: Err(problem) };
+        return Asked { tags: Tags::default(), command: Err(problem) };
     }
     match serde_json::from_str::<Members<'_>>(frame) {
-        Ok(members) => match reference(members.reference.as_deref()) {
-            Ok(reference) => Asked { reference, command: members.command(text_bytes_max) },
-            Err(problem) => Asked { reference: None, command: Err(problem) },
-        },
+        Ok(members) => {
+            let tags = Tags::read(members.reference.as_deref(), members.id.as_deref());
+            Asked { tags, command: members.command(text_bytes_max) }
+        }
         Err(error) => {
-            let found = serde_json::from_str::<Reference<'_>>(frame).ok();
-            let found = found.and_then(|it| reference(it.reference.as_deref()).ok().flatten());
+            let reference = serde_json::from_str(frame).map(|it: Reference| it.reference);
+            let id = serde_json::from_str(frame).map(|it: Name| it.id);
+            let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
+            // It may quote a value, which may be long.
+            let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
             let problem = Problem::BadRequest(format!("this is no request: {error}"));
-            Asked { reference: found, command: Err(problem) }
+            Asked { tags: Tags::read(reference.as_str(), id.as_str()), command: Err(problem) }
         }
     }
 }
 
-fn reference(text: Option<&str>) -> Result<Option<Id>, Problem> {
-    text.map(|text| id("ref", text)).transpose()
+impl Tags {
+    fn read(reference: Option<&str>, id: Option<&str>) -> Self {
+        Self { reference: reference.and_then(Id::parse), id: id.and_then(Id::parse) }
+    }
 }
 
 fn id(member: &str, text: &str) -> Result<Id, Problem> {
@@ -87,8 +99,8 @@ fn id(member: &str, text: &str) -> Result<Id, Problem> {
 
 impl Members<'_> {
     fn command(&self, text_bytes_max: usize) -> Result<Command, Problem> {
-        let kind = self.needed("type", &self.kind_of_request)?;
-        Ok(match kind {
+        self.reference.as_deref().map(|reference| id("ref", reference)).transpose()?;
+        Ok(match self.needed("type", &self.kind_of_request)? {
             "hello" => Command::Hello {
                 wish: self.nick.as_deref().and_then(|nick| Nickname::parse(nick).ok()),
                 session: self.session.as_deref().and_then(|session| session.parse().ok()),
@@ -103,7 +115,7 @@ impl Members<'_> {
             },
             "tell" => {
                 let (id, to) = (self.id()?, self.needed("to", &self.to)?);
-                let nobody = |_| Problem::NoSuchNick { to: to.to_owned(), id: id.clone() };
+                let nobody = |_| Problem::NoSuchNick(to.chars().take(64).collect());
                 let to = Nickname::parse_any(to).map_err(nobody)?;
                 Command::Tell { to, text: self.text(text_bytes_max)?, id }
             }
@@ -147,11 +159,9 @@ impl Members<'_> {
     }
 
     fn text(&self, bytes_max: usize) -> Result<Text, Problem> {
-        let id = self.id()?;
-        let text = Text::parse(self.needed("text", &self.text)?, bytes_max);
-        match text {
-            Err(error) => Err(Problem::TooLong { error, id }),
-            Ok(text) if text.as_str().is_empty() => Err(Problem::Empty { id }),
+        match Text::parse(self.needed("text", &self.text)?, bytes_max) {
+            Err(error) => Err(Problem::TooLong(error)),
+            Ok(text) if text.as_str().is_empty() => Err(Problem::Empty),
             Ok(text) => Ok(text),
         }
     }

@@ -8,18 +8,17 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use chinwag::{Config, Limits};
+use flate2::read::GzDecoder;
 use support::answer::Answer;
-use support::{House, ask, config, connect, tcp};
+use support::{House, ask, ask_for_bytes, config, connect, tcp};
 
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
 
 /// Asks both ports, and returns what both say.
 fn answer(house: &House, head: &str) -> Answer {
-    let [one, other] = [house.page_address(), house.address()].map(|address| {
-        let answer = ask(address, head);
-        Answer::parse(answer.as_bytes(), head.starts_with("HEAD "))
-    });
+    let [one, other] = [house.page_address(), house.address()]
+        .map(|address| Answer::parse(&ask_for_bytes(address, head), head.starts_with("HEAD ")));
     assert_eq!(one.status, other.status, "both ports say the same to {head}");
     one
 }
@@ -40,6 +39,52 @@ fn the_page_and_its_parts_are_on_both_ports() {
         let head = format!("HEAD {path} HTTP/1.1\nHost: localhost\n\n");
         assert_eq!(answer(&house, &head).status, 200);
     }
+}
+
+#[test]
+fn parts_come_compressed_to_those_who_take_that() {
+    let house = House::open();
+    let ask = |method: &str, path: &str, fields: &str| {
+        answer(&house, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
+    };
+    const GZIP: &str = "Accept-Encoding: gzip, deflate, br\n";
+    for path in ["/", "/style.css", "/main.js"] {
+        let (plain, gzip) = (ask("GET", path, ""), ask("GET", path, GZIP));
+        assert_eq!((plain.status, gzip.status), (200, 200), "{path}");
+        assert_eq!(plain.field("Content-Encoding"), None);
+        assert_eq!(gzip.field("Content-Encoding"), Some("gzip"));
+        assert_eq!(plain.field("Content-Type"), gzip.field("Content-Type"));
+        assert!(gzip.body.len() < plain.body.len(), "{path}");
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&gzip.body[..]).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == plain.body, "{path}");
+        assert_ne!(plain.field("ETag"), gzip.field("ETag"), "they are not the same bytes");
+
+        for (form, field) in [(&plain, ""), (&gzip, GZIP)] {
+            let etag = form.field("ETag").unwrap();
+            for method in ["GET", "HEAD"] {
+                let again = ask(method, path, &format!("{field}If-None-Match: {etag}\n"));
+                assert_eq!((again.status, again.field("Content-Encoding")), (304, None));
+                for name in ["ETag", "Vary", "Content-Length"] {
+                    assert_eq!(again.field(name), form.field(name), "{method} {path} {name}");
+                }
+            }
+            let head = ask("HEAD", path, field);
+            for name in ["ETag", "Vary", "Content-Length", "Content-Encoding"] {
+                assert_eq!(head.field(name), form.field(name), "{path} {name}");
+            }
+            assert_eq!(form.field("Vary"), Some("Accept-Encoding"));
+        }
+        // Each form is known by its own tag alone.
+        let known = format!("{GZIP}If-None-Match: {}\n", plain.field("ETag").unwrap());
+        assert_eq!(ask("GET", path, &known).status, 200);
+
+        let refused = ask("GET", path, "Accept-Encoding: gzip;q=0, *\n");
+        assert!(refused.body == plain.body && refused.field("Content-Encoding").is_none());
+    }
+    let short = ask("GET", "/healthz", GZIP);
+    assert_eq!((short.field("Vary"), short.field("Content-Encoding")), (None, None));
+    assert_eq!(short.body, b"ok\n");
 }
 
 #[test]

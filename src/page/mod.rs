@@ -5,9 +5,11 @@
 //! socket that only this process can reach, and sees only requests that the door has checked and
 //! written anew. When it dies all the same, it is built anew.
 
+mod answer;
 mod parts;
 mod socket;
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::panic::catch_unwind;
@@ -17,7 +19,8 @@ use std::time::{Duration, Instant};
 use tiny_http::Server;
 
 use crate::request::{PageRequest, Refusal};
-use parts::{PARTS, respond};
+use answer::respond;
+use parts::part;
 use socket::PrivateSocket;
 
 /// When tiny_http has not answered for so long, it is taken for dead and built anew.
@@ -102,7 +105,7 @@ impl Page {
     /// When the page has no such part, and when neither tiny_http answers, nor the one that is built
     /// in its place.
     pub(crate) fn fetch(&self, request: &PageRequest) -> Result<Vec<u8>, Refusal> {
-        if !PARTS.iter().any(|part| part.path == request.path) {
+        if part(&request.path).is_none() {
             return Err(Refusal::NotFound);
         }
         const RESTING: Refusal =
@@ -187,13 +190,16 @@ fn ask(socket: &PrivateSocket, request: &PageRequest, patience: Duration) -> io:
 }
 
 fn head_of(request: &PageRequest) -> String {
-    let PageRequest { is_head, path, host, if_none_match } = request;
+    let PageRequest { is_head, path, host, if_none_match, accept_encoding } = request;
     let method = if *is_head { "HEAD" } else { "GET" };
-    let condition = match if_none_match {
-        Some(tags) => format!("If-None-Match: {tags}\r\n"),
-        None => String::new(),
-    };
-    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{condition}Connection: close\r\n\r\n")
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
+    for (name, value) in [("If-None-Match", if_none_match), ("Accept-Encoding", accept_encoding)] {
+        if let Some(value) = value {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+    }
+    head.push_str("Connection: close\r\n\r\n");
+    head
 }
 
 #[cfg(test)]
@@ -206,6 +212,7 @@ mod tests {
             path: path.to_owned(),
             host: "chat.lan:8080".to_owned(),
             if_none_match: if_none_match.map(str::to_owned),
+            accept_encoding: None,
         };
         page.fetch(&request).map(|answer| String::from_utf8(answer).unwrap())
     }

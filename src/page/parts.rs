@@ -1,41 +1,32 @@
-//! What the page is made of, and the answer that carries a part.
+//! What the page is made of.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io;
-
-use tiny_http::{Header, Response};
 
 /// A part of the page, embedded in the program.
 pub(super) struct Part {
-    pub(super) path: &'static str,
-    content: &'static [u8],
+    path: &'static str,
+    plain: &'static [u8],
+    /// Where that is shorter.
+    gzip: Option<&'static [u8]>,
 }
 
-macro_rules! parts {
-    ($($name:literal),+ $(,)?) => {
-        &[
-            Part { path: "/", content: include_bytes!("../../web/index.html") },
-            Part { path: "/healthz", content: b"ok\n" },
-            $(Part { path: concat!("/", $name), content: include_bytes!(concat!("../../web/", $name)) }),+
-        ]
-    };
+/// One of the forms in which a part is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) content: &'static [u8],
+    pub(super) is_gzip: bool,
 }
 
-pub(super) const PARTS: &[Part] = parts![
-    "composer.js",
-    "connection.js",
-    "icon.svg",
-    "main.js",
-    "nickname.js",
-    "outgoing.js",
-    "plain.js",
-    "storage.js",
-    "style.css",
-    "timeline.js",
-];
+/// What `build.rs` has found in `web/`.
+const FILES: &[Part] = include!(concat!(env!("OUT_DIR"), "/parts.rs"));
+const HEALTH: Part = Part { path: "/healthz", plain: b"ok\n", gzip: None };
+
+pub(super) fn part(path: &str) -> Option<&'static Part> {
+    FILES.iter().chain([&HEALTH]).find(|part| part.path == path)
+}
 
 impl Part {
-    fn content_type(&self) -> &'static str {
+    pub(super) fn content_type(&self) -> &'static str {
         match self.path.rsplit_once('.') {
             Some((_, "js")) => "text/javascript; charset=utf-8",
             Some((_, "css")) => "text/css; charset=utf-8",
@@ -44,92 +35,103 @@ impl Part {
             _ => "text/plain; charset=utf-8",
         }
     }
-}
 
-/// Answers one request. Whoever asked may have gone; that is no error.
-pub(super) fn respond(request: tiny_http::Request) {
-    let Some(part) = PARTS.iter().find(|part| part.path == request.url()) else {
-        // The door lets nobody in who asks for what there is not.
-        let _ = request.respond(Response::empty(404));
-        return;
-    };
-    let etag = etag(part.content);
-    let known = field(&request, "If-None-Match").is_some_and(|tags| lists(tags, &etag));
-    let policy = content_security_policy(field(&request, "Host").unwrap_or_default());
-    let (status, content) = if known { (304, &b""[..]) } else { (200, part.content) };
-    let response = Response::from_data(content).with_chunked_threshold(usize::MAX);
-    let _ = request.respond(with_fields(
-        response,
-        status,
-        &[
-            ("Content-Type", part.content_type()),
-            ("Content-Security-Policy", &policy),
-            ("ETag", &etag),
-            // Kept, and asked for again each time: a new version shows at once.
-            ("Cache-Control", "no-cache"),
-        ],
-    ));
-}
-
-fn with_fields<R: io::Read>(
-    mut response: Response<R>,
-    status: u16,
-    fields: &[(&str, &str)],
-) -> Response<R> {
-    const ALWAYS: [(&str, &str); 3] = [
-        ("Server", "chinwag"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
-    ];
-    for (name, value) in ALWAYS.iter().chain(fields) {
-        let field = Header::from_bytes(*name, *value);
-        response.add_header(field.expect("the names and values of fields are ASCII"));
+    /// Whether who takes gzip gets something else than who does not.
+    pub(super) fn varies(&self) -> bool {
+        self.gzip.is_some()
     }
-    response.with_status_code(status)
+
+    pub(super) fn form(&self, takes_gzip: bool) -> Form {
+        match self.gzip {
+            Some(content) if takes_gzip => Form { content, is_gzip: true },
+            _ => Form { content: self.plain, is_gzip: false },
+        }
+    }
 }
 
-fn field<'a>(request: &'a tiny_http::Request, name: &'static str) -> Option<&'a str> {
-    let found = request.headers().iter().find(|header| header.field.equiv(name));
-    found.map(|header| header.value.as_str())
-}
-
-/// Everything from here, nothing from elsewhere, nothing inline. The WebSocket is named beside
-/// `'self'` for browsers that take that to mean http only.
-fn content_security_policy(host: &str) -> String {
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-         connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
-}
-
-/// Changes with the content; nothing else is asked of it.
-fn etag(content: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
-}
-
-/// Whether a list of entity tags has this one (RFC 9110, section 13.1.2).
-fn lists(tags: &str, etag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+impl Form {
+    /// Changes with the content, and so from form to form; nothing else is asked of it.
+    pub(super) fn etag(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.content.hash(&mut hasher);
+        format!("\"{:016x}\"", hasher.finish())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::io::Read as _;
+    use std::path::{Path, PathBuf};
+
+    use flate2::read::GzDecoder;
+
     use super::*;
+
+    /// The page should be small enough to be read, and to be there at once. It counts what is in
+    /// `web/`, not what goes over the wire.
+    const PAGE_BYTES_MAX: usize = 60_000;
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let seen =
+            entries.filter(|path| !path.file_name().unwrap().as_encoded_bytes().starts_with(b"."));
+        seen.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
 
     #[test]
     fn every_file_of_the_page_is_embedded() {
-        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web")).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
-            assert!(PARTS.iter().any(|part| part.path == path), "{path}");
+        let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        let files = files_below(&web);
+        for file in &files {
+            let path = format!("/{}", file.strip_prefix(&web).unwrap().to_str().unwrap());
+            let path = if path == "/index.html" { "/" } else { &path };
+            let part = part(path).unwrap_or_else(|| panic!("{path} is missing"));
+            assert_eq!(part.plain, fs::read(file).unwrap(), "{path}");
+        }
+        let paths: BTreeSet<_> = FILES.iter().map(|part| part.path).collect();
+        assert_eq!((files.len(), files.len()), (paths.len(), FILES.len()), "{paths:?}");
+    }
+
+    #[test]
+    fn the_page_is_small() {
+        let bytes: usize = FILES.iter().map(|part| part.plain.len()).sum();
+        assert!(bytes <= PAGE_BYTES_MAX, "web/ has {bytes} bytes");
+    }
+
+    #[test]
+    fn each_part_is_of_a_kind_that_browsers_are_told() {
+        for part in FILES {
+            assert!(!part.content_type().starts_with("text/plain"), "{}", part.path);
         }
     }
+
+    #[test]
+    fn gzip_holds_the_same_and_is_shorter() {
+        for part in FILES {
+            let Form { content, is_gzip } = part.form(true);
+            assert_eq!(is_gzip, part.varies(), "{}", part.path);
+            if is_gzip {
+                assert!(content.len() < part.plain.len(), "{}", part.path);
+                let mut plain = Vec::new();
+                GzDecoder::new(content).read_to_end(&mut plain).unwrap();
+                assert!(plain == part.plain, "{}", part.path);
+            }
+        }
+        assert!(part("/").unwrap().varies());
+    }
+
+    #[test]
+    fn what_gzip_would_not_shorten_stays_as_it_is() {
+        assert!(!HEALTH.varies());
+        assert_eq!(HEALTH.form(true), Form { content: b"ok\n", is_gzip: false });
+    }
+
     #[test]
     fn a_new_version_has_another_tag() {
-        let tags = [etag(b"ok\n"), etag(b"ok!\n")];
+        let tag = |content| Form { content, is_gzip: false }.etag();
+        let tags = [tag(b"ok\n"), tag(b"ok!\n")];
         assert_ne!(tags[0], tags[1]);
         for tag in tags {
             assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");

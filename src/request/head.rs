@@ -1,8 +1,8 @@
 //! One request head: read from bytes, checked, and understood.
 
 use http::header::{
-    self, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    self, ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+    ORIGIN, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
 use tungstenite::handshake::server::{Request, Response, create_response};
@@ -34,6 +34,7 @@ pub(crate) struct PageRequest {
     pub(crate) path: String,
     pub(crate) host: String,
     pub(crate) if_none_match: Option<String>,
+    pub(crate) accept_encoding: Option<String>,
 }
 
 /// Where the head ends in what has been read so far. `seen` bytes of it were looked at before, so
@@ -131,6 +132,7 @@ impl Head {
                 path: self.path_and_query().0.to_owned(),
                 host: host_field.to_owned(),
                 if_none_match: only(fields, &IF_NONE_MATCH).map(str::to_owned),
+                accept_encoding: only(fields, &ACCEPT_ENCODING).map(str::to_owned),
             })),
             _ => Err(Refusal::Method),
         }
@@ -254,8 +256,11 @@ mod tests {
         let request = page("GET /style.css?v=1 HTTP/1.1\nHost: chat.lan:8080\n\n");
         assert_eq!((request.path.as_str(), request.is_head), ("/style.css", false));
         assert_eq!((request.host.as_str(), request.if_none_match), ("chat.lan:8080", None));
+        assert_eq!(request.accept_encoding, None);
         let request = page("HEAD / HTTP/1.0\nHost: localhost\nIf-None-Match: \"1\"\n\n");
         assert_eq!((request.is_head, request.if_none_match), (true, Some("\"1\"".to_owned())));
+        let request = page("GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: gzip, br\n\n");
+        assert_eq!(request.accept_encoding.as_deref(), Some("gzip, br"));
         page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
     }
 

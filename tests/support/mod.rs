@@ -203,10 +203,15 @@ pub fn text_frame(text: &str) -> Vec<u8> {
 }
 
 /// Sends a request head as it stands, but for `\n` becoming CR LF, and reads all that comes back.
-pub fn ask(address: SocketAddr, head: &str) -> String {
+pub fn ask_for_bytes(address: SocketAddr, head: &str) -> Vec<u8> {
     let mut stream = tcp(address);
     stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the answer ends");
-    String::from_utf8(answer).expect("the answer is text")
+    answer
+}
+
+/// The same, for an answer that is text.
+pub fn ask(address: SocketAddr, head: &str) -> String {
+    String::from_utf8(ask_for_bytes(address, head)).expect("the answer is text")
 }

@@ -37,6 +37,7 @@
 
 mod chat;
 mod protocol;
+mod reach;
 mod request;
 
 mod ending;

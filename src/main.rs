@@ -4,7 +4,7 @@ mod logger;
 mod rate;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -193,22 +193,21 @@ fn stop_on_signal(mut signals: Signals, handle: Handle) -> Result<(), String> {
 }
 
 fn print_banner(handle: &Handle) {
-    let text = banner(handle, &addresses_of_this_machine());
+    let text = banner(handle);
     let mut stdout = io::stdout().lock();
     // Nobody may be there to read it, which is no reason not to serve.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-fn banner(handle: &Handle, ours: &[IpAddr]) -> String {
+fn banner(handle: &Handle) -> String {
     let (near, far): (Vec<_>, Vec<_>) =
-        reachable(handle.page_addresses(), ours).into_iter().partition(|it| it.ip().is_loopback());
-    let websocket = reachable(handle.websocket_addresses(), ours);
-    let websocket = websocket.iter().max_by_key(|it| !it.ip().is_loopback());
+        handle.reachable_page_addresses().into_iter().partition(|it| it.ip().is_loopback());
+    let websocket = handle.reachable_websocket_addresses();
     let lines = far
         .iter()
         .map(|address| ("Open in a browser:", format!("http://{address}/")))
         .chain(near.first().map(|address| ("On this machine:", format!("http://{address}/"))))
-        .chain(websocket.map(|address| ("WebSocket:", format!("ws://{address}/"))));
+        .chain(websocket.first().map(|address| ("WebSocket:", format!("ws://{address}/"))));
     let mut text = format!("chinwag {} · chat for your LAN\n\n", env!("CARGO_PKG_VERSION"));
     let mut last_label = "";
     for (label, url) in lines {
@@ -219,42 +218,4 @@ fn banner(handle: &Handle, ours: &[IpAddr]) -> String {
     let clients_max = handle.clients_max();
     text.push_str(&format!("\n  Room for {clients_max} people at once. Ctrl+C stops.\n"));
     text
-}
-
-/// The addresses that people can use, where a listener may stand for all of them.
-fn reachable(listening: &[SocketAddr], ours: &[IpAddr]) -> Vec<SocketAddr> {
-    let mut reachable = Vec::new();
-    for address in listening {
-        let everywhere = address.ip().is_unspecified();
-        // `::` takes IPv4, too, unless that has a listener of its own.
-        let both = address.is_ipv6() && !listening.iter().any(SocketAddr::is_ipv4);
-        for ip in ours.iter().filter(|ip| both || ip.is_ipv6() == address.is_ipv6()) {
-            if everywhere {
-                reachable.push(SocketAddr::new(*ip, address.port()));
-            }
-        }
-        if !everywhere {
-            reachable.push(*address);
-        }
-    }
-    reachable
-}
-
-/// One address for each interface that is up, IPv4 before IPv6, and loopback last. Addresses that
-/// only work with the name of an interface behind them are left out.
-fn addresses_of_this_machine() -> Vec<IpAddr> {
-    let mut interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.retain(|it| it.is_loopback() || !(it.is_link_local() || is_down(it)));
-    interfaces.sort_by_key(|it| (it.is_loopback(), it.index, it.ip().is_ipv6()));
-    interfaces.dedup_by(|next, first| next.name == first.name);
-    let mut addresses: Vec<_> = interfaces.iter().map(if_addrs::Interface::ip).collect();
-    if !addresses.iter().any(IpAddr::is_loopback) {
-        addresses.push(Ipv6Addr::LOCALHOST.into());
-    }
-    addresses
-}
-
-fn is_down(interface: &if_addrs::Interface) -> bool {
-    use if_addrs::IfOperStatus::{Unknown, Up};
-    !matches!(interface.oper_status, Up | Unknown)
 }

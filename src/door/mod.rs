@@ -1,11 +1,12 @@
-//! The front door: one request head, and then an upgrade, a page or a refusal.
+//! The front door: one request head, and then an upgrade, a page, an invitation or a refusal.
 //!
 //! Both ports lead here. tungstenite's handshake and tiny_http meet no stranger: what reaches them
 //! has come in time, is bounded, and has been checked. Neither bounds any of that itself.
 
 mod census;
+mod invitation;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,13 +21,14 @@ use crate::connection::{self, Guest};
 use crate::outbox::Outbox;
 use crate::page::Page;
 use crate::protocol::Entry;
-use crate::request::{House, PageRequest, Refusal, Wanted, end_of_head, is_to_head, understand};
+use crate::request::{House, Refusal, Wanted, end_of_head, is_to_head, understand};
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
 use census::{Census, NoPlace, Place};
+use invitation::invite;
 
-/// The most page requests at once. One more is told to come again.
+/// The most requests for the page or an invitation at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;
 /// How long a visitor who has been answered may go on sending.
 const LINGER: Duration = Duration::from_millis(500);
@@ -36,6 +38,7 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(crate) struct Door {
     house: House,
     page: Page,
+    page_addresses: Arc<[SocketAddr]>,
     limits: Limits,
     inbox: Sender<Input>,
     /// Rung once, when the server stops, and never silenced.
@@ -68,11 +71,13 @@ impl Door {
         config: &Config,
         capacity: Capacity,
         page: Page,
+        page_addresses: Arc<[SocketAddr]>,
         inbox: Sender<Input>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             house: House::new(&config.host_names, &config.allowed_origins),
             page,
+            page_addresses,
             limits: config.limits.sane(),
             inbox,
             stopping: Waker::new()?,
@@ -115,7 +120,14 @@ impl Door {
                 drop((read, place));
                 self.admit(client, address, transport, &answer, entry, early);
             }
-            Ok((Wanted::Page(request), _)) => self.relay(address, &transport, &request),
+            Ok((Wanted::Page(request), _)) => {
+                let fetch = || self.page.fetch(&request);
+                self.show(address, &transport, request.is_head, fetch);
+            }
+            Ok((Wanted::Invitation(request), _)) => {
+                let invite = || invite(&request, &self.page_addresses);
+                self.show(address, &transport, request.is_head, invite);
+            }
             Err(refusal) => self.answer(&transport, &refusal.answer(is_to_head(&read))),
         }
     }
@@ -183,15 +195,20 @@ impl Door {
         connection::run(guest, &self.inbox, &self.limits);
     }
 
-    fn relay(&self, address: IpAddr, transport: &Transport, request: &PageRequest) {
+    /// Answers with what is to be shown, if there is room for one more who looks at something.
+    fn show(
+        &self,
+        address: IpAddr,
+        transport: &Transport,
+        to_head: bool,
+        shown: impl FnOnce() -> Result<Vec<u8>, Refusal>,
+    ) {
         let answer = match self.page_requests.place(address) {
-            Ok(_place) => self.page.fetch(request),
+            Ok(_place) => shown(),
             Err(refused) => Err(refusal(refused)),
         };
-        match answer {
-            Ok(answer) => self.answer(transport, &answer),
-            Err(refusal) => self.answer(transport, &refusal.answer(request.is_head)),
-        }
+        let answer = answer.unwrap_or_else(|refusal| refusal.answer(to_head));
+        self.answer(transport, &answer);
     }
 
     /// Sends an answer, the last thing that is sent, and lets go of the caller.

@@ -24,6 +24,8 @@ pub(crate) enum Wanted {
     Chat { answer: Response, entry: Entry },
     /// Something that the page is made of.
     Page(PageRequest),
+    /// The address to give to others.
+    Invitation(InvitationRequest),
 }
 
 /// A request for the page, with all that is left of it after the checks.
@@ -35,6 +37,17 @@ pub(crate) struct PageRequest {
     pub(crate) host: String,
     pub(crate) if_none_match: Option<String>,
     pub(crate) accept_encoding: Option<String>,
+}
+
+/// A request for the address at which others reach this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InvitationRequest {
+    pub(crate) is_head: bool,
+    /// As a QR code, not as text.
+    pub(crate) is_picture: bool,
+    pub(crate) room: RoomName,
+    /// The `Host` as it came, where that is of use to others.
+    pub(crate) host: Option<String>,
 }
 
 /// Where the head ends in what has been read so far. `seen` bytes of it were looked at before, so
@@ -127,15 +140,30 @@ impl Head {
         }
         match *self.request.method() {
             Method::GET if asks_for_websocket(fields) => self.chat(),
-            Method::GET | Method::HEAD => Ok(Wanted::Page(PageRequest {
-                is_head: self.request.method() == Method::HEAD,
-                path: self.path_and_query().0.to_owned(),
-                host: host_field.to_owned(),
-                if_none_match: only(fields, &IF_NONE_MATCH).map(str::to_owned),
-                accept_encoding: only(fields, &ACCEPT_ENCODING).map(str::to_owned),
-            })),
+            Method::GET | Method::HEAD => self.something_to_show(host_field, &host),
             _ => Err(Refusal::Method),
         }
+    }
+
+    fn something_to_show(&self, host_field: &str, host: &HostName) -> Result<Wanted, Refusal> {
+        let fields = self.request.headers();
+        let is_head = self.request.method() == Method::HEAD;
+        let (path, query) = self.path_and_query();
+        if matches!(path, "/invite" | "/invite.svg") {
+            return Ok(Wanted::Invitation(InvitationRequest {
+                is_head,
+                is_picture: path == "/invite.svg",
+                room: Wishes::parse(query)?.room,
+                host: host.is_for_others().then(|| host_field.to_owned()),
+            }));
+        }
+        Ok(Wanted::Page(PageRequest {
+            is_head,
+            path: path.to_owned(),
+            host: host_field.to_owned(),
+            if_none_match: only(fields, &IF_NONE_MATCH).map(str::to_owned),
+            accept_encoding: only(fields, &ACCEPT_ENCODING).map(str::to_owned),
+        }))
     }
 
     /// Whatever the path is, this is a client of the chat.
@@ -150,23 +178,38 @@ impl Head {
             answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
             return Ok(Wanted::Chat { answer, entry: Entry::Json });
         }
-        let (mut room, mut wish) = (RoomName::lobby(), None);
-        for (name, value) in form_urlencoded::parse(self.path_and_query().1.as_bytes()) {
-            match &*name {
-                "room" => {
-                    room = RoomName::parse(&value).map_err(|_| {
-                        Refusal::Malformed("The name of a room is 1 to 32 letters, digits, - or _.")
-                    })?;
-                }
-                "nick" => wish = Nickname::parse(&value).ok(),
-                _ => {}
-            }
-        }
-        Ok(Wanted::Chat { answer, entry: Entry::Plain { room, wish } })
+        let Wishes { room, nickname } = Wishes::parse(self.path_and_query().1)?;
+        Ok(Wanted::Chat { answer, entry: Entry::Plain { room, wish: nickname } })
     }
 
     fn path_and_query(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
+    }
+}
+
+/// What a query asks for.
+struct Wishes {
+    room: RoomName,
+    nickname: Option<Nickname>,
+}
+
+impl Wishes {
+    /// # Errors
+    /// When a room has no name of a room. A nickname that is none was but a wish.
+    fn parse(query: &str) -> Result<Self, Refusal> {
+        let mut wishes = Self { room: RoomName::lobby(), nickname: None };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "room" => {
+                    wishes.room = RoomName::parse(&value).map_err(|_| {
+                        Refusal::Malformed("The name of a room is 1 to 32 letters, digits, - or _.")
+                    })?;
+                }
+                "nick" => wishes.nickname = Nickname::parse(&value).ok(),
+                _ => {}
+            }
+        }
+        Ok(wishes)
     }
 }
 
@@ -262,6 +305,33 @@ mod tests {
         let request = page("GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: gzip, br\n\n");
         assert_eq!(request.accept_encoding.as_deref(), Some("gzip, br"));
         page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
+    }
+
+    #[test]
+    fn an_invitation_is_asked_for() {
+        let invitation = |head: &str| match ask(head) {
+            Ok(Wanted::Invitation(invitation)) => invitation,
+            other => panic!("{other:?}"),
+        };
+        let asked = invitation("GET /invite?x=1&room=Kitchen HTTP/1.1\nHost: Chat.lan:8080\n\n");
+        assert_eq!((asked.is_head, asked.is_picture), (false, false));
+        assert_eq!(
+            (asked.room.as_str(), asked.host.as_deref()),
+            ("kitchen", Some("Chat.lan:8080"))
+        );
+        let asked = invitation("HEAD /invite.svg HTTP/1.1\nHost: localhost:8080\n\n");
+        assert_eq!((asked.is_head, asked.is_picture), (true, true));
+        assert_eq!((asked.room.as_str(), asked.host), ("lobby", None));
+        for query in ["room=a.b", "room=", "room=%FF", "room=kitchen&room=a%20b"] {
+            let refusal = ask(&format!("GET /invite?{query} HTTP/1.1\nHost: chat.lan\n\n"));
+            assert!(matches!(refusal, Err(Refusal::Malformed(_))), "{query}");
+        }
+        page("GET /invite.png?room=kitchen HTTP/1.1\nHost: chat.lan\n\n");
+        page("GET /invite/?room=a.b HTTP/1.1\nHost: chat.lan\n\n");
+        assert!(matches!(
+            handshake("/invite", "Sec-WebSocket-Version: 13\n"),
+            Ok(Wanted::Chat { .. })
+        ));
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! that public DNS does not give away, the second by letting in only pages of the same host.
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::uri::{Authority, Uri};
+
+use crate::reach;
 
 /// Names under these suffixes are nobody's on the public internet.
 const PRIVATE_SUFFIXES: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localdomain"];
@@ -61,8 +63,23 @@ impl HostName {
         Self::of_authority(&value.parse().map_err(|_| HostNameError)?)
     }
 
-    fn is_address(&self) -> bool {
-        self.0.parse::<Ipv4Addr>().is_ok() || self.0.parse::<Ipv6Addr>().is_ok()
+    fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+
+    /// Whether other machines get here by it, as far as that can be seen. Where it is in doubt, an
+    /// address of ours does as well.
+    pub(crate) fn is_for_others(&self) -> bool {
+        if let Some(ip) = self.address() {
+            return reach::is_for_others(ip);
+        }
+        // To a browser `2130706433` and `0x7f000001` are IPv4 addresses, and not the only such.
+        let (_, last) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
+        let is_number = match last.strip_prefix("0x") {
+            Some(rest) => rest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            None => last.bytes().all(|byte| byte.is_ascii_digit()),
+        };
+        !is_number && !self.0.contains("localhost") && !self.0.contains("loopback")
     }
 }
 
@@ -116,7 +133,7 @@ impl House {
     pub(crate) fn is_ours(&self, host: &HostName) -> bool {
         let name = host.0.as_str();
         let private = |suffix: &&str| name.strip_suffix(*suffix).is_some_and(|it| !it.is_empty());
-        host.is_address()
+        host.address().is_some()
             || !name.contains('.')
             || PRIVATE_SUFFIXES.iter().any(private)
             || self.names.contains(host)
@@ -179,6 +196,35 @@ mod tests {
             "0x7f.0.0.1",
         ] {
             assert_eq!(is_ours(host), Some(false), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_others_to_themselves_are_known() {
+        let is_for_others = |host| HostName::of_field(host).unwrap().is_for_others();
+        for host in
+            ["192.168.1.20:8080", "[fd00::2]", "Chat.LAN:8080", "chat", "chat.example.org", "7seas"]
+        {
+            assert!(is_for_others(host), "{host}");
+        }
+        for host in [
+            "localhost",
+            "LOCALHOST.:8080",
+            "chat.localhost",
+            "localhost.localdomain",
+            "ip6-loopback",
+            "127.0.0.1:8080",
+            "127.0.1.1",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]",
+            "[fe80::1]",
+            "0.0.0.0:8080",
+            "[::]:8080",
+            "2130706433",
+            "0x7f000001:8080",
+            "0x",
+        ] {
+            assert!(!is_for_others(host), "{host}");
         }
     }
 

@@ -4,11 +4,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const HEADS: [&str; 6] = [
+const HEADS: [&str; 7] = [
     "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     "HEAD /style.css?v=1 HTTP/1.0\r\nHost: [::1]:8080\r\nIf-None-Match: \"1\", *\r\n\r\n",
     "GET /main.js HTTP/1.1\r\nHost: chat.lan\r\nOrigin: http://chat.lan\r\nAccept: */*\r\n\r\n",
+    "GET /invite.svg?room=k%C3%BCche HTTP/1.1\r\nHost: chat.lan:8080\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
     "GET /?room=kitchen&nick=zo%C3%AB HTTP/1.1\r\nHost: 127.0.0.1:12345\r\n\
      Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

@@ -1,6 +1,6 @@
 //! The short answers of the door: complete, and with a sentence that says what was wrong.
 
-use std::fmt::Write as _;
+use super::answer::answer;
 
 /// Why a request is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Refusal {
     ForeignOrigin,
     /// Nothing is here under that path.
     NotFound,
+    /// This server has no address that others could use.
+    NoWayIn,
     /// Neither GET nor HEAD.
     Method,
     /// The head did not come in time.
@@ -32,7 +34,7 @@ impl Refusal {
         match self {
             Self::Malformed(_) => (400, "Bad Request"),
             Self::ForeignOrigin => (403, "Forbidden"),
-            Self::NotFound => (404, "Not Found"),
+            Self::NotFound | Self::NoWayIn => (404, "Not Found"),
             Self::Method => (405, "Method Not Allowed"),
             Self::TooLate => (408, "Request Timeout"),
             Self::Body => (413, "Content Too Large"),
@@ -50,6 +52,9 @@ impl Refusal {
                 "Pages of another host may not talk to this server; --allow-origin permits one."
             }
             Self::NotFound => "There is nothing here. The chat is at /.",
+            Self::NoWayIn => {
+                "Others have no way in: this server is on no network, or listens on loopback alone."
+            }
             Self::Method => "Only GET and HEAD are answered here.",
             Self::TooLate => "The request did not come in time.",
             Self::Body => "Requests have no body here.",
@@ -70,20 +75,12 @@ impl Refusal {
         }
     }
 
-    /// The whole answer. One to a HEAD request has no body (RFC 9110, section 9.3.2).
+    /// The whole answer, with a sentence for a person.
     pub(crate) fn answer(self, to_head: bool) -> Vec<u8> {
-        let ((code, phrase), sentence) = (self.status(), self.sentence());
-        let mut answer = format!("HTTP/1.1 {code} {phrase}\r\n");
-        let _ = write!(answer, "Content-Length: {}\r\n", sentence.len() + 1);
-        answer.push_str("Content-Type: text/plain; charset=utf-8\r\n");
-        answer.push_str("X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
-        answer.push_str(self.field());
-        answer.push_str("Connection: close\r\n\r\n");
-        if !to_head {
-            answer.push_str(sentence);
-            answer.push('\n');
-        }
-        answer.into_bytes()
+        let (code, phrase) = self.status();
+        let sentence = format!("{}\n", self.sentence());
+        let kind = "text/plain; charset=utf-8";
+        answer(&format!("{code} {phrase}"), self.field(), kind, &sentence, to_head)
     }
 }
 

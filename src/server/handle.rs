@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::broadcaster::Input;
 use crate::chat::{Listing, Nickname, RoomName, Text, TooLong};
 use crate::event::{Event, Watcher};
+use crate::reach::reachable;
 
 /// The way to a server from any thread. Clones lead to the same server.
 #[derive(Clone, Debug)]
@@ -44,6 +45,17 @@ impl Handle {
     /// The addresses on which the WebSocket port listens.
     pub fn websocket_addresses(&self) -> &[SocketAddr] {
         &self.websocket_addresses
+    }
+
+    /// The addresses at which people reach the page port just now, those for other machines first.
+    /// Where it listens on every interface, that is one for each interface that is up.
+    pub fn reachable_page_addresses(&self) -> Vec<SocketAddr> {
+        reachable(&self.page_addresses)
+    }
+
+    /// The addresses at which people reach the WebSocket port just now, in the same order.
+    pub fn reachable_websocket_addresses(&self) -> Vec<SocketAddr> {
+        reachable(&self.websocket_addresses)
     }
 
     /// The most clients at once.

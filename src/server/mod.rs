@@ -55,7 +55,7 @@ impl Server {
         let (inbox, inbox_out) = bounded(INBOX_MAX);
         let capacity = capacity(config.clients_max);
         let handle = Handle {
-            page_addresses,
+            page_addresses: page_addresses.clone(),
             websocket_addresses,
             clients_max: capacity.clients_max,
             text_bytes_max: config.limits.text_bytes_max,
@@ -65,7 +65,7 @@ impl Server {
         };
         Ok(Self {
             listeners: page.into_iter().chain(websocket).collect(),
-            door: Door::new(config, capacity, Page::new()?, inbox)?,
+            door: Door::new(config, capacity, Page::new()?, page_addresses, inbox)?,
             inbox: inbox_out,
             stop: stop_asked,
             ended,

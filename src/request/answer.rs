@@ -1,0 +1,23 @@
+//! The answers that the door gives itself.
+
+/// A whole answer, the last on its connection, which nobody keeps. `fields` end their lines. One to
+/// a HEAD request has no body (RFC 9110, section 9.3.2).
+pub(crate) fn answer(
+    status: &str,
+    fields: &str,
+    content_type: &str,
+    content: &str,
+    to_head: bool,
+) -> Vec<u8> {
+    let length = content.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\n\
+         Content-Length: {length}\r\n\
+         Content-Type: {content_type}\r\n\
+         X-Content-Type-Options: nosniff\r\n\
+         Cache-Control: no-store\r\n\
+         {fields}Connection: close\r\n\r\n"
+    );
+    let content = if to_head { "" } else { content };
+    [head.as_bytes(), content.as_bytes()].concat()
+}

@@ -1,0 +1,129 @@
+//! The address that people give to others: a way in for them, in whichever way it was asked for.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod support;
+
+use std::net::Ipv4Addr;
+
+use chinwag::Config;
+use support::answer::Answer;
+use support::{House, ask_for_bytes, config};
+
+/// Asks as a browser does that has come by this host.
+fn invited(house: &House, method: &str, target: &str, host: &str) -> Answer {
+    let head = format!("{method} {target} HTTP/1.1\nHost: {host}\n\n");
+    let answer = ask_for_bytes(house.page_address(), &head);
+    let answer = Answer::parse(&answer, method == "HEAD");
+    assert_eq!(answer.field("Cache-Control"), Some("no-store"), "{head}");
+    assert_eq!(answer.field("X-Content-Type-Options"), Some("nosniff"), "{head}");
+    answer
+}
+
+/// The address as text, which is the same in the picture.
+fn address(house: &House, query: &str, host: &str) -> String {
+    let text = invited(house, "GET", &format!("/invite{query}"), host);
+    let picture = invited(house, "GET", &format!("/invite.svg{query}"), host);
+    assert_eq!((text.status, picture.status), (200, 200), "{query} {host}");
+    assert_eq!(text.field("Content-Type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(picture.field("Content-Type"), Some("image/svg+xml"));
+    let text = String::from_utf8(text.body).unwrap();
+    assert_eq!(scanned(std::str::from_utf8(&picture.body).unwrap()), text);
+    text
+}
+
+/// What a telephone reads in a picture that consists of black squares on white.
+fn scanned(svg: &str) -> String {
+    let between = |start: &str, end: &str| {
+        svg.split_once(start).unwrap().1.split_once(end).unwrap().0.to_owned()
+    };
+    assert_eq!(between("<rect ", ">").split("fill=").nth(1), Some("\"#fff\"/"));
+    assert!(svg.contains("<path fill=\"#000\""), "{svg}");
+    let width: usize = between("width=\"", "\"").parse().unwrap();
+    // `M32 40h8v8H32V40`: from there on 8 to the right, 8 down, and back.
+    let squares = between(" d=\"M", "\"");
+    let mut is_black = vec![false; width * width];
+    for square in squares.split('M') {
+        let (x, rest) = square.split_once(' ').unwrap();
+        let (y, rest) = rest.split_once('h').unwrap();
+        let unit: usize = rest.split_once('v').unwrap().0.parse().unwrap();
+        let (x, y): (usize, usize) = (x.parse().unwrap(), y.parse().unwrap());
+        let margin = 4 * unit;
+        assert!(x >= margin && x + unit + margin <= width, "{square} is in the margin");
+        assert!(y >= margin && y + unit + margin <= width, "{square} is in the margin");
+        for row in y..y + unit {
+            is_black[row * width + x..][..unit].fill(true);
+        }
+    }
+    let grey = |x: usize, y: usize| if is_black[y * width + x] { 0 } else { 255 };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, width, grey);
+    let codes = image.detect_grids();
+    assert_eq!(codes.len(), 1, "{svg}");
+    codes[0].decode().unwrap().1
+}
+
+#[test]
+fn others_get_the_host_by_which_one_came() {
+    let house = House::open();
+    assert_eq!(address(&house, "", "chat.lan:8080"), "http://chat.lan:8080/");
+    assert_eq!(address(&house, "", "Chat"), "http://Chat/");
+    assert_eq!(address(&house, "", "192.168.1.20:12345"), "http://192.168.1.20:12345/");
+    assert_eq!(address(&house, "?x=1", "[fd00::2]:8080"), "http://[fd00::2]:8080/");
+}
+
+#[test]
+fn the_room_comes_along() {
+    let house = House::open();
+    let room = |query| address(&house, query, "chat.lan");
+    assert_eq!(room("?room=kitchen"), "http://chat.lan/#kitchen");
+    assert_eq!(room("?room=Kitchen-2"), "http://chat.lan/#kitchen-2");
+    assert_eq!(room("?room=lobby"), "http://chat.lan/");
+    assert_eq!(room("?room=k%C3%BCche"), "http://chat.lan/#k%C3%BCche");
+    let longest = "%E5%8E%A8".repeat(32);
+    assert_eq!(room(&format!("?room={longest}")), format!("http://chat.lan/#{longest}"));
+}
+
+#[test]
+fn nobody_is_sent_to_the_own_machine() {
+    let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
+    let house = House::with(&Config { bind: everywhere, ..config() });
+    let addresses = house.handle.reachable_page_addresses();
+    let port = house.page_address().port();
+    for host in ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "2130706433"] {
+        let host = format!("{host}:{port}");
+        match addresses.iter().find(|address| !address.ip().is_loopback()) {
+            Some(first) => assert_eq!(address(&house, "", &host), format!("http://{first}/")),
+            // This machine is on no network.
+            None => assert_eq!(invited(&house, "GET", "/invite", &host).status, 404),
+        }
+    }
+}
+
+#[test]
+fn where_there_is_no_way_in_there_is_no_invitation() {
+    let house = House::open();
+    for target in ["/invite", "/invite.svg", "/invite?room=kitchen", "/invite.svg?room=kitchen"] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(invited(&house, method, target, "localhost").status, 404, "{target}");
+        }
+    }
+}
+
+#[test]
+fn an_invitation_is_for_no_other_room_host_or_method() {
+    let house = House::open();
+    for target in ["/invite", "/invite.svg"] {
+        let status = |method: &str, query: &str, host: &str| {
+            invited(&house, method, &format!("{target}{query}"), host).status
+        };
+        assert_eq!(status("HEAD", "?room=kitchen", "chat.lan"), 200);
+        assert_eq!(status("GET", "?room=a.b", "chat.lan"), 400);
+        assert_eq!(status("GET", "?room=", "localhost"), 400);
+        assert_eq!(status("GET", "", "evil.example"), 421);
+        assert_eq!(status("GET", "?room=kitchen", "evil.example"), 421);
+        assert_eq!(status("POST", "", "chat.lan"), 405);
+        assert_eq!(status("GET", "/?room=kitchen", "chat.lan"), 404);
+        let endless = format!("chat.lan:{}80", "0".repeat(7500));
+        assert_eq!(status("GET", "", &endless), if target == "/invite" { 200 } else { 400 });
+    }
+}

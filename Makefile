@@ -59,7 +59,8 @@ hostile:
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
 	    cargo test --locked --test hostile -- --test-threads=1 --nocapture
 
-# A minute of chance against the release program; its seed is printed.
+# A minute of heads gone wrong and one of connections that break, against the release program; the
+# seeds are printed.
 soak:
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \

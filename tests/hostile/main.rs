@@ -18,6 +18,7 @@ mod half_open;
 mod heads;
 mod log;
 mod offences;
+mod people;
 mod relief;
 mod resume;
 mod slow_readers;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -11,9 +11,9 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::mutations::head_gone_wrong;
-use crate::setting;
 use crate::support::answer::Answer;
 use crate::visitors::{all_is_well, connect_from, held, is_again, load, open_house, ports, reset};
+use crate::{duration, seed};
 
 const CALLERS: u8 = 64;
 /// So many connections each caller leaves open and says nothing more on.
@@ -76,9 +76,8 @@ fn call_again_and_again(
 
 #[test]
 fn no_head_does_harm() {
-    let seed = setting("SOAK_SEED").unwrap_or_else(rand::random);
-    let duration = Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(60));
-    println!("SOAK_SEED={seed}");
+    let seed = seed();
+    let duration = duration();
     let runner_of = |caller: u8| {
         let mut bytes = [caller; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());

@@ -1,20 +1,37 @@
 //! Long runs of chance against the release program, on this machine alone.
 //!
-//! `make soak` runs them. Each prints its seed; `SOAK_SEED=seed make soak` makes the same choices
-//! again, and `SOAK_SECONDS` changes how long it takes.
+//! `make soak` runs them, one after the other. Each prints its seed; `SOAK_SEED=seed make soak`
+//! makes the same choices again, and `SOAK_SECONDS` changes how long each takes.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
 mod heads;
+mod resume;
 
 #[path = "../../src/request/mutations.rs"]
 mod mutations;
+#[path = "../hostile/people.rs"]
+mod people;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../hostile/visitors.rs"]
 mod visitors;
+
+use std::time::Duration;
+
+/// What the choices of a run follow from. It is printed at the start.
+fn seed() -> u64 {
+    let seed = setting("SOAK_SEED").unwrap_or_else(rand::random);
+    println!("SOAK_SEED={seed}");
+    seed
+}
+
+/// How long a run takes.
+fn duration() -> Duration {
+    Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(60))
+}
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|number| number.parse().expect("a number"))

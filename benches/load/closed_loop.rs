@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::frames;
+use crate::dialect::Dialect;
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::Swarm;
@@ -29,32 +29,40 @@ struct Loop {
     senders: Vec<Sender>,
     ready: Vec<usize>,
     deliveries: u64,
+    /// What the swarm had read when the counting of deliveries began.
+    bytes_before: u64,
     round_trips: Vec<Duration>,
 }
 
 /// A client that keeps the same number of messages on their way.
 struct Sender {
-    marker: [u8; 4],
-    /// As many copies of this sender's one frame as may be sent at a time.
-    /// They are encoded beforehand: the generator has to outrun the server.
+    dialect: Dialect,
+    marker: Vec<u8>,
+    /// As many frames of this sender as may be sent at a time, encoded
+    /// beforehand and only numbered anew: the generator has to outrun the
+    /// server.
     frames: Vec<u8>,
     frame_bytes: usize,
+    number: u32,
     /// When the messages on their way were sent. They come back in this order.
     sent: VecDeque<Instant>,
 }
 
 /// Measures with `in_flight` messages of each sender on their way.
-pub(crate) fn run(cores: &Cores, name: &str, in_flight: usize, seconds: u32) -> Outcome<Row> {
+pub(crate) fn run(cores: &Cores, dialect: Dialect, in_flight: usize, seconds: u32) -> Outcome<Row> {
     let server = Server::start(cores)?;
-    let mut closed = Loop::open(Swarm::connect(server.chat, CLIENTS)?, in_flight)?;
+    let mut closed =
+        Loop::open(Swarm::connect(server.chat, CLIENTS, dialect)?, dialect, in_flight)?;
     closed.turn_for(WARM_UP)?;
     closed.forget();
     let window = Window::open(&server, cores)?;
     closed.turn_for(Duration::from_secs(seconds.into()))?;
     let spent = window.close()?;
 
-    let mut row = Row::new(name, CLIENTS);
+    let name = dialect.of_scenario(&format!("saturated {in_flight}"));
+    let mut row = Row::new(&name, CLIENTS);
     row.rate(closed.deliveries, &spent);
+    row.figure("bytes_per_delivery", closed.bytes() as f64 / closed.deliveries as f64);
     row.latency(&mut closed.round_trips);
     row.lost(closed.swarm.lost());
     Ok(row)
@@ -62,10 +70,11 @@ pub(crate) fn run(cores: &Cores, name: &str, in_flight: usize, seconds: u32) -> 
 
 impl Loop {
     /// Sends the first messages.
-    fn open(swarm: Swarm, in_flight: usize) -> Outcome<Self> {
+    fn open(swarm: Swarm, dialect: Dialect, in_flight: usize) -> Outcome<Self> {
         let mut closed = Self {
+            bytes_before: swarm.bytes(),
             swarm,
-            senders: (0..SENDERS).map(|n| Sender::new(n, in_flight)).collect(),
+            senders: (0..SENDERS).map(|n| Sender::new(dialect, n, in_flight)).collect(),
             ready: Vec::new(),
             deliveries: 0,
             round_trips: Vec::new(),
@@ -133,27 +142,43 @@ impl Loop {
             return Ok(());
         }
         let sender = &mut self.senders[index];
-        let now = Instant::now();
-        sender.sent.extend(std::iter::repeat_n(now, count));
-        let frames = &sender.frames[..count * sender.frame_bytes];
-        self.swarm.send(index, frames)
+        sender.sent.extend(std::iter::repeat_n(Instant::now(), count));
+        self.swarm.send(index, sender.next(count))
+    }
+
+    /// Bytes of all deliveries.
+    fn bytes(&self) -> u64 {
+        self.swarm.bytes() - self.bytes_before
     }
 
     /// Drops what the warm-up has counted.
     fn forget(&mut self) {
         self.deliveries = 0;
+        self.bytes_before = self.swarm.bytes();
         self.round_trips.clear();
     }
 }
 
 impl Sender {
-    fn new(index: usize, in_flight: usize) -> Self {
-        let frame = frames::numbered_text(0, index);
+    fn new(dialect: Dialect, index: usize, in_flight: usize) -> Self {
+        let frame = dialect.message(0, index);
         Self {
-            marker: frames::marker(index),
+            dialect,
+            marker: dialect.marker(index),
             frames: frame.repeat(in_flight),
             frame_bytes: frame.len(),
+            number: 0,
             sent: VecDeque::with_capacity(in_flight),
         }
+    }
+
+    /// The next messages, each with a number of its own.
+    fn next(&mut self, count: usize) -> &[u8] {
+        let frames = &mut self.frames[..count * self.frame_bytes];
+        for frame in frames.chunks_exact_mut(self.frame_bytes) {
+            self.number += 1;
+            self.dialect.renumber(frame, self.number);
+        }
+        frames
     }
 }

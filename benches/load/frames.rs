@@ -16,48 +16,19 @@ pub(crate) const CLOSE: u8 = 0x88;
 /// First byte of a ping.
 pub(crate) const PING: u8 = 0x89;
 
-/// A client must mask, but the choice of mask matters to nobody here.
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+/// A client must mask, but the choice of mask matters to nobody here. With this
+/// one the payload can be changed in its place.
+const MASK: [u8; 4] = [0; 4];
 
-/// Bytes of every text that is sent: about what a person types in one line.
-const TEXT_BYTES: usize = 50;
-
-/// Digits at the very end of a text that name its sender.
-const SENDER_DIGITS: usize = 4;
-/// Digits that number the message; one space stands between the two numbers.
-const NUMBER_DIGITS: usize = 8;
-
-/// A text frame of [`TEXT_BYTES`] that carries its number and its sender.
-///
-/// Both stand at the end, in fixed places, because the server puts a nickname
-/// of unknown length in front.
-pub(crate) fn numbered_text(number: u32, sender: usize) -> Vec<u8> {
-    let filler = TEXT_BYTES - NUMBER_DIGITS - 1 - SENDER_DIGITS;
-    let words = "shall we meet at the usual place?";
-    masked_text(&format!("{words:<filler$}{number:0NUMBER_DIGITS$} {sender:0SENDER_DIGITS$}"))
-}
-
-/// What the payload of every text of this sender ends with.
-pub(crate) fn marker(sender: usize) -> [u8; SENDER_DIGITS] {
-    let digits = format!("{sender:0SENDER_DIGITS$}").into_bytes();
-    digits.try_into().expect("there are fewer than 10,000 senders")
-}
-
-/// The number that [`numbered_text`] put into this payload.
-pub(crate) fn number(payload: &[u8]) -> Option<u32> {
-    let end = payload.len().checked_sub(SENDER_DIGITS + 1)?;
-    let digits = payload.get(end.checked_sub(NUMBER_DIGITS)?..end)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// A whole text, in one frame.
+pub(crate) fn masked_text(text: &str) -> Vec<u8> {
+    let opcode = OpCode::Data(Data::Text);
+    masked(Frame::message(text.to_owned(), opcode, true))
 }
 
 /// The answer to a ping, which must carry the same payload.
 pub(crate) fn masked_pong(payload: &[u8]) -> Vec<u8> {
     masked(Frame::pong(payload.to_vec()))
-}
-
-fn masked_text(text: &str) -> Vec<u8> {
-    let opcode = OpCode::Data(Data::Text);
-    masked(Frame::message(text.to_owned(), opcode, true))
 }
 
 fn masked(frame: Frame) -> Vec<u8> {

@@ -8,11 +8,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use tungstenite::HandshakeError;
+use tungstenite::client::ClientRequestBuilder;
 use tungstenite::handshake::MidHandshake;
 use tungstenite::handshake::client::ClientHandshake;
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::Outcome;
+use crate::dialect::Dialect;
 
 /// Clients that connect at the same time.
 const WAVE: usize = 128;
@@ -26,11 +28,15 @@ enum Greeting {
 }
 
 /// Connects `count` clients; the streams come back non-blocking.
-pub(crate) fn connect_all(address: SocketAddr, count: usize) -> Outcome<Vec<TcpStream>> {
+pub(crate) fn connect_all(
+    address: SocketAddr,
+    count: usize,
+    dialect: Dialect,
+) -> Outcome<Vec<TcpStream>> {
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {
         let wave: Vec<Greeting> = (streams.len()..count.min(streams.len() + WAVE))
-            .map(|_| greet(address))
+            .map(|_| greet(address, dialect))
             .collect::<Outcome<_>>()?;
         for greeting in wave {
             streams.push(await_answer(greeting)?);
@@ -39,12 +45,15 @@ pub(crate) fn connect_all(address: SocketAddr, count: usize) -> Outcome<Vec<TcpS
     Ok(streams)
 }
 
-fn greet(address: SocketAddr) -> Outcome<Greeting> {
+fn greet(address: SocketAddr, dialect: Dialect) -> Outcome<Greeting> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     let small = WebSocketConfig::default().read_buffer_size(1024);
-    let request = format!("ws://{address}/");
+    let mut request = ClientRequestBuilder::new(format!("ws://{address}/").parse()?);
+    if let Some(subprotocol) = dialect.subprotocol() {
+        request = request.with_sub_protocol(subprotocol);
+    }
     match tungstenite::client::client_with_config(request, stream, Some(small)) {
         Ok((socket, _)) => Ok(Greeting::Answered(socket.into_inner())),
         Err(HandshakeError::Interrupted(half)) => Ok(Greeting::Sent(half)),
@@ -60,8 +69,8 @@ fn await_answer(greeting: Greeting) -> Outcome<TcpStream> {
             stream.set_nonblocking(false)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             // What the socket may have read past the answer is dropped with
-            // it. A plain client is sent nothing before somebody speaks, and
-            // nobody speaks before everybody is connected.
+            // it. Nobody is sent anything before somebody speaks or says
+            // hello, and nobody does before everybody is connected.
             let (socket, _) = half.handshake()?;
             socket.into_inner()
         }

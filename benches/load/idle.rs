@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
+use crate::dialect::Dialect;
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::Swarm;
@@ -26,7 +27,7 @@ pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
     let empty = server.resident_kib()?;
 
     let start = Instant::now();
-    let mut swarm = Swarm::connect(server.chat, CLIENTS)?;
+    let mut swarm = Swarm::connect(server.chat, CLIENTS, Dialect::Plain)?;
     let connecting = start.elapsed();
     keep_silent(&mut swarm, SETTLE)?;
     let full = server.resident_kib()?;

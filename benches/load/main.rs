@@ -13,6 +13,7 @@
 
 mod closed_loop;
 mod cores;
+mod dialect;
 mod first_page;
 mod frames;
 mod handshake;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cores::Cores;
+use dialect::Dialect;
 use open_loop::Plan;
 use report::Row;
 
@@ -108,19 +110,19 @@ fn run(wish: &Wish) -> Outcome {
 }
 
 fn play(name: &str, cores: &Cores, seconds: u32) -> Outcome<Vec<Row>> {
-    let saturated = |in_flight: usize| {
-        let name = format!("saturated {in_flight}");
-        closed_loop::run(cores, &name, in_flight, seconds)
-    };
-    Ok(match name {
-        "start" => vec![first_page::run(cores)?],
-        "idle" => vec![idle::run(cores)?],
-        "quiet" => vec![open_loop::run(cores, &QUIET, seconds)?],
-        "busy" => vec![open_loop::run(cores, &BUSY, seconds)?],
-        "fanout" => vec![open_loop::run(cores, &FANOUT, seconds)?],
-        "saturated" => vec![saturated(8)?, saturated(64)?],
+    let both = [Dialect::Plain, Dialect::Json];
+    let open = |plan| both.map(|dialect| open_loop::run(cores, plan, dialect, seconds));
+    let saturated = |in_flight| both.map(|it| closed_loop::run(cores, it, in_flight, seconds));
+    let rows = match name {
+        "start" => vec![first_page::run(cores)],
+        "idle" => vec![idle::run(cores)],
+        "quiet" => open(&QUIET).into(),
+        "busy" => open(&BUSY).into(),
+        "fanout" => open(&FANOUT).into(),
+        "saturated" => [saturated(8), saturated(64)].into_iter().flatten().collect(),
         other => unreachable!("{other:?} is not in SCENARIOS"),
-    })
+    };
+    rows.into_iter().collect()
 }
 
 /// `bench.json` in the target directory, wherever that is.

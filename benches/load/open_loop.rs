@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::frames;
+use crate::dialect::Dialect;
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::Swarm;
@@ -36,6 +36,7 @@ pub(crate) struct Plan {
 /// A series of numbered messages, evenly spaced.
 struct Series<'a> {
     swarm: &'a mut Swarm,
+    dialect: Dialect,
     senders: usize,
     start: Instant,
     gap: Duration,
@@ -55,18 +56,18 @@ struct Message {
     last: Duration,
 }
 
-/// Measures one plan.
-pub(crate) fn run(cores: &Cores, plan: &Plan, seconds: u32) -> Outcome<Row> {
+/// Measures one plan, in one dialect.
+pub(crate) fn run(cores: &Cores, plan: &Plan, dialect: Dialect, seconds: u32) -> Outcome<Row> {
     let server = Server::start(cores)?;
-    let mut swarm = Swarm::connect(server.chat, plan.clients)?;
-    let warm_up = Series::new(&mut swarm, plan, 0, WARM_UP).play()?;
+    let mut swarm = Swarm::connect(server.chat, plan.clients, dialect)?;
+    let warm_up = Series::new(&mut swarm, dialect, plan, 0, WARM_UP).play()?;
     let first = warm_up.count;
 
     let window = Window::open(&server, cores)?;
-    let mut series = Series::new(&mut swarm, plan, first, seconds).play()?;
+    let mut series = Series::new(&mut swarm, dialect, plan, first, seconds).play()?;
     let spent = window.close()?;
 
-    let mut row = Row::new(plan.name, plan.clients);
+    let mut row = Row::new(&dialect.of_scenario(plan.name), plan.clients);
     row.rate(series.latencies.len() as u64, &spent);
     row.latency(&mut series.latencies);
     let mut last: Vec<Duration> = series.messages.iter().map(|m| m.last).collect();
@@ -77,7 +78,7 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, seconds: u32) -> Outcome<Row> {
 }
 
 impl<'a> Series<'a> {
-    fn new(swarm: &'a mut Swarm, plan: &Plan, first: u32, seconds: u32) -> Self {
+    fn new(swarm: &'a mut Swarm, dialect: Dialect, plan: &Plan, first: u32, seconds: u32) -> Self {
         let gap = Duration::from_secs(1) / plan.per_second;
         let count = seconds * plan.per_second;
         Self {
@@ -87,6 +88,7 @@ impl<'a> Series<'a> {
             senders: plan.senders,
             sent: 0,
             swarm,
+            dialect,
             first,
             count,
             gap,
@@ -111,7 +113,7 @@ impl<'a> Series<'a> {
     fn send_what_is_due(&mut self) -> Outcome {
         while self.sent < self.count && self.due(self.sent) <= Instant::now() {
             let sender = self.sent as usize % self.senders;
-            let frame = frames::numbered_text(self.first + self.sent, sender);
+            let frame = self.dialect.message(self.first + self.sent, sender);
             self.swarm.send(sender, &frame)?;
             self.sent += 1;
         }
@@ -129,10 +131,10 @@ impl<'a> Series<'a> {
     }
 
     fn receive(&mut self, index: usize) -> Outcome {
-        let (start, gap, first) = (self.start, self.gap, self.first);
+        let (start, gap, first, dialect) = (self.start, self.gap, self.first, self.dialect);
         let (messages, latencies) = (&mut self.messages, &mut self.latencies);
         self.swarm.read(index, |payload| {
-            let place = frames::number(payload).and_then(|n| n.checked_sub(first));
+            let place = dialect.number(payload).and_then(|n| n.checked_sub(first));
             let Some((place, message)) =
                 place.and_then(|p| Some((p, messages.get_mut(p as usize)?)))
             else {

@@ -23,11 +23,12 @@ type Column = (&'static str, &'static str, fn(f64) -> String);
 /// worthless.
 const DISTURBED: f64 = 10.0;
 
-/// The three in the middle are the shares of a core that the server, the load
+/// The bytes are those of a delivery, and the three behind them are the shares of a core that the server, the load
 /// generator and everybody else have used.
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     ("deliveries/s", "deliveries_per_second", rate),
     ("CPU/delivery", "cpu_ns_per_delivery", time),
+    ("bytes", "bytes_per_delivery", count),
     ("server", "server_core_percent", percent),
     ("load", "load_core_percent", percent),
     ("others", "others_core_percent", percent),
@@ -188,6 +189,10 @@ fn rate(per_second: f64) -> String {
         _ if per_second < 1e6 => format!("{per_second:.0}"),
         _ => format!("{:.1} M", per_second / 1e6),
     }
+}
+
+fn count(number: f64) -> String {
+    format!("{number:.0}")
 }
 
 fn percent(share: f64) -> String {

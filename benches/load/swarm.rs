@@ -5,13 +5,14 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
 use crate::Outcome;
+use crate::dialect::Dialect;
 use crate::frames::{self, CLOSE, PING, TEXT};
 use crate::handshake;
 
@@ -21,6 +22,8 @@ use crate::handshake;
 const READ_BYTES: usize = 256 << 10;
 /// Ready sockets that one call of epoll may report.
 const EVENTS_MAX: usize = 1024;
+/// Silence that means that what is awaited does not come.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Many connected clients.
 pub(crate) struct Swarm {
@@ -29,6 +32,7 @@ pub(crate) struct Swarm {
     events: Vec<Event>,
     /// Shared by all clients: only one is read at a time.
     buffer: Vec<u8>,
+    bytes: u64,
     pings: usize,
     lost: usize,
 }
@@ -43,28 +47,58 @@ struct Client {
 }
 
 impl Swarm {
-    /// Connects `size` clients, each past its handshake.
-    pub(crate) fn connect(address: SocketAddr, size: usize) -> Outcome<Self> {
+    /// Connects `size` clients, each past its handshake and in the lobby.
+    /// Nothing is on its way to any of them then.
+    pub(crate) fn connect(address: SocketAddr, size: usize, dialect: Dialect) -> Outcome<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut clients = Vec::with_capacity(size);
-        for stream in handshake::connect_all(address, size)? {
+        for stream in handshake::connect_all(address, size, dialect)? {
             let index = EventData::new_u64(clients.len() as u64);
             epoll::add(&epoll, &stream, index, EventFlags::IN)?;
             clients.push(Client { stream: Some(stream), partial: Vec::new(), unsent: Vec::new() });
         }
-        Ok(Self {
+        let mut swarm = Self {
             clients,
             epoll,
             events: Vec::with_capacity(EVENTS_MAX),
             buffer: vec![0; READ_BYTES],
+            bytes: 0,
             pings: 0,
             lost: 0,
-        })
+        };
+        let greeting = dialect.greeting();
+        (0..size).try_for_each(|index| swarm.send(index, &greeting))?;
+        swarm.hear(dialect.welcomes(size), |_, _| {})?;
+        Ok(swarm)
+    }
+
+    /// Reads until everybody together has heard so many texts, and gives
+    /// `text` each of them with the client that heard it.
+    pub(crate) fn hear(&mut self, count: usize, mut text: impl FnMut(usize, &[u8])) -> Outcome {
+        let (mut heard, mut ready) = (0, Vec::new());
+        let mut last = Instant::now();
+        while heard < count {
+            self.wait(Duration::from_millis(100), &mut ready)?;
+            for &index in &ready {
+                heard += self.read(index, |payload| text(index, payload))?;
+            }
+            if !ready.is_empty() {
+                last = Instant::now();
+            } else if last.elapsed() > SILENCE {
+                return Err(format!("{heard} texts came, and {count} were awaited").into());
+            }
+        }
+        Ok(())
     }
 
     /// How many clients were connected at first.
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
+    }
+
+    /// Bytes of frames that were read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Pings that the server has sent so far.
@@ -164,7 +198,10 @@ impl Swarm {
         match stream.read(&mut self.buffer[kept..]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             outcome => match progress(outcome)? {
-                Some(read) if read > 0 => Ok(Some(kept + read)),
+                Some(read) if read > 0 => {
+                    self.bytes += read as u64;
+                    Ok(Some(kept + read))
+                }
                 _ => {
                     self.lose(index);
                     Ok(None)

@@ -50,6 +50,10 @@ impl Run {
         }
     }
 
+    fn is_long(&self) -> bool {
+        self.plain.len().max(self.json.len()) >= RUN_BYTES_MAX
+    }
+
     /// What a client has yet to hear, which it has heard then.
     fn rest(&mut self, client: ClientId, dialect: Dialect) -> &[u8] {
         let end = self.frames(dialect).len();
@@ -91,29 +95,31 @@ impl Fanout {
     pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &Tags, chat: &Chat) {
         match delivery {
             Delivery::Room { room, notice } => {
-                self.append(room, notice, chat);
+                let is_long = self.append(room, notice, chat);
                 // Who arrives is among the listeners already, and has yet to enter.
-                if !matches!(notice, Notice::Arrived { .. }) {
+                if is_long && !matches!(notice, Notice::Arrived { .. }) {
                     self.split(room, chat);
                 }
             }
             Delivery::Others { room, but, notice } => {
                 let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *but);
                 let clients: Vec<_> = others.map(|listener| listener.client).collect();
-                self.tell(&clients, json::render(notice, &self.host), chat);
+                self.tell(&clients, &json::render(notice, &self.host), chat);
             }
             Delivery::Clients { clients, notice } if !clients.is_empty() => {
-                self.tell(clients, json::render(notice, &self.host), chat);
+                self.tell(clients, &json::render(notice, &self.host), chat);
             }
             Delivery::Clients { .. } => {}
             Delivery::Reply { client, notice } => {
-                self.tell(&[*client], json::reply(notice, tags, &self.host), chat);
+                self.tell(&[*client], &json::reply(notice, tags, &self.host), chat);
             }
             Delivery::Enters { client, room } => {
                 if let (Some(run), Some(ear)) = (self.runs.get_mut(room), self.ears.get(client)) {
                     run.rest(*client, ear.dialect);
                 }
-                self.split(room, chat);
+                if self.runs.get(room).is_some_and(Run::is_long) {
+                    self.split(room, chat);
+                }
             }
             Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
             Delivery::Replaced { client } => {
@@ -127,7 +133,7 @@ impl Fanout {
 
     /// Answers what was no request.
     pub(crate) fn refuse(&mut self, client: ClientId, problem: &Problem, tags: &Tags, chat: &Chat) {
-        self.tell(&[client], json::problem(problem, tags), chat);
+        self.tell(&[client], &json::problem(problem, tags), chat);
     }
 
     /// Pushes a frame as it is.
@@ -144,10 +150,11 @@ impl Fanout {
         }
     }
 
-    fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
+    /// Adds a notice to a room's run, and returns whether that has become long.
+    fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) -> bool {
         let (plain_listens, json_listens) = chat.audience(room);
         if !plain_listens && !json_listens {
-            return;
+            return false;
         }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
@@ -157,17 +164,15 @@ impl Fanout {
             plain::render(notice, &mut run.plain);
         }
         if json_listens {
-            append_text_frame(json::render(notice, &self.host), &mut run.json);
+            append_text_frame(&mut run.json, |text| json::write(notice, &self.host, text));
         }
+        run.is_long()
     }
 
     /// A run that has become long goes out.
     fn split(&mut self, room: &RoomName, chat: &Chat) {
-        let is_long = |run: &Run| run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
-        if self.runs.get(room).is_some_and(is_long) {
-            if let Some(run) = self.runs.remove(room) {
-                self.hand_out(room, run, chat);
-            }
+        if let Some(run) = self.runs.remove(room) {
+            self.hand_out(room, run, chat);
         }
     }
 
@@ -186,9 +191,9 @@ impl Fanout {
     }
 
     /// Something for these alone, in its place.
-    fn tell(&mut self, clients: &[ClientId], text: String, chat: &Chat) {
+    fn tell(&mut self, clients: &[ClientId], text: &str, chat: &Chat) {
         let mut frame = Vec::new();
-        append_text_frame(text, &mut frame);
+        append_text_frame(&mut frame, |it| it.extend_from_slice(text.as_bytes()));
         let frame = frame.into();
         for client in clients {
             self.catch_up(*client, chat.rooms_of(*client));

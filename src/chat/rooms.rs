@@ -189,24 +189,17 @@ impl Rooms {
         draft: impl FnOnce(u64) -> Message,
         name: &RoomName,
     ) -> Arc<Message> {
-        let seq = match self.rooms.get_mut(name) {
-            Some(room) => {
-                room.seq += 1;
-                room.seq
-            }
-            // The embedder may speak where nobody listens. Nothing is kept of that.
-            None => 0,
-        };
-        let message = Arc::new(draft(seq));
-        if self.limits.lines_max == 0 || seq == 0 {
+        // The embedder may speak where nobody listens. Nothing is kept of that.
+        let Some(room) = self.rooms.get_mut(name) else { return Arc::new(draft(0)) };
+        room.seq += 1;
+        let message = Arc::new(draft(room.seq));
+        if self.limits.lines_max == 0 {
             return message;
         }
         self.history_bytes += message.weight();
-        if let Some(room) = self.rooms.get_mut(name) {
-            room.history.push_back(message.clone());
-            if room.history.len() > self.limits.lines_max {
-                self.history_bytes -= room.history.pop_front().map_or(0, |old| old.weight());
-            }
+        room.history.push_back(message.clone());
+        if room.history.len() > self.limits.lines_max {
+            self.history_bytes -= room.history.pop_front().map_or(0, |old| old.weight());
         }
         self.shrink(name);
         message

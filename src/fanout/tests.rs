@@ -249,7 +249,7 @@ impl Stage {
                 } else {
                     json::render(notice, &host())
                 };
-                append_text_frame(text, &mut in_json);
+                append_text_frame(&mut in_json, |it| it.extend_from_slice(text.as_bytes()));
                 for (client, _) in told {
                     self.connection(client).expect(&in_plain, &in_json, alone);
                 }

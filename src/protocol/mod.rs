@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
-use tungstenite::protocol::frame::{CloseFrame, Frame};
+use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
 use crate::chat::{Nickname, RoomName};
 
@@ -63,9 +63,18 @@ pub(crate) mod close_code {
     pub(crate) const FLOODING: u16 = 4029;
 }
 
-/// Appends `text` as one text frame.
-pub(crate) fn append_text_frame(text: String, frames: &mut Vec<u8>) {
-    append(Frame::message(text, OpCode::Data(Data::Text), true), frames);
+/// Appends one text frame, of which `write` appends the text.
+pub(crate) fn append_text_frame(frames: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let opcode = OpCode::Data(Data::Text);
+    let start = frames.len();
+    write(frames);
+    let end = frames.len();
+    FrameHeader { opcode, ..FrameHeader::default() }
+        .format((end - start) as u64, frames)
+        .expect("writing to memory does not fail");
+    // The header is known, and how long it is, once the text is there: it moves in front of it.
+    let header_bytes = frames.len() - end;
+    frames[start..].rotate_right(header_bytes);
 }
 
 /// A ping without a payload.
@@ -88,12 +97,8 @@ pub(crate) fn message_frame(message: Message) -> Arc<[u8]> {
 
 fn encode(frame: Frame) -> Arc<[u8]> {
     let mut bytes = Vec::new();
-    append(frame, &mut bytes);
+    frame.format(&mut bytes).expect("writing to memory does not fail");
     bytes.into()
-}
-
-fn append(frame: Frame, frames: &mut Vec<u8>) {
-    frame.format(frames).expect("writing to memory does not fail");
 }
 
 /// `str::floor_char_boundary`, which is younger than the oldest compiler we support.
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn frames_are_those_of_the_rfc() {
         let mut frames = Vec::new();
-        append_text_frame("Hello".into(), &mut frames);
+        append_text_frame(&mut frames, |text| text.extend(b"Hello"));
         assert_eq!(frames, b"\x81\x05Hello");
         assert_eq!(&*ping_frame(), b"\x89\x00");
         assert_eq!(&*close_frame(1001, "bye"), b"\x88\x05\x03\xe9bye");

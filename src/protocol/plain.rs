@@ -9,36 +9,33 @@ use crate::chat::{Kind, Message, Notice};
 /// Appends the notice as a frame, if plain clients are told of it.
 pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
     match notice {
-        Notice::Message(message) => append_text_frame(line(message), frames),
-        Notice::Left { nickname, .. } => {
-            append_text_frame(format!(" .... {nickname} has left."), frames);
-        }
+        Notice::Message(message) => append_text_frame(frames, |line| write(message, line)),
+        Notice::Left { nickname, .. } => append_text_frame(frames, |line| {
+            line.extend_from_slice(format!(" .... {nickname} has left.").as_bytes());
+        }),
         // The tutorial had no words for anything else.
         _ => {}
     }
 }
 
-fn line(message: &Message) -> String {
-    let (nickname, text) = (message.nickname.as_str(), message.text.as_str());
+fn write(message: &Message, line: &mut Vec<u8>) {
     let doing = match message.kind {
         Kind::Say => "",
         Kind::Me => "/me ",
     };
-    let mut line = String::with_capacity(nickname.len() + 2 + doing.len() + text.len());
-    line.push_str(nickname);
-    line.push_str(": ");
-    line.push_str(doing);
-    push_in_one_line(text, &mut line);
-    line
+    for part in [message.nickname.as_str(), ": ", doing] {
+        line.extend_from_slice(part.as_bytes());
+    }
+    write_in_one_line(message.text.as_str(), line);
 }
 
 /// A line break becomes a space, so that nobody can forge a second line.
-fn push_in_one_line(text: &str, line: &mut String) {
+fn write_in_one_line(text: &str, line: &mut Vec<u8>) {
     for (index, part) in text.split(['\n', '\u{2028}', '\u{2029}']).enumerate() {
         if index > 0 {
-            line.push(' ');
+            line.push(b' ');
         }
-        line.push_str(part);
+        line.extend_from_slice(part.as_bytes());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::to_string;
+use serde_json::{to_string, to_writer};
 
 use crate::chat::{
     Departure, Id, Kind, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, Notice,
@@ -91,6 +91,11 @@ fn code_of(refused: &Refused) -> &'static str {
     }
 }
 
+/// Writes a notice that nobody asked for. Rooms hear of so much that this has to be fast.
+pub(crate) fn write(notice: &Notice, host: &Host, text: &mut Vec<u8>) {
+    to_writer(text, &Event::of(notice, host)).expect(WRITABLE);
+}
+
 /// A notice that nobody asked for.
 pub(crate) fn render(notice: &Notice, host: &Host) -> String {
     json(&Event::of(notice, host))
@@ -121,8 +126,11 @@ fn tagged<'a>(mut event: Event<'a>, tags: &'a Tags) -> String {
     }
 }
 
+/// Why writing an event does not fail.
+const WRITABLE: &str = "every event has string keys, strings are UTF-8, and memory takes all";
+
 fn json(event: &impl Serialize) -> String {
-    to_string(event).expect("every event has string keys, and strings are UTF-8")
+    to_string(event).expect(WRITABLE)
 }
 
 #[derive(Serialize)]

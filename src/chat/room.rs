@@ -24,6 +24,11 @@ pub struct RoomNameError;
 impl RoomName {
     /// Reads the name of a room. Upper case is folded to lower case.
     pub fn parse(name: &str) -> Result<Self, RoomNameError> {
+        // Most names need no folding.
+        let folded = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if (1..=ROOM_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(folded) {
+            return Ok(Self(name.into()));
+        }
         // No character folds to more than 18, so a longer text cannot become short enough.
         if name.len() > 4 * 18 * ROOM_NAME_CHARS_MAX {
             return Err(RoomNameError);

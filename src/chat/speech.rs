@@ -31,9 +31,10 @@ impl Chat {
             out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
-        if !person.is_here(&room) {
-            return Err(Refused::NotInRoom(room));
-        }
+        let stay = person.stay(&room).filter(|stay| stay.away.is_none());
+        let Some(stay) = stay else { return Err(Refused::NotInRoom(room)) };
+        // One copy of the name for all that somebody says there, not one for each message.
+        let room = stay.room.clone();
         let nickname = person.nickname.clone();
         let message = self.keep(&room, nickname.clone(), text, Some(id.clone()), kind, now);
         let receipt =

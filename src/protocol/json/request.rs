@@ -1,6 +1,7 @@
 //! What a client asks for: an object, read strictly where it matters and forgivingly elsewhere.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,26 +27,26 @@ pub(crate) struct Asked {
 #[derive(Debug, Default, Deserialize)]
 struct Members<'a> {
     #[serde(borrow, rename = "type")]
-    kind_of_request: Option<Cow<'a, str>>,
+    kind_of_request: Option<Words<'a>>,
     #[serde(borrow, rename = "ref")]
-    reference: Option<Cow<'a, str>>,
+    reference: Option<Words<'a>>,
     #[serde(borrow)]
-    nick: Option<Cow<'a, str>>,
+    nick: Option<Words<'a>>,
     #[serde(borrow)]
-    session: Option<Cow<'a, str>>,
+    session: Option<Words<'a>>,
     #[serde(borrow)]
-    room: Option<Cow<'a, str>>,
+    room: Option<Words<'a>>,
     #[serde(borrow)]
-    epoch: Option<Cow<'a, str>>,
+    epoch: Option<Words<'a>>,
     after: Option<u64>,
     #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
+    text: Option<Words<'a>>,
     #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Words<'a>>,
     #[serde(borrow)]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Words<'a>>,
     #[serde(borrow)]
-    to: Option<Cow<'a, str>>,
+    to: Option<Words<'a>>,
     before: Option<u64>,
     limit: Option<u64>,
 }
@@ -60,6 +61,20 @@ struct Reference {
 #[derive(Deserialize)]
 struct Name {
     id: Value,
+}
+
+/// A string as it is written, copied only where it has escapes. (Of a `Cow` in an `Option`, serde
+/// makes a copy each time.)
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Words<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Words<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Reads a text frame. A text in it has at most `text_bytes_max` bytes.
@@ -134,11 +149,7 @@ impl Members<'_> {
         })
     }
 
-    fn needed<'b>(
-        &self,
-        member: &str,
-        value: &'b Option<Cow<'_, str>>,
-    ) -> Result<&'b str, Problem> {
+    fn needed<'b>(&self, member: &str, value: &'b Option<Words<'_>>) -> Result<&'b str, Problem> {
         value
             .as_deref()
             .ok_or_else(|| Problem::BadRequest(format!("the member {member} is missing")))
@@ -178,5 +189,18 @@ impl Members<'_> {
         let limit = self.limit.map_or(Some(HISTORY_DEFAULT), |limit| usize::try_from(limit).ok());
         let fits = |limit: &usize| (1..=HISTORY_MAX).contains(limit);
         limit.filter(fits).ok_or_else(|| Problem::BadRequest("limit is 1 to 100".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_escapes_is_copied() {
+        let frame = r#"{"type":"say","text":"a\nb"}"#;
+        let members: Members<'_> = serde_json::from_str(frame).unwrap();
+        assert!(matches!(members.kind_of_request, Some(Words(Cow::Borrowed("say")))));
+        assert!(matches!(members.text, Some(Words(Cow::Owned(text))) if text == "a\nb"));
     }
 }

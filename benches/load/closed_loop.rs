@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, TEXT_BYTES};
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::Swarm;
@@ -161,7 +161,7 @@ impl Loop {
 
 impl Sender {
     fn new(dialect: Dialect, index: usize, in_flight: usize) -> Self {
-        let frame = dialect.message(0, index);
+        let frame = dialect.message(TEXT_BYTES, 0, index);
         Self {
             dialect,
             marker: dialect.marker(index),

@@ -17,8 +17,8 @@ pub(crate) enum Dialect {
 
 /// What is said in every message: about what a person types in one line.
 const WORDS: &str = "shall we meet at the usual place?";
-/// Bytes of the text of every message, in both dialects.
-const TEXT_BYTES: usize = 50;
+/// Bytes of the text of a message, in both dialects, if nobody says.
+pub(crate) const TEXT_BYTES: usize = 50;
 
 const NUMBER_DIGITS: usize = 8;
 const SENDER_DIGITS: usize = 4;
@@ -63,13 +63,13 @@ impl Dialect {
         }
     }
 
-    /// A frame that says a text of [`TEXT_BYTES`] in the lobby.
-    pub(crate) fn message(self, number: u32, sender: usize) -> Vec<u8> {
+    /// A frame that says a text of so many bytes in the lobby.
+    pub(crate) fn message(self, text_bytes: usize, number: u32, sender: usize) -> Vec<u8> {
         let id = format!("{number:0NUMBER_DIGITS$}-{sender:0SENDER_DIGITS$}");
         frames::masked_text(&match self {
-            Self::Plain => format!("{WORDS:<0$}{id}", TEXT_BYTES - ID_BYTES),
+            Self::Plain => format!("{WORDS:<0$}{id}", text_bytes - ID_BYTES),
             Self::Json => format!(
-                r#"{{"type":"say","room":"lobby","text":"{WORDS:<TEXT_BYTES$}","id":"{id}"}}"#
+                r#"{{"type":"say","room":"lobby","text":"{WORDS:<text_bytes$}","id":"{id}"}}"#
             ),
         })
     }

@@ -18,6 +18,7 @@ mod first_page;
 mod frames;
 mod handshake;
 mod idle;
+mod join;
 mod open_loop;
 mod report;
 mod server;
@@ -37,7 +38,7 @@ use report::Row;
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Every scenario, in the order of the table.
-const SCENARIOS: [&str; 6] = ["start", "idle", "quiet", "busy", "fanout", "saturated"];
+const SCENARIOS: [&str; 7] = ["start", "idle", "join", "quiet", "busy", "fanout", "saturated"];
 /// How long each scenario with messages is measured, if nobody says.
 const SECONDS: u32 = 4;
 
@@ -113,9 +114,11 @@ fn play(name: &str, cores: &Cores, seconds: u32) -> Outcome<Vec<Row>> {
     let both = [Dialect::Plain, Dialect::Json];
     let open = |plan| both.map(|dialect| open_loop::run(cores, plan, dialect, seconds));
     let saturated = |in_flight| both.map(|it| closed_loop::run(cores, it, in_flight, seconds));
+    let join = |replayed| both.map(|dialect| join::run(cores, dialect, replayed));
     let rows = match name {
         "start" => vec![first_page::run(cores)],
         "idle" => vec![idle::run(cores)],
+        "join" => [join(false), join(true)].into_iter().flatten().collect(),
         "quiet" => open(&QUIET).into(),
         "busy" => open(&BUSY).into(),
         "fanout" => open(&FANOUT).into(),

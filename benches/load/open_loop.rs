@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, TEXT_BYTES};
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::Swarm;
@@ -113,7 +113,7 @@ impl<'a> Series<'a> {
     fn send_what_is_due(&mut self) -> Outcome {
         while self.sent < self.count && self.due(self.sent) <= Instant::now() {
             let sender = self.sent as usize % self.senders;
-            let frame = self.dialect.message(self.first + self.sent, sender);
+            let frame = self.dialect.message(TEXT_BYTES, self.first + self.sent, sender);
             self.swarm.send(sender, &frame)?;
             self.sent += 1;
         }

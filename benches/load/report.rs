@@ -23,9 +23,10 @@ type Column = (&'static str, &'static str, fn(f64) -> String);
 /// worthless.
 const DISTURBED: f64 = 10.0;
 
-/// The bytes are those of a delivery, and the three behind them are the shares of a core that the server, the load
-/// generator and everybody else have used.
-const COLUMNS: [Column; 12] = [
+/// The bytes are those of a delivery on the wire; the three behind them are the
+/// shares of a core that the server, the load generator and everybody else have
+/// used.
+const COLUMNS: [Column; 13] = [
     ("deliveries/s", "deliveries_per_second", rate),
     ("CPU/delivery", "cpu_ns_per_delivery", time),
     ("bytes", "bytes_per_delivery", count),
@@ -37,6 +38,7 @@ const COLUMNS: [Column; 12] = [
     ("p99", "latency_p99_ns", time),
     ("p99.9", "latency_p999_ns", time),
     ("last receiver", "last_receiver_p50_ns", time),
+    ("broadcaster", "broadcaster_cpu_p50_ns", time),
     ("KiB/client", "resident_kib_per_client", kib),
 ];
 
@@ -92,6 +94,14 @@ impl Row {
         last.sort_unstable();
         self.figure("last_receiver_p50_ns", percentile(last, 500));
         self.figure("last_receiver_p99_ns", percentile(last, 990));
+    }
+
+    /// For each time that something was done, how long the broadcaster was on
+    /// its core for it.
+    pub(crate) fn broadcaster(&mut self, cpu: &mut [Duration]) {
+        cpu.sort_unstable();
+        self.figure("broadcaster_cpu_p50_ns", percentile(cpu, 500));
+        self.figure("broadcaster_cpu_p99_ns", percentile(cpu, 990));
     }
 
     /// Deliveries that never came; a good run has none.

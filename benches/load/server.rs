@@ -27,6 +27,9 @@ pub(crate) struct Server {
     _stdout: ChildStdout,
 }
 
+/// One thread of the server, by its place in `/proc`.
+pub(crate) struct Thread(PathBuf);
+
 /// What the server has used so far, all its threads together.
 ///
 /// Threads that have ended no longer count, so none should end between two
@@ -75,6 +78,17 @@ impl Server {
         Ok(usage)
     }
 
+    /// The thread with this name.
+    pub(crate) fn thread(&self, name: &str) -> Outcome<Thread> {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let thread = thread?.path();
+            if fs::read_to_string(thread.join("comm"))?.trim_end() == name {
+                return Ok(Thread(thread));
+            }
+        }
+        Err(format!("the server has no thread {name:?}").into())
+    }
+
     /// Resident memory in KiB, counted page by page rather than taken from
     /// the kernel's running estimate. Memory that the kernel holds for the
     /// process (sockets, thread stacks of its own) is not in it.
@@ -87,6 +101,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child);
+    }
+}
+
+impl Thread {
+    /// The time that it has spent on a core, once it sleeps: until then the
+    /// kernel's figure lags behind.
+    pub(crate) fn cpu_at_rest(&self) -> Outcome<Duration> {
+        while !fs::read_to_string(self.0.join("stat"))?.contains(") S ") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let on_cpu = fs::read_to_string(self.0.join("schedstat"))?;
+        Ok(Duration::from_nanos(first_number(&on_cpu)?))
     }
 }
 

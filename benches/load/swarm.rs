@@ -47,9 +47,23 @@ struct Client {
 }
 
 impl Swarm {
-    /// Connects `size` clients, each past its handshake and in the lobby.
-    /// Nothing is on its way to any of them then.
+    /// Connects `size` clients that are in the lobby. Nothing is on its way to
+    /// any of them then.
     pub(crate) fn connect(address: SocketAddr, size: usize, dialect: Dialect) -> Outcome<Self> {
+        let mut swarm = Self::connect_silent(address, size, dialect)?;
+        let greeting = dialect.greeting();
+        (0..size).try_for_each(|index| swarm.send(index, &greeting))?;
+        swarm.hear(dialect.welcomes(size), |_| {})?;
+        Ok(swarm)
+    }
+
+    /// Connects `size` clients, each past its handshake. They have said
+    /// nothing yet.
+    pub(crate) fn connect_silent(
+        address: SocketAddr,
+        size: usize,
+        dialect: Dialect,
+    ) -> Outcome<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut clients = Vec::with_capacity(size);
         for stream in handshake::connect_all(address, size, dialect)? {
@@ -57,7 +71,7 @@ impl Swarm {
             epoll::add(&epoll, &stream, index, EventFlags::IN)?;
             clients.push(Client { stream: Some(stream), partial: Vec::new(), unsent: Vec::new() });
         }
-        let mut swarm = Self {
+        Ok(Self {
             clients,
             epoll,
             events: Vec::with_capacity(EVENTS_MAX),
@@ -65,22 +79,18 @@ impl Swarm {
             bytes: 0,
             pings: 0,
             lost: 0,
-        };
-        let greeting = dialect.greeting();
-        (0..size).try_for_each(|index| swarm.send(index, &greeting))?;
-        swarm.hear(dialect.welcomes(size), |_, _| {})?;
-        Ok(swarm)
+        })
     }
 
-    /// Reads until everybody together has heard so many texts, and gives
-    /// `text` each of them with the client that heard it.
-    pub(crate) fn hear(&mut self, count: usize, mut text: impl FnMut(usize, &[u8])) -> Outcome {
+    /// Reads until all clients together have heard so many texts, and gives
+    /// `text` the payload of each.
+    pub(crate) fn hear(&mut self, count: usize, mut text: impl FnMut(&[u8])) -> Outcome {
         let (mut heard, mut ready) = (0, Vec::new());
         let mut last = Instant::now();
         while heard < count {
             self.wait(Duration::from_millis(100), &mut ready)?;
             for &index in &ready {
-                heard += self.read(index, |payload| text(index, payload))?;
+                heard += self.read(index, &mut text)?;
             }
             if !ready.is_empty() {
                 last = Instant::now();

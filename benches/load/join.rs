@@ -1,0 +1,124 @@
+//! Join: what it costs the broadcaster when somebody comes into a full room.
+//!
+//! One guest joins and parts over and over, and nothing else goes on. A join
+//! is over when the broadcaster sleeps again: when the guest has its answer,
+//! and all members who speak JSON have heard who arrived.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::cores::Cores;
+use crate::dialect::Dialect;
+use crate::frames;
+use crate::report::Row;
+use crate::server::{Server, Thread};
+use crate::swarm::Swarm;
+
+/// Members of the room, besides the guest.
+const MEMBERS: usize = 1_000;
+/// What was said there before: all that the server keeps of a room.
+const MESSAGES: u32 = 500;
+const TEXT_BYTES: usize = 100;
+/// How often the guest joins.
+const JOINS: usize = 100;
+/// Joins that are not counted.
+const WARM_UP: usize = 10;
+/// The thread whose time is told.
+const BROADCASTER: &str = "broadcaster";
+
+/// A full room, and the guest before its door.
+struct Room {
+    broadcaster: Thread,
+    members: Swarm,
+    /// Members who hear of arrivals.
+    listeners: usize,
+    guest: Swarm,
+    /// What the guest asks for.
+    join: Vec<u8>,
+    _server: Server,
+}
+
+/// What one join has taken.
+struct Taken {
+    /// The broadcaster's time on its core.
+    cpu: Duration,
+    /// From when the guest asked until it had its answer.
+    wait: Duration,
+    answer_bytes: u64,
+}
+
+/// Measures in a room whose members speak this dialect. The guest has nothing
+/// of what was said there, and gets the newest 100 messages; with `replayed`,
+/// it says that it has been there, and gets all of them.
+pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Row> {
+    let mut room = Room::open(cores, dialect, replayed)?;
+    let mut taken = Vec::with_capacity(JOINS);
+    for round in 0..WARM_UP + JOINS {
+        let one = room.join()?;
+        if round >= WARM_UP {
+            taken.push(one);
+        }
+    }
+
+    let what = if replayed { "join all" } else { "join" };
+    let mut row = Row::new(&dialect.of_scenario(what), MEMBERS + 1);
+    let mut waits: Vec<Duration> = taken.iter().map(|one| one.wait).collect();
+    row.latency(&mut waits);
+    let mut cpu: Vec<Duration> = taken.iter().map(|one| one.cpu).collect();
+    row.broadcaster(&mut cpu);
+    let bytes = taken.first().map_or(0, |one| one.answer_bytes);
+    row.figure("answer_bytes", bytes as f64);
+    row.note(format!("an answer of {} KiB", bytes / 1024));
+    row.note(format!("{} members hear of it", room.listeners));
+    row.lost(room.members.lost() + room.guest.lost());
+    Ok(row)
+}
+
+impl Room {
+    fn open(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Self> {
+        let server = Server::start(cores)?;
+        let mut members = Swarm::connect(server.chat, MEMBERS, dialect)?;
+        for number in 0..MESSAGES {
+            // One at a time, so that nobody falls behind.
+            let message = dialect.message(TEXT_BYTES, number, 0);
+            members.send(0, &message)?;
+            members.hear(MEMBERS, |_| {})?;
+        }
+        let mut guest = Swarm::connect_silent(server.chat, 1, Dialect::Json)?;
+        let mut epoch = Value::Null;
+        guest.send(0, &frames::masked_text(r#"{"type":"hello"}"#))?;
+        guest.hear(1, |welcome| {
+            let welcome: Value = serde_json::from_slice(welcome).unwrap_or_default();
+            epoch = welcome["epoch"].clone();
+        })?;
+        let mut join = json!({ "type": "join", "room": "lobby" });
+        if replayed {
+            join["epoch"] = epoch;
+            join["after"] = json!(0);
+        }
+        let join = frames::masked_text(&join.to_string());
+        let listeners = if dialect == Dialect::Json { MEMBERS } else { 0 };
+        let broadcaster = server.thread(BROADCASTER)?;
+        Ok(Self { broadcaster, members, listeners, guest, join, _server: server })
+    }
+
+    /// The guest comes, and goes again.
+    fn join(&mut self) -> Outcome<Taken> {
+        let before = self.broadcaster.cpu_at_rest()?;
+        let (bytes, start) = (self.guest.bytes(), Instant::now());
+        self.guest.send(0, &self.join)?;
+        self.guest.hear(1, |_| {})?;
+        let wait = start.elapsed();
+        let answer_bytes = self.guest.bytes() - bytes;
+        self.members.hear(self.listeners, |_| {})?;
+        let after = self.broadcaster.cpu_at_rest()?;
+
+        self.guest.send(0, &frames::masked_text(r#"{"type":"part","room":"lobby"}"#))?;
+        self.guest.hear(1, |_| {})?;
+        // In either dialect all hear who has left.
+        self.members.hear(MEMBERS, |_| {})?;
+        Ok(Taken { cpu: after.saturating_sub(before), wait, answer_bytes })
+    }
+}

@@ -1,90 +1,115 @@
-// Puts the page together. Each part knows only itself; what concerns two of
-// them is said here.
+// Puts the page together: what concerns two of its parts is said here.
 
+import { call, showUnread } from './attention.js';
+import { Chat, LOBBY } from './chat.js';
+import { perform } from './commands.js';
 import { Composer } from './composer.js';
-import { Connection } from './connection.js';
-import { Nickname } from './nickname.js';
-import { Outgoing } from './outgoing.js';
-import { asHeard, parse } from './plain.js';
+import { setUpDialogs } from './dialogs.js';
+import { find } from './elements.js';
+import { mentionsMe } from './markup.js';
+import { setUpNickname } from './nickname.js';
+import { Roster } from './roster.js';
 import { Timeline } from './timeline.js';
+import { fillIn, say } from './words.js';
 
-const status = document.querySelector('#status');
-const timeline = new Timeline();
-const outgoing = new Outgoing();
-let missed = false;
+// What is back before that was not missed.
+const BANNER_AFTER_MS = 1_000;
 
-const nickname = new Nickname({
-  onChange: () => connection.restart(),
+let banner;
+let listing;
+
+const chat = new Chat({
+	connected: () => showStatus('connected'),
+	disconnected() {
+		banner ??= setTimeout(() => showStatus('disconnected'), BANNER_AFTER_MS);
+	},
+	named(wish) {
+		find('#nickname').textContent = chat.nick;
+		if (wish && wish !== chat.nick) chat.note(say('nick_taken', { wish, nick: chat.nick }));
+		listed();
+	},
+	titled,
+	visited() {
+		titled();
+		timeline.show();
+		composer.visit();
+		seen();
+	},
+	joined(talk, count) {
+		if (talk === chat.active) timeline.joined(count);
+		listed();
+	},
+	appended(talk, isChange) {
+		if (talk === chat.active) timeline.appended(isChange);
+		listed();
+	},
+	prepended(talk, count) {
+		if (talk === chat.active) timeline.prepended(count);
+	},
+	called: (talk, item) => call(chat, talk, item),
+	unsent: () => timeline.drawUnsent(),
+	failed: ({ message }) => composer.object(message),
+	isLookingAt: (talk) => talk === chat.active && !document.hidden && timeline.isFollowing,
+	isMentioned: (text) => mentionsMe(text, chat.nick),
+	listed,
+});
+const composer = new Composer(chat, async (text) => {
+	await perform(chat, text);
+	timeline.toEnd();
+});
+const roster = new Roster(chat, join);
+const timeline = new Timeline(chat, (what, entry) => {
+	chat.session[what](entry);
+	if (what === 'withdraw') composer.giveBack(entry.text);
 });
 
-const connection = new Connection({
-  // Always the host and port that the page came from, whoever serves it.
-  address: () => {
-    const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-    return `${scheme}//${location.host}/?nick=${encodeURIComponent(nickname.wish)}`;
-  },
-
-  onOpen: () => {
-    showStatus('connected', 'Connected');
-    // Each connection asks for the wish anew; only an echo tells what we got.
-    nickname.show(nickname.wish);
-    if (missed) timeline.addNotice('Connected again. What was said in the meantime is not shown.');
-    missed = false;
-    outgoing.handOver((text) => connection.send(text));
-  },
-
-  onClose: ({ wanted }) => {
-    missed ||= !wanted && status.dataset.state === 'connected';
-    if (wanted) showStatus('connecting', 'Connecting…');
-    else showStatus('reconnecting', 'Disconnected. Trying again…');
-    for (const entry of outgoing.takeDoubtful()) timeline.doubt(entry);
-  },
-
-  onFrame: (frame) => {
-    const { left, nick, text } = parse(frame);
-    if (left) {
-      timeline.addNotice(`${left} has left.`);
-      return;
-    }
-    const own = outgoing.takeEcho({ nick, text }, nickname.wish);
-    if (own) showEcho(own, nick);
-    else timeline.addMessage(nick, text);
-  },
-});
-
-const composer = new Composer({
-  onSend: (text) => {
-    outgoing.add(text, timeline.addPending(nickname.current, asHeard(text)));
-    if (connection.isOpen) outgoing.handOver((handed) => connection.send(handed));
-  },
-});
-
-function showEcho(entry, nick) {
-  timeline.confirm(entry, nick);
-  if (nick === nickname.current) return;
-  timeline.addNotice(`${nickname.current} is taken or not allowed here. You are ${nick}.`);
-  nickname.show(nick);
+function titled() {
+	const { key, title, isRoom } = chat.active;
+	history.replaceState(null, '', key === LOBBY ? location.pathname : `#${key}`);
+	find('#title').textContent = title;
+	find('#topic').textContent = isRoom ? '' : say('unstored');
 }
 
-function showStatus(state, text) {
-  status.dataset.state = state;
-  status.textContent = text;
+function follow() {
+	try {
+		join(decodeURIComponent(location.hash));
+	} catch {
+		join(LOBBY);
+	}
 }
 
-function showAddressToShare() {
-  const here = /^(localhost|127\..*|\[::1\])$/u.test(location.hostname);
-  const share = document.querySelector('#share');
-  if (here) {
-    share.textContent = 'Others join at the address that chinwag printed when it started.';
-    return;
-  }
-  const address = document.createElement('strong');
-  address.textContent = `${location.origin}/`;
-  share.append('Others on this network join at ', address);
+function join(name) {
+	perform(chat, `/join ${name}`).catch(({ message }) => composer.object(message));
 }
 
-showAddressToShare();
-showStatus('connecting', 'Connecting…');
-connection.start();
-// On a phone, focus would raise the keyboard before anyone wants to write.
-if (matchMedia('(hover: hover)').matches) composer.focus();
+function listed() {
+	listing ??= setTimeout(() => {
+		listing = null;
+		roster.draw();
+		showUnread(chat);
+	});
+}
+
+function seen() {
+	if (!document.hidden && timeline.isFollowing) chat.seen();
+}
+
+function showStatus(state) {
+	banner = clearTimeout(banner);
+	find('#status').dataset.state = state;
+	find('#status').textContent = say(state);
+}
+
+fillIn();
+setUpDialogs(chat);
+setUpNickname(chat);
+showStatus('connecting');
+// The keyboard of a phone leaves less than the page thinks.
+visualViewport.onresize = () => document.body.style.setProperty('--height', `${visualViewport.height}px`);
+document.onvisibilitychange = seen;
+onhashchange = follow;
+// What was asked for when the connection broke.
+onunhandledrejection = (event) => void (event.reason?.code === 'closed' && event.preventDefault());
+follow();
+chat.session.connection.open();
+composer.focus();

@@ -1,151 +1,149 @@
-// The list of what was said. It follows the newest message while the reader is
-// at its end, and holds still while they read further up. Everything that
-// others wrote goes in as text, never as markup.
-//
-// Own messages that are still on their way stay below all others; the echo
-// fixes their place.
+// A window of at most 300 entries over a talk. It follows the newest while the
+// reader is at the end, and else holds still.
+
+import { find } from './elements.js';
+import { draw, drawUnsent } from './entry.js';
+import { say } from './words.js';
 
 const NODES_MAX = 300;
+const STEP = 60;
 const AT_END_PX = 48;
-const HUES = 8;
+const NEAR_PX = 600;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+const [scroller, messages, unsent, silence, newer] = ['#timeline', '#messages', '#unsent', '#silence', '#newer'].map(find);
 
 export class Timeline {
-  #scroller = document.querySelector('#timeline');
-  #list = document.querySelector('#messages');
-  #silence = document.querySelector('#silence');
-  #newer = document.querySelector('#newer');
-  #following = true;
+	isFollowing = true;
+	#chat;
+	#act;
+	#items = [];
+	// The children of the list are items[from] to items[to - 1].
+	#from = 0;
+	#to = 0;
+	#top = 0;
+	#missed = 0;
+	#frame;
 
-  constructor() {
-    this.#scroller.addEventListener('scroll', () => {
-      this.#following = this.#distanceToEnd() < AT_END_PX;
-      if (this.#following) this.#newer.hidden = true;
-    });
-    this.#newer.addEventListener('click', () => this.#scrollToEnd());
-    // The keyboard of a phone, a growing input or a turned screen change our
-    // height; the reader at the end stays there.
-    new ResizeObserver(() => {
-      if (this.#following) this.#scrollToEnd();
-    }).observe(this.#scroller);
-  }
+	/** `act` is told of `retry` and `withdraw`. */
+	constructor(chat, act) {
+		this.#chat = chat;
+		this.#act = act;
+		scroller.onscroll = () => this.#scrolled();
+		newer.onclick = () => this.toEnd();
+		// A keyboard, a growing input or a turned screen change our height.
+		new ResizeObserver(() => this.#settle()).observe(scroller);
+	}
 
-  /** Somebody else's message. */
-  addMessage(nick, text) {
-    const entry = messageEntry(nick, text);
-    this.#insert(entry.node, this.#list.querySelector('.pending'));
-  }
+	/** Shows the talk, from the first unread on. */
+	show() {
+		const { items, divider } = this.#chat.active;
+		this.#items = items;
+		this.#from = this.#to = 0;
+		this.toEnd(divider ? items.indexOf(divider) : Infinity);
+		const top = find('.divider')?.offsetTop - AT_END_PX;
+		if (!(top < scroller.scrollTop)) return;
+		scroller.scrollTop = top;
+		this.isFollowing = false;
+	}
 
-  /** Our own message, on its way. The answer is for `confirm` or `doubt`. */
-  addPending(nick, text) {
-    const entry = messageEntry(nick, text);
-    entry.node.classList.add('own', 'pending');
-    entry.state.textContent = 'waiting…';
-    this.#following = true;
-    this.#insert(entry.node, null);
-    return entry;
-  }
+	/** The talk was joined, perhaps again: so many messages came in. */
+	joined(count) {
+		if (this.isFollowing) return this.show();
+		this.#missed += count;
+		this.#scrolled();
+		this.#settle();
+	}
 
-  /** Our message came back, under `nick`. */
-  confirm(entry, nick) {
-    entry.author.textContent = nick;
-    this.#settle(entry, '');
-  }
+	toEnd(first = Infinity) {
+		const { length } = this.#items;
+		if (this.#to < length || !length) this.#window(Math.max(0, length - NODES_MAX, Math.min(first, length - STEP)), length);
+		this.isFollowing = true;
+		this.drawUnsent();
+		scroller.scrollTop = scroller.scrollHeight;
+	}
 
-  /** The connection broke before our message came back. */
-  doubt(entry) {
-    entry.node.classList.add('doubtful');
-    this.#settle(entry, 'may not have arrived');
-  }
+	/** An item was added at the end, or the last one has changed. */
+	appended(isChange) {
+		const { length } = this.#items;
+		const hasRoom = this.isFollowing || isChange || messages.children.length < NODES_MAX;
+		if (hasRoom && this.#to === (isChange ? length : length - 1)) {
+			if (isChange) messages.lastChild.remove();
+			messages.append(this.#draw(length - 1));
+			this.#to = length;
+			for (; messages.children.length > NODES_MAX; this.#from += 1) messages.firstChild.remove();
+		}
+		if (!isChange && !this.isFollowing && this.#items.at(-1).nick) this.#missed += 1;
+		this.#settle();
+	}
 
-  /** A line about the room or the connection. */
-  addNotice(text) {
-    const node = create('li', 'notice', text);
-    node.dir = 'auto';
-    this.#insert(node, this.#list.querySelector('.pending'));
-  }
+	/** So many items were put before all others. */
+	prepended(count) {
+		this.#from += count;
+		this.#to += count;
+		this.#scrolled();
+	}
 
-  #settle(entry, state) {
-    entry.node.classList.remove('pending');
-    entry.state.textContent = state;
-    entry.time.textContent = clock.format(Date.now());
-    group(entry.node);
-    group(entry.node.nextElementSibling);
-    if (this.#following) this.#scrollToEnd();
-  }
+	drawUnsent() {
+		const { active, session } = this.#chat;
+		const ours = session.unsent.filter((entry) => entry.key === active.key);
+		unsent.replaceChildren(...ours.map((entry) => drawUnsent(entry, this.#act)));
+		this.#settle();
+	}
 
-  #insert(node, before) {
-    this.#silence.hidden = true;
-    this.#list.insertBefore(node, before);
-    group(node);
-    group(node.nextElementSibling);
-    this.#trim();
-    if (this.#following) this.#scrollToEnd();
-    else this.#newer.hidden = false;
-  }
+	#draw(index) {
+		const { nick, active } = this.#chat;
+		const item = this.#items[index];
+		const isDivided = item === active.divider;
+		if (isDivided) find('.divider')?.remove();
+		return draw(item, this.#items[index - 1], nick, isDivided);
+	}
 
-  // What goes at the top must not move what is being read.
-  #trim() {
-    while (this.#list.children.length > NODES_MAX) {
-      const height = this.#scroller.scrollHeight;
-      this.#list.firstElementChild.remove();
-      group(this.#list.firstElementChild);
-      this.#scroller.scrollTop -= height - this.#scroller.scrollHeight;
-    }
-  }
+	// Nothing that is being read moves, and nothing old is read out.
+	#window(from, to) {
+		const drawn = (start, end) => this.#items.slice(start, end).map((_, index) => this.#draw(start + index));
+		const first = Math.max(from, this.#from);
+		const last = Math.max(first, Math.min(to, this.#to));
+		const kept = [...messages.children].slice(first - this.#from, last - this.#from);
+		const top = () => kept[0]?.lastChild.getBoundingClientRect().top;
+		const before = top();
+		scroller.ariaLive = 'off';
+		// What is above an entry decides on its head.
+		if (kept.length && from < first) kept[0] = this.#draw(first);
+		messages.replaceChildren(...drawn(from, first), ...kept, ...drawn(last, to));
+		[this.#from, this.#to] = [from, to];
+		scroller.scrollTop += top() - before || 0;
+		setTimeout(() => (scroller.ariaLive = 'polite'), 200);
+	}
 
-  #distanceToEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight;
-  }
+	#scrolled() {
+		const { scrollHeight, scrollTop, clientHeight } = scroller;
+		const [from, to, { length }] = [this.#from, this.#to, this.#items];
+		const below = scrollHeight - scrollTop - clientHeight;
+		// What grows below is no reason to let go: the reader's scrolling up is.
+		const isHeld = this.isFollowing && scrollTop >= this.#top;
+		this.isFollowing = to === length && (isHeld || below < AT_END_PX);
+		this.#top = scrollTop;
+		if (scrollTop < NEAR_PX && from) {
+			this.#window(Math.max(0, from - STEP), Math.min(to, from - STEP + NODES_MAX));
+		} else if (scrollTop < NEAR_PX) {
+			this.#chat.readBack();
+		} else if (below < NEAR_PX && to < length) {
+			this.#window(Math.max(from, to + STEP - NODES_MAX), Math.min(length, to + STEP));
+		}
+		if (!this.isFollowing) return;
+		this.#settle();
+		this.#chat.seen();
+	}
 
-  #scrollToEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-  }
-}
-
-function messageEntry(nick, text) {
-  const entry = {
-    node: create('li', 'message'),
-    author: create('bdi', 'author', nick),
-    time: create('time', '', clock.format(Date.now())),
-    text: create('p', 'text', text),
-    state: create('small', 'state'),
-  };
-  entry.node.dataset.hue = hueOf(nick);
-  entry.text.dir = 'auto';
-  const byline = create('div', 'byline');
-  byline.append(entry.author, ' ', entry.time);
-  const bubble = create('div', 'bubble');
-  bubble.append(entry.text, entry.state);
-  entry.node.append(byline, bubble);
-  return entry;
-}
-
-function create(name, className, text = '') {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-// A message goes on where the one before it left off, without a byline of its
-// own, if that would say the same: the author and the minute.
-function group(node) {
-  if (!node?.classList.contains('message')) return;
-  const byline = (message) => message.querySelector('.byline').textContent;
-  const previous = node.previousElementSibling;
-  const continues =
-    previous?.classList.contains('message') &&
-    previous.classList.contains('own') === node.classList.contains('own') &&
-    byline(previous) === byline(node);
-  node.classList.toggle('continues', Boolean(continues));
-}
-
-// Everybody has a colour, the same on every screen (FNV-1a, folded).
-function hueOf(nick) {
-  let hash = 0x811c9dc5;
-  for (const character of nick) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
-  return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
+	#settle() {
+		silence.hidden = this.#items.length + unsent.children.length > 0;
+		if (this.isFollowing) this.#missed = 0;
+		newer.hidden = !this.#missed;
+		newer.textContent = say('n_new', { n: this.#missed });
+		// Once for all that comes before the next frame.
+		this.#frame ??= requestAnimationFrame(() => {
+			this.#frame = null;
+			if (this.isFollowing) scroller.scrollTop = scroller.scrollHeight;
+		});
+	}
 }

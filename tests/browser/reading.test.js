@@ -1,11 +1,14 @@
-// The timeline: it follows the newest message, holds still for a reader, stays
-// of bounded length, and fits on a phone.
+// The timeline follows the newest message, holds still for a reader, goes back
+// as far as the server remembers, and stays of bounded length.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from './support/browser.js';
 import { Chat } from './support/chat.js';
+import { distanceToEnd, inTheMiddle, nodes, placeOf, readBack, scrollTo } from './support/scrolling.js';
+
+const NODES_MAX = 310;
 
 let browser;
 
@@ -17,106 +20,137 @@ after(async () => {
   await browser?.close();
 });
 
-test('an empty room invites to speak, and says where others join', async (t) => {
+test('an empty room invites to speak', async (t) => {
   const chat = await Chat.open(t);
   const ana = await chat.visit(browser);
 
-  await ana.page.getByText('Nobody has said anything yet.').waitFor();
-  await ana.page.getByText(`http://chat.lan:${chat.server.pagePort}/`).waitFor();
+  await ana.page.getByText('Nothing was said yet. Say hello!').waitFor();
   await ana.say('hello');
   await ana.page.locator('#silence').waitFor({ state: 'hidden' });
 });
 
-test('new messages do not move what is being read further up', async (t) => {
+test('new messages do not move what is being read further up, and are counted', async (t) => {
   const chat = await Chat.open(t);
   const ana = await chat.visit(browser);
   const bo = await chat.join('bo');
-  await sayMany(bo, 60);
+  await bo.sayMany(60);
   await ana.reads('bo', 'line 60');
   assert.equal(await distanceToEnd(ana), 0);
+  const newer = ana.page.locator('#newer');
 
-  const top = await scrollToMiddle(ana);
-  bo.say('you do not see this yet');
-  await ana.reads('bo', 'you do not see this yet');
-  assert.equal(await ana.page.locator('#timeline').evaluate((timeline) => timeline.scrollTop), top);
+  await scrollTo(ana, 0.5);
+  const read = await inTheMiddle(ana);
+  const before = await placeOf(ana, read);
+  await bo.say('you do not see this yet');
+  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
+  await bo.say('nor this');
+  await bo.say('nor that');
+  await ana.reads('bo', 'nor that');
+  assert.equal(await newer.textContent(), '3 new messages');
+  assert.equal(await placeOf(ana, read), before);
+  await ana.seesRooms('#lobby 3');
 
-  await ana.page.getByRole('button', { name: 'New messages' }).click();
+  await newer.click();
+  await newer.waitFor({ state: 'hidden' });
+  await ana.seesRooms('#lobby');
   assert.equal(await distanceToEnd(ana), 0);
-  await ana.page.getByRole('button', { name: 'New messages' }).waitFor({ state: 'hidden' });
-  bo.say('but this');
+  await bo.say('but this');
   await ana.reads('bo', 'but this');
   assert.equal(await distanceToEnd(ana), 0);
+  assert.equal(await newer.isVisible(), false);
 });
 
-test('the timeline keeps at most 300 messages, and drops old ones unnoticed', async (t) => {
+test('older messages are loaded on the way up, and what is read stays in its place', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  await bo.sayMany(260);
+  const ana = await chat.visit(browser);
+  await ana.reads('bo', 'line 260');
+  assert.ok((await nodes(ana)) <= 100);
+
+  for (let oldest; oldest !== 'line 1'; ) {
+    const seen = await readBack(ana);
+    assert.ok(Math.abs(seen.moved) < 1, `what stood before ${seen.oldest}`);
+    assert.ok((await nodes(ana)) <= NODES_MAX);
+    oldest = seen.oldest;
+  }
+  const asked = ana.sent.map((frame) => JSON.parse(frame)).filter(({ type }) => type === 'history');
+  assert.ok(asked.length >= 3);
+  assert.equal(await ana.page.locator('.day').count(), 1);
+});
+
+test('of a long conversation about 300 entries are drawn, wherever one reads', async (t) => {
   const chat = await Chat.open(t);
   const ana = await chat.visit(browser);
   const bo = await chat.join('bo');
-  await sayMany(bo, 320);
-  await ana.reads('bo', 'line 320');
-  assert.equal((await ana.timeline()).length, 300);
+  await bo.sayMany(400);
+  await ana.reads('bo', 'line 400');
+  assert.ok((await nodes(ana)) <= NODES_MAX);
 
-  await scrollToMiddle(ana);
-  const place = () =>
-    ana.page.getByText('line 200', { exact: true }).evaluate((text) => text.getBoundingClientRect().top);
-  const before = await place();
-  bo.say('one more');
+  await scrollTo(ana, 0.5);
+  const read = await inTheMiddle(ana);
+  const before = await placeOf(ana, read);
+  await bo.say('one more');
+  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
+  assert.ok(Math.abs((await placeOf(ana, read)) - before) < 1, 'the message being read has not moved');
+
+  await ana.page.evaluate(() => (location.hash = '#kitchen'));
+  await ana.isIn('#kitchen');
+  await ana.page.evaluate(() => (location.hash = '#lobby'));
   await ana.reads('bo', 'one more');
-  assert.ok(Math.abs((await place()) - before) < 1, 'the message being read has not moved');
-  assert.equal((await ana.timeline()).length, 300);
+  assert.ok((await nodes(ana)) <= NODES_MAX, `${await nodes(ana)} nodes`);
 });
 
-test('the page fits on a phone', async (t) => {
+test('messages that come in without a pause are followed', async (t) => {
   const chat = await Chat.open(t);
-  const phone = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
-  const ana = await chat.visit(browser, { context: phone });
-  const bo = await chat.join('a-name-of-24-characters!');
-  bo.say('w'.repeat(400));
-  await ana.reads('a-name-of-24-characters!', 'w'.repeat(400));
-  await fits(ana);
-
-  await ana.rename('another-name-of-24-chars');
-  await fits(ana);
-  await ana.page.locator('#me').click();
-  await fits(ana);
+  const ana = await chat.visit(browser);
+  const bo = await chat.join('bo');
+  for (let round = 1; round <= 8; round += 1) await bo.sayMany(50);
+  await bo.say('marker');
+  await ana.reads('bo', 'marker');
+  assert.equal(await distanceToEnd(ana), 0);
+  assert.equal(await ana.page.locator('#newer').isVisible(), false);
 });
 
-async function fits(visitor) {
-  const found = await visitor.page.evaluate(() => {
-    const input = document.querySelector('#text').getBoundingClientRect();
-    return {
-      sideways: Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth,
-      inputInside: input.top >= 0 && input.bottom <= innerHeight && input.width > 100,
-      cut: [...document.querySelectorAll('button, input, textarea, h1')]
-        .map((element) => element.getBoundingClientRect())
-        .filter(({ left, right }) => left < 0 || right > innerWidth).length,
-    };
-  });
-  assert.deepEqual(found, { sideways: 0, inputInside: true, cut: 0 });
-  // Smaller, and a phone zooms in on the input.
-  for (const input of await visitor.page.locator('input, textarea').all()) {
-    assert.ok(parseFloat(await input.evaluate((field) => getComputedStyle(field).fontSize)) >= 16);
+test('a line stands before what was not seen', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  await bo.join('kitchen');
+  const ana = await chat.visit(browser, { path: '/#kitchen' });
+  await bo.say('seen', { room: 'kitchen' });
+  await ana.reads('bo', 'seen');
+  const dividers = async () => (await ana.timeline()).filter((item) => item.divider).map((item) => item.text);
+  const go = async (room) => {
+    await ana.page.evaluate((room) => (location.hash = room), `#${room}`);
+    await ana.isIn(`#${room}`);
+  };
+
+  await go('lobby');
+  await bo.say('first unseen', { room: 'kitchen' });
+  await bo.say('second unseen', { room: 'kitchen' });
+  await ana.seesRooms('#lobby', '#kitchen 2');
+  await go('kitchen');
+  await ana.reads('bo', 'second unseen');
+  assert.deepEqual(await dividers(), ['first unseen']);
+  await go('lobby');
+  await go('kitchen');
+  await ana.reads('bo', 'second unseen');
+  assert.deepEqual(await dividers(), []);
+});
+
+test('who stays in one room sees the line where they last looked away', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  const ana = await chat.visit(browser);
+  await bo.sayMany(60);
+  await ana.reads('bo', 'line 60');
+  for (const text of ['missed', 'missed again']) {
+    await scrollTo(ana, 0);
+    await bo.say(text);
+    await ana.seesRooms('#lobby 1');
+    await ana.page.locator('#newer').click();
+    await ana.seesRooms('#lobby');
+    const divided = (await ana.timeline()).filter((item) => item.divider).map((item) => item.text);
+    assert.deepEqual(divided, [text]);
   }
-}
-
-async function sayMany(client, count) {
-  for (let line = 1; line <= count; line += 1) client.say(`line ${line}`);
-  await client.hears(`${client.nick}: line ${count}`);
-}
-
-function distanceToEnd(visitor) {
-  return visitor.page
-    .locator('#timeline')
-    .evaluate(({ scrollHeight, scrollTop, clientHeight }) => Math.round(scrollHeight - scrollTop - clientHeight));
-}
-
-/** Scrolls, waits until the page has noticed, and answers the new position. */
-function scrollToMiddle(visitor) {
-  return visitor.page.locator('#timeline').evaluate(
-    (timeline) =>
-      new Promise((resolve) => {
-        timeline.addEventListener('scroll', () => resolve(timeline.scrollTop), { once: true });
-        timeline.scrollTop = Math.floor(timeline.scrollHeight / 2);
-      }),
-  );
-}
+});

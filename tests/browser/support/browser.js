@@ -3,10 +3,9 @@
 // the console, violations of its own Content-Security-Policy, dialogs, and
 // requests to another host.
 
-import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
-import { within } from './server.js';
+import { Visitor } from './visitor.js';
 
 const WAIT_MAX_MS = 15_000;
 
@@ -43,134 +42,34 @@ export async function startBrowser({ tutorialPort } = {}) {
 
 /**
  * Opens the chat page on `port`, and waits until it is connected. `nick` is the
- * nickname that the browser remembers; `script` runs in the page before its
- * own; `outage` allows for a server that is away.
+ * nickname that the browser remembers; for the rest see `openPage`.
  */
-export async function visit(browser, port, { nick, script, context: options = {}, outage = false } = {}) {
+export async function visit(browser, port, { nick, context: options = {}, ...more } = {}) {
   const origin = `http://${HOST}:${port}`;
+  const localStorage = [{ name: 'chinwag.nickname', value: JSON.stringify(nick) }];
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
-    storageState: nick && { origins: [{ origin, localStorage: [{ name: 'chinwag.nickname', value: nick }] }] },
+    storageState: nick && { origins: [{ origin, localStorage }] },
     ...options,
   });
   context.setDefaultTimeout(WAIT_MAX_MS);
-  const page = await context.newPage();
-  if (script) await page.addInitScript(script);
-  const { faults, sent } = await watch(page, `${HOST}:${port}`, { outage });
-  const response = await page.goto(`${origin}/`);
-  const visitor = new Visitor({ context, page, faults, sent, policy: response.headers()['content-security-policy'] });
-  await visitor.sees('connected');
-  return visitor;
+  return openPage(context, origin, more);
 }
 
-class Visitor {
-  constructor({ context, page, faults, sent, policy }) {
-    this.context = context;
-    this.page = page;
-    this.faults = faults;
-    this.sent = sent;
-    this.policy = policy;
-    this.input = page.locator('#text');
-  }
-
-  async say(text) {
-    await this.input.fill(text);
-    await this.input.press('Enter');
-  }
-
-  /** Changes the nickname in place, and waits for the new connection. */
-  async rename(nick) {
-    const connected = this.page.waitForEvent('websocket');
-    await this.page.locator('#me').click();
-    await this.page.locator('#wish').fill(nick);
-    await this.page.locator('#wish').press('Enter');
-    await connected;
-    await this.sees('connected');
-  }
-
-  nickname() {
-    return this.page.locator('#nickname').textContent();
-  }
-
-  /** Waits until the status line says `state`. */
-  async sees(state) {
-    await this.page
-      .locator(`#status[data-state="${state}"]`)
-      .waitFor()
-      .catch((cause) => {
-        throw new Error(`the page is not ${state}; its faults: ${JSON.stringify(this.faults)}`, { cause });
-      });
-  }
-
-  /** Waits for a message of `nick` that says `text`. */
-  async reads(nick, text) {
-    await this.#waitFor((message) => message.nick === nick && message.text === text, `${nick}: ${text}`);
-  }
-
-  /** Waits until our own message has come back. */
-  async readsOwn(text) {
-    await this.#waitFor((message) => message.own && message.text === text && message.state === '', `own ${text}`);
-  }
-
-  async readsNotice(text) {
-    await this.#waitFor((message) => message.notice === text, text);
-  }
-
-  /** Everything in the timeline, in order. */
-  async timeline() {
-    return (await this.#look()).timeline;
-  }
-
-  /** The texts of the messages alone. */
-  async texts() {
-    return (await this.timeline()).filter((item) => !item.notice).map((item) => item.text);
-  }
-
-  /** Closes the window. Once is enough, but twice does no harm. */
-  async leave() {
-    await this.context.close();
-  }
-
-  // Looks, and looks again whenever the list has changed since.
-  async #waitFor(matches, wanted) {
-    const deadline = Date.now() + WAIT_MAX_MS;
-    for (;;) {
-      const { timeline, markup } = await this.#look();
-      if (timeline.some(matches)) return;
-      const complaint = `not in the timeline: ${wanted}\n${JSON.stringify(timeline, null, 1)}\n`;
-      await within(deadline - Date.now(), this.#changeSince(markup), complaint);
-    }
-  }
-
-  #look() {
-    return this.page.evaluate(() => {
-      const list = document.querySelector('#messages');
-      const timeline = [...list.children].map((item) =>
-        item.classList.contains('notice')
-          ? { notice: item.textContent }
-          : {
-              nick: item.querySelector('.author').textContent,
-              text: item.querySelector('.text').textContent,
-              own: item.classList.contains('own'),
-              state: ['pending', 'doubtful'].find((name) => item.classList.contains(name)) ?? '',
-            },
-      );
-      return { timeline, markup: list.innerHTML };
-    });
-  }
-
-  #changeSince(markup) {
-    return this.page.evaluate(
-      (markup) =>
-        new Promise((resolve) => {
-          const list = document.querySelector('#messages');
-          if (list.innerHTML !== markup) return resolve();
-          const changes = { childList: true, subtree: true, attributes: true, characterData: true };
-          new MutationObserver(() => resolve()).observe(list, changes);
-        }),
-      markup,
-    );
-  }
+/**
+ * Opens one more tab. `path` is the address after the host; `script` runs in the
+ * page before its own; `prepare(page)` comes before all; `outage` allows for a
+ * server that is away.
+ */
+export async function openPage(context, origin, { path = '/', script, prepare, outage = false } = {}) {
+  const page = await context.newPage();
+  await prepare?.(page);
+  if (script) await page.addInitScript(script);
+  const { faults, sent } = await watch(page, new URL(origin).host, { outage });
+  const response = await page.goto(origin + path);
+  const visitor = new Visitor({ page, faults, sent, policy: response.headers()['content-security-policy'] });
+  await visitor.sees('connected');
+  return visitor;
 }
 
 /** Collects the `faults` of a page, and every frame that it `sent`. */

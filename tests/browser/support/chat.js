@@ -4,17 +4,18 @@
 
 import assert from 'node:assert/strict';
 
-import { visit } from './browser.js';
-import { joinAs } from './client.js';
+import { openPage, visit } from './browser.js';
+import { Member } from './member.js';
+import { Network } from './network.js';
 import { startServer } from './server.js';
 
 export class Chat {
   #people = [];
 
-  /** Starts a server that lives as long as the test `t`. */
-  static async open(t) {
+  /** Starts a server, with more `args`, that lives as long as the test `t`. */
+  static async open(t, ...args) {
     const chat = new Chat();
-    chat.server = await startServer();
+    chat.server = await startServer({ args });
     t.after(() => chat.#end());
     return chat;
   }
@@ -24,9 +25,20 @@ export class Chat {
     return this.#welcome(await visit(browser, port, options));
   }
 
+  /** The same person opens another tab; for the options see `openPage`. */
+  async openTab(visitor, options) {
+    const { origin } = new URL(visitor.page.url());
+    return this.#welcome(await openPage(visitor.page.context(), origin, options));
+  }
+
   /** Somebody comes without a browser. */
-  async join(nick) {
-    return this.#welcome(await joinAs(nick, this.server.wsPort));
+  async join(nick, room) {
+    return this.#welcome(await Member.join(nick, this.server.wsPort, room));
+  }
+
+  /** A network that can be broken: visit its `port`. */
+  async network() {
+    return this.#welcome(await Network.to(this.server.pagePort));
   }
 
   /** The server, gone by now, comes back on its ports. */

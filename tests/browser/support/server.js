@@ -22,7 +22,7 @@ export async function startServer({ pagePort = 0, wsPort = 0, args = [] } = {}) 
       '--port', String(pagePort),
       '--ws-port', String(wsPort),
       '--max-clients-per-address', '0',
-      '--rate', '0',
+      ...(args.includes('--rate') ? [] : ['--rate', '0']),
       ...args,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },

@@ -1,0 +1,100 @@
+// Everybody's colour can be read, in either theme, on every ground that a
+// name may stand on.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBrowser } from './support/browser.js';
+import { Chat } from './support/chat.js';
+
+const CONTRAST_MIN = 4.5;
+const GROUNDS = ['--ground', '--raised', '--own'];
+
+let browser;
+
+before(async () => {
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+for (const theme of ['light', 'dark']) {
+  test(`every hue can be read in the ${theme} theme`, async (t) => {
+    const chat = await Chat.open(t);
+    const { page } = await chat.visit(browser, { context: { colorScheme: theme } });
+    const { inks, grounds, bent } = await page.evaluate(paint, GROUNDS);
+
+    assert.equal(new Set(grounds.map(String)).size, GROUNDS.length);
+    // Eight bits tell some neighbours apart no more.
+    assert.ok(new Set(inks.map(String)).size > 300, 'the hues differ');
+    for (const [index, ground] of grounds.entries()) {
+      const contrasts = inks.map((ink) => contrast(ink, ground));
+      const least = Math.min(...contrasts);
+      t.diagnostic(`${GROUNDS[index]}: at least ${least.toFixed(2)}`);
+      assert.ok(least >= CONTRAST_MIN, `hue ${contrasts.indexOf(least)} on ${GROUNDS[index]}: ${least}`);
+    }
+    assert.deepEqual(bent, [], 'hues that a screen without more than sRGB cannot show as they are');
+  });
+}
+
+test('a nickname has the same colour everywhere, in every letter case', async (t) => {
+  const chat = await Chat.open(t);
+  const { page } = await chat.visit(browser);
+  const hues = (nicks) =>
+    page.evaluate(async (nicks) => {
+      const { hueOf } = await import('/colour.js');
+      return nicks.map(hueOf);
+    }, nicks);
+
+  assert.deepEqual(await hues(['ana', 'Ana', 'bo', '小明', '']), [246, 246, 41, 260, 284]);
+  const many = await hues(Array.from({ length: 3600 }, (_, index) => `user-${index}`));
+  const perSixth = [0, 1, 2, 3, 4, 5].map((sixth) => many.filter((hue) => Math.floor(hue / 60) === sixth).length);
+  assert.equal(many.every(Number.isInteger), true);
+  assert.ok(perSixth.every((count) => count > 500 && count < 700), String(perSixth));
+});
+
+/** In the page: what is drawn of each hue and ground, as bytes of sRGB. */
+async function paint(names) {
+  const { author } = await import('/colour.js');
+  const canvas = document.createElement('canvas');
+  const pen = canvas.getContext('2d', { willReadFrequently: true });
+  const drawn = (color) => {
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  };
+  const element = author('ana');
+  document.body.append(element);
+  const style = getComputedStyle(element);
+
+  const grounds = names.map((name) => {
+    element.style.setProperty('background-color', `var(${name})`);
+    return drawn(style.backgroundColor);
+  });
+  const inks = [];
+  const bent = [];
+  for (let hue = 0; hue < 360; hue += 1) {
+    element.style.setProperty('--hue', hue);
+    inks.push(drawn(style.color));
+    element.style.setProperty('outline-color', `color(from ${style.color} srgb r g b)`);
+    const parts = style.outlineColor.match(/-?[\d.]+(?:e-\d+)?/gu).map(Number);
+    if (parts.length < 3 || parts.some((part) => part < -0.001 || part > 1.001)) bent.push([hue, style.outlineColor]);
+  }
+  return { inks, grounds, bent };
+}
+
+// Web Content Accessibility Guidelines 2.2, "contrast ratio".
+function contrast(...colours) {
+  const [dark, light] = colours.map(luminance).sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance(bytes) {
+  const [red, green, blue] = bytes.map((byte) => {
+    const part = byte / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}

@@ -1,0 +1,169 @@
+// Where we are and what we know of it: the talks, kept in step with what the
+// server says. `view` is told what to show.
+
+import { answerTo, Session } from './session.js';
+import { browser, tab } from './storage.js';
+import { Talk } from './talk.js';
+
+export const LOBBY = 'lobby';
+
+export class Chat {
+	talks = new Map();
+	active;
+	nick = '';
+	limits = {};
+	#view;
+	#isReading = false;
+
+	constructor(view) {
+		this.#view = view;
+		this.session = new Session({
+			onWelcome: (event) => this.#welcome(event),
+			onEvent: (event) => this.#on[event.type]?.(event),
+			onClose: () => {
+				for (const talk of this.talks.values()) talk.isJoined = false;
+				view.disconnected();
+			},
+			onUnsent: () => view.unsent(),
+		});
+		tab.get('rooms', [LOBBY]).forEach((key) => this.#open(key));
+	}
+
+	/** Shows a talk, and joins it if it is a room that we are not in. */
+	async visit(key) {
+		if (this.active) this.active.divider = null;
+		this.active = this.#open(key);
+		this.#view.visited();
+		const { isRoom, isJoined } = this.active;
+		if (isRoom && !isJoined && this.session.isReady) await this.#join(this.active);
+	}
+
+	async leave({ key, isJoined }) {
+		if (isJoined) await this.session.ask('part', { room: key });
+		this.#close(key);
+	}
+
+	async rename(nick) {
+		if (this.session.isReady) await this.session.ask('nick', { nick });
+		// As the server writes it, or it would seem taken the next time.
+		browser.set('nickname', this.session.isReady ? this.nick : nick);
+	}
+
+	/** Asks for older messages of what is shown. */
+	async readBack() {
+		const { active, session } = this;
+		if (this.#isReading || !active.hasMore || !active.isJoined) return;
+		this.#isReading = true;
+		try {
+			const page = await session.ask('history', { room: active.key, before: active.oldest });
+			active.remember(page);
+			this.#view.prepended(active, page.messages.length);
+		} finally {
+			this.#isReading = false;
+		}
+	}
+
+	/** What is shown has been seen. */
+	seen() {
+		if (!this.active.unread) return;
+		Object.assign(this.active, { unread: 0, isCalled: false });
+		this.#view.listed();
+	}
+
+	/** A line for us alone. */
+	note(text) {
+		this.active.add({ kind: 'note', text });
+		this.#view.appended(this.active);
+	}
+
+	#open(key) {
+		if (!this.talks.has(key)) this.talks.set(key, new Talk(key));
+		this.#remember();
+		return this.talks.get(key);
+	}
+
+	#close(key) {
+		this.talks.delete(key);
+		this.#remember();
+		if (this.active.key === key) this.visit(this.talks.keys().next().value ?? LOBBY);
+	}
+
+	#remember() {
+		tab.set('rooms', [...this.talks.keys()].filter((key) => !key.startsWith('@')));
+		this.#view.listed();
+	}
+
+	async #welcome({ nick, limits }) {
+		const wish = nick !== this.nick && browser.get('nickname');
+		this.limits = limits;
+		this.#name(nick, wish);
+		// One after the other: the answers may be long.
+		for (const talk of this.talks.values()) if (talk.isRoom) await this.#join(talk);
+		this.#view.connected();
+	}
+
+	#name(nick, wish) {
+		this.nick = nick;
+		answerTo(nick);
+		this.#view.named(wish);
+	}
+
+	async #join(talk) {
+		try {
+			const answer = await this.session.ask('join', talk.since);
+			const isNew = !talk.items.length;
+			const fresh = talk.joined(answer);
+			for (const item of fresh) {
+				this.session.arrived(item);
+				if (!isNew) this.#count(talk, item);
+			}
+			this.#view.joined(talk, fresh.length);
+		} catch (error) {
+			if (error.code === 'closed') throw error;
+			this.#close(talk.key);
+			this.#view.failed(error);
+		}
+	}
+
+	#heard(talk, message) {
+		const item = talk?.heard(message);
+		if (!item) return;
+		this.#count(talk, item);
+		this.#view.appended(talk);
+	}
+
+	#count(talk, item) {
+		if (item.isOwn || this.#view.isLookingAt(talk)) return;
+		if (!talk.unread) talk.divider = item;
+		talk.unread += 1;
+		if (talk.isRoom && !this.#view.isMentioned(item.text)) return;
+		talk.isCalled = true;
+		this.#view.called(talk, item);
+	}
+
+	#change(room, ...change) {
+		const talk = this.talks.get(room);
+		if (talk?.isJoined) this.#view.appended(talk, !talk.fold(...change));
+	}
+
+	#on = {
+		message: (event) => this.#heard(this.talks.get(event.room), event),
+		private: ({ from, to, ...rest }) => {
+			const talk = this.#open(`@${from === this.nick ? to : from}`);
+			this.#heard(talk, { ...rest, nick: from });
+		},
+		arrived: ({ room, nick }) => this.#change(room, 'in', nick),
+		left: ({ room, nick }) => this.#change(room, 'out', nick),
+		renamed: ({ from, to, rooms }) => {
+			if (from === this.nick) this.#name(to);
+			for (const room of rooms) this.#change(room, 'name', from, to);
+			const talk = this.talks.get(`@${from}`);
+			if (!talk) return;
+			this.talks.delete(talk.key);
+			talk.key = `@${to}`;
+			this.talks.set(talk.key, talk);
+			for (const entry of this.session.unsent) if (entry.key === `@${from}`) entry.key = talk.key;
+			if (this.active === talk) this.#view.titled();
+		},
+	};
+}

@@ -95,17 +95,12 @@ export class Chat {
 
 	async #welcome({ nick, limits }) {
 		const wish = nick !== this.nick && browser.get('nickname');
-		this.limits = limits;
-		this.#name(nick, wish);
-		// One after the other: the answers may be long.
-		for (const talk of this.talks.values()) if (talk.isRoom) await this.#join(talk);
-		this.#view.connected();
-	}
-
-	#name(nick, wish) {
-		this.nick = nick;
+		Object.assign(this, { nick, limits });
 		answerTo(nick);
+		// One by one: the answers may be long.
+		for (const talk of this.talks.values()) if (talk.isRoom) await this.#join(talk);
 		this.#view.named(wish);
+		this.#view.connected();
 	}
 
 	async #join(talk) {
@@ -155,7 +150,8 @@ export class Chat {
 		arrived: ({ room, nick }) => this.#change(room, 'in', nick),
 		left: ({ room, nick }) => this.#change(room, 'out', nick),
 		renamed: ({ from, to, rooms }) => {
-			if (from === this.nick) this.#name(to);
+			if (from === this.nick) answerTo((this.nick = to));
+			this.#view.named();
 			for (const room of rooms) this.#change(room, 'name', from, to);
 			const talk = this.talks.get(`@${from}`);
 			if (!talk) return;

@@ -108,7 +108,7 @@ showStatus('connecting');
 visualViewport.onresize = () => document.body.style.setProperty('--height', `${visualViewport.height}px`);
 document.onvisibilitychange = seen;
 onhashchange = follow;
-// What was asked for when the connection broke.
+// Asked for when the connection broke.
 onunhandledrejection = (event) => void (event.reason?.code === 'closed' && event.preventDefault());
 follow();
 chat.session.connection.open();

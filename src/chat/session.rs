@@ -13,6 +13,8 @@ use super::{Id, Nickname, RoomName};
 const RECEIPTS_MAX: usize = 256;
 /// How many sessions that have ended are remembered. The oldest goes first.
 const ENDED_MAX: usize = 4096;
+/// How many of their words are, in all: some 20 MiB.
+const ENDED_RECEIPTS_MAX: usize = 100_000;
 /// For how long they are.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
 
@@ -67,6 +69,10 @@ impl Receipts {
         self.by_id.get(id)
     }
 
+    fn len(&self) -> usize {
+        self.oldest_first.len()
+    }
+
     pub(super) fn keep(&mut self, id: Id, receipt: Receipt) {
         if self.oldest_first.len() == RECEIPTS_MAX {
             if let Some(oldest) = self.oldest_first.pop_front() {
@@ -91,10 +97,13 @@ pub(super) struct Memory {
     ended: HashMap<Token, Ended>,
     /// When each is forgotten.
     forgotten_at: VecDeque<(Instant, Token)>,
+    /// How many receipts they have.
+    receipts: usize,
 }
 
 impl Memory {
     pub(super) fn keep(&mut self, token: Token, ended: Ended, now: Instant) {
+        self.receipts += ended.receipts.len();
         self.ended.insert(token, ended);
         self.forgotten_at.push_back((now + REMEMBERED_FOR, token));
         self.forget(now);
@@ -103,24 +112,56 @@ impl Memory {
     /// Takes a session up again, if it is remembered.
     pub(super) fn take(&mut self, token: Token, now: Instant) -> Option<Ended> {
         self.forget(now);
-        let ended = self.ended.remove(&token)?;
+        let ended = self.remove(token)?;
         self.forgotten_at.retain(|(_, other)| *other != token);
         Some(ended)
     }
 
     /// Those of which the time is over go.
     pub(super) fn forget(&mut self, now: Instant) {
-        while let Some((at, token)) = self.forgotten_at.front() {
-            if *at > now && self.forgotten_at.len() <= ENDED_MAX {
+        while let Some((at, token)) = self.forgotten_at.front().copied() {
+            let fit = self.forgotten_at.len() <= ENDED_MAX && self.receipts <= ENDED_RECEIPTS_MAX;
+            if at > now && fit {
                 return;
             }
-            self.ended.remove(token);
+            self.remove(token);
             self.forgotten_at.pop_front();
         }
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Ended> {
+        let ended = self.ended.remove(&token)?;
+        self.receipts -= ended.receipts.len();
+        Some(ended)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.ended.len().max(self.forgotten_at.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_said_much_make_way_for_others_sooner() {
+        let nickname = Nickname::parse("ana").unwrap();
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let sessions = ENDED_RECEIPTS_MAX / RECEIPTS_MAX + 2;
+        for token in 0..sessions as u128 {
+            let mut receipts = Receipts::default();
+            for id in 0..RECEIPTS_MAX {
+                let receipt =
+                    Receipt::Told { to: nickname.clone(), time: 0, nickname: nickname.clone() };
+                receipts.keep(Id::parse(&id.to_string()).unwrap(), receipt);
+            }
+            memory.keep(Token(token), Ended { nickname: nickname.clone(), receipts }, now);
+        }
+        assert_eq!(memory.len(), ENDED_RECEIPTS_MAX / RECEIPTS_MAX);
+        assert!(memory.take(Token(1), now).is_none());
+        assert!(memory.take(Token(2), now).is_some());
+        assert_eq!(memory.receipts, (memory.len()) * RECEIPTS_MAX);
     }
 }

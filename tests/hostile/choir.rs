@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::crowd::greet;
+use crate::dialect::Dialect;
 use crate::support::{DEADLINE, text_frame};
 use crate::swarm::Swarm;
 
@@ -45,7 +46,7 @@ pub struct Song {
 
 impl Choir {
     pub fn join(address: SocketAddr, size: usize) -> Self {
-        let mut swarm = Swarm::connect(address, size).expect("a choir is let in");
+        let mut swarm = Swarm::connect(address, size, Dialect::Plain).expect("a choir is let in");
         let names = names(&mut swarm);
         let heard = || Heard { texts: vec![0; size], ..Heard::default() };
         let heard = std::iter::repeat_with(heard).take(size).collect();
@@ -56,7 +57,9 @@ impl Choir {
     /// is said more slowly: whoever falls far behind would be cut.
     pub fn sing(&mut self, song: &Song) {
         let start = Instant::now();
-        let due = |number: usize| start + Duration::from_secs(1) * number as u32 / song.per_second;
+        let due = |number: usize| {
+            start + Duration::from_secs_f64(number as f64 / f64::from(song.per_second))
+        };
         let deadline = due(song.texts) + DEADLINE;
         let mut number = 0;
         while number < song.texts || !self.is_complete() {

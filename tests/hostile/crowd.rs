@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::frames;
+use crate::dialect::Dialect;
 use crate::support::{DEADLINE, text_frame};
 use crate::swarm::Swarm;
 
@@ -44,7 +44,7 @@ impl Heard {
 
 impl Crowd {
     pub fn join(address: SocketAddr, size: usize) -> Self {
-        let mut swarm = Swarm::connect(address, size).expect("a crowd is let in");
+        let mut swarm = Swarm::connect(address, size, Dialect::Plain).expect("a crowd is let in");
         greet(&mut swarm);
         Self { swarm }
     }
@@ -134,7 +134,7 @@ impl<'a> Conversation<'a> {
     fn go_on(&mut self) {
         while self.said < self.texts() && self.due(self.said) <= Instant::now() {
             let sender = self.said as usize % self.swarm.len();
-            let ending = format!(" {:08} {sender:04}", self.said);
+            let ending = format!(" {:08}-{sender:04}", self.said);
             let text = format!("{ending:.>width$}", width = self.talk.text_bytes);
             self.swarm.send(sender, &text_frame(&text)).unwrap();
             self.said += 1;
@@ -151,7 +151,7 @@ impl<'a> Conversation<'a> {
         self.swarm.read(member, |line| lines.push(line.to_vec())).unwrap();
         assert_eq!(self.swarm.lost(), 0, "nobody of the crowd is cut");
         for line in lines {
-            match frames::number(&line) {
+            match Dialect::Plain.number(&line) {
                 Some(number) => self.count(member, number),
                 None => {
                     let line = String::from_utf8(line).unwrap();

@@ -27,6 +27,9 @@ mod strace;
 mod visitors;
 
 // The clients are those of the load generator.
+#[path = "../../benches/load/dialect.rs"]
+#[allow(dead_code, reason = "the load generator uses the rest")]
+mod dialect;
 #[path = "../../benches/load/frames.rs"]
 #[allow(dead_code, reason = "the load generator uses the rest")]
 mod frames;

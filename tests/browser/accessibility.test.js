@@ -78,7 +78,7 @@ for (const colorScheme of ['light', 'dark']) {
       await page.locator('#unsent .failed').waitFor();
       await isFine('a failed message');
       await ana.say('/join lobby');
-      network.drop();
+      network.break();
       await ana.is('disconnected');
       await ana.say('pending');
       await page.locator('#unsent .pending').waitFor();
@@ -86,7 +86,7 @@ for (const colorScheme of ['light', 'dark']) {
       await isFine('disconnected, with a pending message');
       for (const number of Array(9).keys()) bo.say(`missed ${number}`);
       await bo.reads('missed 8');
-      network.restore();
+      network.mend();
       await page.locator('.gap').waitFor();
       await isFine('a gap');
     });

@@ -65,7 +65,7 @@ const closed = (page) => page.waitForFunction(() => window.attempts.at(-1).close
 test('the page says that it is away after a second, and not before', async (t) => {
   const { network, ana, page } = await visitWithClock(t);
   await always(page, 0.99);
-  network.drop();
+  network.break();
   await closed(page);
   await page.clock.runFor(999);
   assert.deepEqual(await states(page), []);
@@ -73,7 +73,7 @@ test('the page says that it is away after a second, and not before', async (t) =
   assert.deepEqual(await states(page), ['disconnected']);
   await page.getByText('Disconnected. Trying again…').waitFor();
 
-  network.restore();
+  network.mend();
   await page.clock.runFor(20_000);
   await ana.is('connected');
 });
@@ -81,9 +81,9 @@ test('the page says that it is away after a second, and not before', async (t) =
 test('what is back within a second was never away', async (t) => {
   const { network, ana, page } = await visitWithClock(t);
   await always(page, 0);
-  network.drop();
+  network.break();
   await closed(page);
-  network.restore();
+  network.mend();
   await page.clock.runFor(1);
   await page.waitForFunction(() => window.states.length);
   await page.clock.runFor(5_000);
@@ -98,7 +98,7 @@ test('the page tries again after a random part of twice the time, up to ten seco
   const expected = { 0.5: [250, 500, 1000, 2000, 4000, 5000, 5000], 0.25: [2500], 0: [0] };
   const parts = Object.keys(expected).sort().reverse().flatMap((part) => expected[part].map(() => Number(part)));
   await page.evaluate((parts) => (Math.random = () => parts.shift() ?? 0), parts);
-  network.drop();
+  network.break();
   for (const _ of parts) {
     await closed(page);
     await page.clock.runFor(10_000);
@@ -107,7 +107,7 @@ test('the page tries again after a random part of twice the time, up to ten seco
   const pauses = all.slice(1).map(({ at }, index) => at - all[index].closedAt);
   assert.deepEqual(pauses, [...expected[0.5], ...expected[0.25], ...expected[0]]);
 
-  network.restore();
+  network.mend();
   await closed(page);
   await page.clock.runFor(10_000);
   await ana.is('connected');
@@ -128,9 +128,9 @@ test('the page comes back at once when it is looked at, shown again or online', 
     },
   };
   for (const [sign, give] of Object.entries(signs)) {
-    network.drop();
+    network.break();
     await closed(page);
-    network.restore();
+    network.mend();
     // The clock stands: no pause can end.
     await give();
     await ana.say(`back on ${sign}`);
@@ -144,7 +144,7 @@ test('a heartbeat finds the connection that died without a sign', async (t) => {
   const bo = await house.enter('bo');
   await page.getByText(/bo\u2069 joined/u).waitFor();
   await always(page, 0);
-  network.swallow();
+  network.silence();
   bo.say('into the silence');
   await bo.reads('into the silence');
 

@@ -27,14 +27,14 @@ test('what was said while the network was down is there when it is back', async 
   for (const round of [1, 2]) {
     bo.say(`seen ${round}`);
     await ana.reads(`seen ${round}`);
-    network.drop();
+    network.break();
     await ana.is('disconnected');
     bo.say(`missed ${round}a`);
     bo.say(`missed ${round}b`);
     await bo.reads(`missed ${round}b`);
     await ana.say(`typed ${round}a`);
     await ana.say(`typed ${round}b`);
-    network.restore();
+    network.mend();
     await bo.reads(`typed ${round}b`);
     await ana.reads(`typed ${round}b`);
     all.push(`seen ${round}`, `missed ${round}a`, `missed ${round}b`, `typed ${round}a`, `typed ${round}b`);
@@ -65,9 +65,9 @@ test('what was on its way when the connection broke is said once', async (t) => 
   await ana.say('said once');
   await bo.reads('said once');
   await ana.page.locator('#unsent .pending').waitFor();
-  network.drop();
+  network.break();
   await ana.is('disconnected');
-  network.restore();
+  network.mend();
   await ana.reads('said once');
   bo.say('marker');
   await ana.reads('marker');
@@ -85,11 +85,11 @@ test('what is no longer held is shown as a gap', async (t) => {
   bo.say('before');
   await ana.reads('before');
 
-  network.drop();
+  network.break();
   await ana.is('disconnected');
   for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) bo.say(`missed ${number}`);
   await bo.reads('missed 8');
-  network.restore();
+  network.mend();
   await ana.reads('missed 8');
 
   const lines = await ana.page.locator('#messages').locator('.text, .gap .notice').allTextContents();

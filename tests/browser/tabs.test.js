@@ -32,10 +32,10 @@ test('two tabs of one person have a session each, and one wish for a nickname', 
   await second.page.getByText(`ana is taken. You are ${other}.`).waitFor();
 
   // Both come back as who they were.
-  network.drop();
+  network.break();
   await first.is('disconnected');
   await second.is('disconnected');
-  network.restore();
+  network.mend();
   await first.say('from the first');
   await second.say('from the second');
   for (const tab of [first, second]) {
@@ -85,7 +85,7 @@ test('a tab that is loaded again is the same person, with what she had typed', a
   await ana.say('before');
   await ana.reads('before');
   const before = await session(ana);
-  network.swallow();
+  network.silence();
   await ana.say('on its way');
   await ana.input.fill('half a sent');
   await ana.page.reload();

@@ -44,8 +44,13 @@ export async function startBrowser({ tutorialPort } = {}) {
  * Opens the chat page on `port`, and waits until it is connected. `nick` is the
  * nickname that the browser remembers; for the rest see `openPage`.
  */
-export async function visit(browser, port, { nick, context: options = {}, ...more } = {}) {
+export async function visit(browser, port, { nick, context: options, ...more } = {}) {
   const origin = `http://${HOST}:${port}`;
+  return openPage(await newContext(browser, origin, { nick, ...options }), origin, more);
+}
+
+/** A profile that remembers the nickname `nick`, with more options of playwright's. */
+export async function newContext(browser, origin, { nick, ...options }) {
   const localStorage = [{ name: 'chinwag.nickname', value: JSON.stringify(nick) }];
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
@@ -53,7 +58,7 @@ export async function visit(browser, port, { nick, context: options = {}, ...mor
     ...options,
   });
   context.setDefaultTimeout(WAIT_MAX_MS);
-  return openPage(context, origin, more);
+  return context;
 }
 
 /**
@@ -65,20 +70,20 @@ export async function openPage(context, origin, { path = '/', script, prepare, o
   const page = await context.newPage();
   await prepare?.(page);
   if (script) await page.addInitScript(script);
-  const { faults, sent } = await watch(page, new URL(origin).host, { outage });
+  const isOutage = (message) => /WebSocket connection to '.*' failed|net::ERR_CONNECTION_/u.test(message.text());
+  const { faults, sent } = await watch(page, new URL(origin).host, (message) => outage && isOutage(message));
   const response = await page.goto(origin + path);
   const visitor = new Visitor({ page, faults, sent, policy: response.headers()['content-security-policy'] });
   await visitor.sees('connected');
   return visitor;
 }
 
-/** Collects the `faults` of a page, and every frame that it `sent`. */
-async function watch(page, host, { outage }) {
+/** Collects the `faults` of a page, but what `isForgiven`, and every frame that it `sent`. */
+export async function watch(page, host, isForgiven) {
   const faults = [];
   const sent = [];
   page.on('console', (message) => {
-    const unanswered = /WebSocket connection to '.*' failed|net::ERR_CONNECTION_/u.test(message.text());
-    if (message.type() === 'error' && !(outage && unanswered)) faults.push(message.text());
+    if (message.type() === 'error' && !isForgiven(message)) faults.push(message.text());
   });
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('dialog', (dialog) => {

@@ -30,11 +30,13 @@ export class Network {
 
   /** From now on what the server says over a WebSocket does not arrive. */
   swallow() {
-    for (const { far, isWebSocket } of this.#pairs) {
-      if (!isWebSocket) continue;
-      far.removeAllListeners('data');
-      far.resume();
-    }
+    for (const { far, isWebSocket } of this.#pairs) if (isWebSocket) lose(far);
+  }
+
+  /** Nor does what the page says. New connections are as good as ever. */
+  silence() {
+    this.swallow();
+    for (const { near, isWebSocket } of this.#pairs) if (isWebSocket) lose(near);
   }
 
   mend() {
@@ -70,4 +72,10 @@ export class Network {
       });
     }
   }
+}
+
+/** What comes out of `socket` goes nowhere. */
+function lose(socket) {
+  socket.removeAllListeners('data');
+  socket.resume();
 }

@@ -5,12 +5,10 @@
 
 import assert from 'node:assert/strict';
 
-import { HOST } from './browser.js';
-import { Network } from './proxy.js';
+import { HOST, newContext, watch } from './browser.js';
+import { Network } from './network.js';
 import { enter } from './person.js';
 import { startServer } from './server.js';
-
-const WAIT_MAX_MS = 15_000;
 
 export class House {
   #people = [];
@@ -39,14 +37,7 @@ export class House {
    */
   async visit(browser, { nick, network, host = HOST, at = '/', script, clock, context: options = {} } = {}) {
     const origin = `http://${host}:${network?.port ?? this.server.pagePort}`;
-    const remembered = [{ name: 'chinwag.nickname', value: JSON.stringify(nick) }];
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      locale: 'en-GB',
-      storageState: nick && { origins: [{ origin, localStorage: remembered }] },
-      ...options,
-    });
-    context.setDefaultTimeout(WAIT_MAX_MS);
+    const context = await newContext(browser, origin, { nick, locale: 'en-GB', ...options });
     if (clock) await context.clock.install();
     if (script) await context.addInitScript(script);
     return this.tab(context, origin + at);
@@ -76,15 +67,13 @@ export class House {
 
   async #end() {
     for (const person of this.#people) await person.leave();
-    for (const network of this.#networks) await network.close();
+    for (const network of this.#networks) await network.leave();
     assert.equal(await this.server.stop(), 0);
     assert.deepEqual(this.#people.flatMap((person) => person.faults ?? []), []);
   }
 }
 
 class Visitor {
-  faults = [];
-
   constructor(context, page) {
     this.context = context;
     this.page = page;
@@ -92,7 +81,8 @@ class Visitor {
   }
 
   async arrive(address) {
-    await this.#watch(new URL(address).host);
+    const { faults } = await watch(this.page, new URL(address).host, isForgiven);
+    this.faults = faults;
     await this.page.goto(address);
     await this.is('connected');
   }
@@ -140,27 +130,12 @@ class Visitor {
   async leave() {
     await this.context.close();
   }
+}
 
-  async #watch(host) {
-    const { faults, page } = this;
-    page.on('console', (message) => {
-      const isOutage = /WebSocket connection to '.*' failed|net::ERR_/u.test(message.text());
-      // Where there is nothing to invite others to, the answer is 404.
-      const isNoWayIn = new URL(message.location().url || 'about:blank').pathname === '/invite';
-      if (message.type() === 'error' && !isOutage && !isNoWayIn) faults.push(message.text());
-    });
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('dialog', (dialog) => {
-      faults.push(`dialog: ${dialog.message()}`);
-      dialog.dismiss();
-    });
-    const check = (url) => new URL(url).host === host || faults.push(`request to ${url}`);
-    page.on('request', (request) => check(request.url()));
-    page.on('websocket', (socket) => check(socket.url()));
-    await page.addInitScript(() => {
-      addEventListener('securitypolicyviolation', (event) => {
-        console.error(`violates ${event.violatedDirective}: ${event.blockedURI}`);
-      });
-    });
-  }
+/** Outages are what many of these tests are about. */
+function isForgiven(message) {
+  const isOutage = /WebSocket connection to '.*' failed|net::ERR_/u.test(message.text());
+  // Where there is nothing to invite others to, the answer is 404.
+  const isNoWayIn = new URL(message.location().url || 'about:blank').pathname === '/invite';
+  return isOutage || isNoWayIn;
 }

@@ -19,8 +19,9 @@ use crate::config::Limits;
 use crate::ending::Ending;
 use crate::event::{Event, Watcher};
 use crate::fanout::Fanout;
+use crate::keep::{Keep, Kept, Recalled};
 use crate::outbox::{Frames, Outbox};
-use crate::protocol::json::{Asked, Host, Tags};
+use crate::protocol::json::{Asked, Tags};
 use crate::protocol::{ECHOES, Entry};
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
@@ -37,6 +38,9 @@ pub(crate) enum Input {
     Asked { client: ClientId, asked: Box<Asked> },
     /// A client's message, to come back to it alone; sent in the build for the conformance suite.
     Echoed { client: ClientId, frames: Frames },
+    /// What was looked up for a client.
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
+    Found { client: ClientId, number: u64, answer: Frames },
     /// A client is gone. Its connection says so exactly once.
     Left { client: ClientId, ending: Ending },
     /// The embedder said something.
@@ -62,10 +66,10 @@ pub(crate) struct Arrival {
 /// The loop of the broadcaster's thread. It ends with [`Input::End`]. Should it panic, the inbox
 /// is gone with it, so that nobody waits for room in it.
 #[expect(clippy::needless_pass_by_value, reason = "it is to be dropped with this loop")]
-pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits) {
-    let mut broadcaster = Broadcaster::new(limits);
+pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits, kept: Option<Kept>) {
+    let mut broadcaster = Broadcaster::new(limits, kept);
     loop {
-        let next = match broadcaster.chat.next_tick() {
+        let next = match broadcaster.next_tick() {
             Some(tick) => inbox.recv_deadline(tick),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -82,15 +86,21 @@ pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits) {
                 return;
             }
             broadcaster.take(input);
+            if broadcaster.fanout.is_long() {
+                broadcaster.end_turn();
+            }
         }
-        broadcaster.fanout.end_turn(&broadcaster.chat);
+        broadcaster.end_turn();
     }
 }
 
 struct Broadcaster {
     chat: Chat,
     fanout: Fanout,
+    keeper: Option<Box<dyn Keep + Send>>,
     watchers: Vec<Watcher>,
+    /// What they are told when the turn is over.
+    events: Vec<Event>,
     random: StdRng,
     /// The time of this turn.
     now: Now,
@@ -100,23 +110,36 @@ struct Broadcaster {
 }
 
 impl Broadcaster {
-    fn new(limits: &Limits) -> Self {
-        let epoch = format!("{:016x}", rand::random::<u64>());
-        let rules = Rules { epoch: epoch.clone(), history: limits.history, grace: limits.grace };
+    fn new(limits: &Limits, kept: Option<Kept>) -> Self {
+        let fresh = || format!("{:016x}", rand::random::<u64>());
+        let epoch = kept.as_ref().map_or_else(fresh, |kept| kept.epoch.clone());
+        let host = limits.host(&epoch, kept.is_some());
+        let (history, grace) = (limits.history, limits.grace);
+        let mut chat = Chat::new(Rules { epoch, history, has_archive: kept.is_some(), grace });
+        let (mut keeper, mut lookups) = (None, None);
+        if let Some(kept) = kept {
+            for Recalled { room, seq, messages } in kept.rooms {
+                chat.recall(room, seq, messages);
+            }
+            (keeper, lookups) = (Some(kept.keeper), Some(kept.lookups));
+        }
         Self {
-            chat: Chat::new(rules),
-            fanout: Fanout::new(Host {
-                epoch,
-                text_bytes_max: limits.text_bytes_max,
-                burst: limits.burst,
-                per_second: limits.per_second,
-            }),
+            chat,
+            fanout: Fanout::new(host, lookups),
+            keeper,
             watchers: Vec::new(),
+            events: Vec::new(),
             random: rand::make_rng(),
             now: now(),
             deliveries: Vec::new(),
             stopping: false,
         }
+    }
+
+    /// When there is something to do without any input.
+    fn next_tick(&self) -> Option<Instant> {
+        let keeper = self.keeper.as_ref().and_then(|keeper| keeper.next_tick());
+        self.chat.next_tick().into_iter().chain(keeper).min()
     }
 
     fn begin_turn(&mut self) {
@@ -125,23 +148,42 @@ impl Broadcaster {
         self.carry_out(&Tags::default());
     }
 
+    /// Everybody gets what the turn has brought, once it is kept.
+    fn end_turn(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            if let Some((text, level)) = keeper.end_turn(&self.chat, self.now.instant) {
+                let (clients, notice) = (self.chat.with_sessions(), Notice::Word { text, level });
+                let word = Delivery::Clients { clients, notice };
+                self.fanout.deliver(&word, &Tags::default(), &self.chat);
+            }
+        }
+        self.fanout.end_turn(&self.chat);
+        for event in self.events.drain(..) {
+            self.watchers.retain_mut(|watcher| watcher.tell(event.clone()));
+        }
+    }
+
     fn take(&mut self, input: Input) {
         match input {
             Input::Said { client, text } => {
                 if let Some(message) = self.chat.say(client, text, self.now) {
-                    tell_of_message(&mut self.watchers, client, &message);
-                    self.spread(message);
+                    self.spread(message, Some(client));
                 }
             }
             Input::Asked { client, asked } => self.answer(client, *asked),
             Input::Echoed { client, frames } => self.fanout.push(client, &frames),
+            Input::Found { client, number, answer } => self.fanout.found(client, number, &answer),
             Input::Arrived(arrival) => self.enter(*arrival),
             Input::Left { client, ending } => self.leave(client, &ending),
             Input::Announced { room, nickname, text } => {
                 let message = self.chat.announce(&room, nickname, text, self.now);
-                self.spread(message);
+                self.spread(message, None);
             }
-            Input::Watched(watcher) => self.watchers.push(watcher),
+            Input::Watched(watcher) => {
+                // What was before is nothing to it.
+                self.end_turn();
+                self.watchers.push(watcher);
+            }
             Input::Listed(answer) => {
                 let listing = |it: Listing| (self.chat.members(&it.room), it);
                 let rooms = self.chat.listings().into_iter().map(listing);
@@ -150,7 +192,7 @@ impl Broadcaster {
             }
             Input::Stop => {
                 self.stopping = true;
-                self.fanout.end_turn(&self.chat);
+                self.end_turn();
                 self.fanout.close_all(&Ending::Stopping);
             }
             Input::End => {}
@@ -183,10 +225,14 @@ impl Broadcaster {
             Ok(command) => {
                 let (random, deliveries) = (&mut self.random, &mut self.deliveries);
                 self.chat.apply(client, command, self.now, random, deliveries);
-                for delivery in &self.deliveries {
-                    if let Delivery::Room { notice: Notice::Message(message), .. } = delivery {
-                        tell_of_message(&mut self.watchers, client, message);
+                let said = self.deliveries.iter().find_map(|delivery| match delivery {
+                    Delivery::Room { notice: Notice::Message(message), .. } => {
+                        Some(message.clone())
                     }
+                    _ => None,
+                });
+                if let Some(message) = said {
+                    self.note(&message, Some(client));
                 }
                 self.carry_out(&tags);
             }
@@ -212,10 +258,27 @@ impl Broadcaster {
         self.carry_out(&Tags::default());
     }
 
-    fn spread(&mut self, message: Arc<Message>) {
+    fn spread(&mut self, message: Arc<Message>, from: Option<ClientId>) {
+        self.note(&message, from);
         let room = message.room.clone();
         self.deliveries.push(Delivery::Room { room, notice: Notice::Message(message) });
         self.carry_out(&Tags::default());
+    }
+
+    /// Notes that something was said, to be kept and for those who watch clients.
+    fn note(&mut self, message: &Arc<Message>, from: Option<ClientId>) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.take(message);
+        }
+        if let Some(client) = from {
+            self.tell(|| Event::Message {
+                client,
+                nickname: message.nickname.clone(),
+                room: message.room.clone(),
+                seq: message.seq,
+                text: message.text.as_str().to_owned(),
+            });
+        }
     }
 
     /// Carries out what follows from an input, in its order.
@@ -237,26 +300,16 @@ impl Broadcaster {
         self.deliveries = deliveries;
     }
 
-    fn tell(&mut self, event: impl Fn() -> Event) {
-        self.watchers.retain_mut(|watcher| watcher.tell(event()));
+    fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if !self.watchers.is_empty() {
+            self.events.push(event());
+        }
     }
 }
 
 fn now() -> Now {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
-}
-
-fn tell_of_message(watchers: &mut Vec<Watcher>, client: ClientId, message: &Message) {
-    watchers.retain_mut(|watcher| {
-        watcher.tell(Event::Message {
-            client,
-            nickname: message.nickname.clone(),
-            room: message.room.clone(),
-            seq: message.seq,
-            text: message.text.as_str().to_owned(),
-        })
-    });
 }
 
 #[cfg(test)]
@@ -286,7 +339,7 @@ mod tests {
 
     #[test]
     fn who_was_replaced_asks_for_nothing_more() {
-        let mut broadcaster = Broadcaster::new(&Limits::default());
+        let mut broadcaster = Broadcaster::new(&Limits::default(), None);
         let [old, new] = [ClientId(1), ClientId(2)];
         let _far_ends = [old, new].map(|client| arrive(&mut broadcaster, client));
         ask(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::chat::HistoryLimits;
+use crate::protocol::json::Host;
 use crate::request::{HostName, Origin};
+#[cfg(feature = "history")]
+use crate::store::HistoryConfig;
 
 /// What a [`Server`](crate::Server) is built from. The default is what the program does when it
 /// is started without arguments.
@@ -29,6 +32,10 @@ pub struct Config {
     pub clients_per_address_max: usize,
     /// Bounds in time and space.
     pub limits: Limits,
+    /// Where everything that is said is kept. `None`, the default, is in memory alone, within
+    /// [`Limits::history`].
+    #[cfg(feature = "history")]
+    pub history: Option<HistoryConfig>,
 }
 
 impl Default for Config {
@@ -42,6 +49,8 @@ impl Default for Config {
             clients_max: None,
             clients_per_address_max: 64,
             limits: Limits::default(),
+            #[cfg(feature = "history")]
+            history: None,
         }
     }
 }
@@ -86,6 +95,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What clients are told of it.
+    pub(crate) fn host(&self, epoch: &str, searches: bool) -> Host {
+        let Self { text_bytes_max, burst, per_second, .. } = *self;
+        Host { epoch: epoch.to_owned(), searches, text_bytes_max, burst, per_second }
+    }
+
     /// With durations that a clock can add: one of more than a year is a year.
     pub(crate) fn sane(&self) -> Self {
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -2,7 +2,10 @@
 //!
 //! A room's notices of one turn make up a run of frames, which each member gets in a single push.
 //! What is for one client alone has its place among them: the client first gets the part of the
-//! run that stands before it, and at the end of the turn only the rest.
+//! run that stands before it, and then only the rest. Nothing is pushed before the turn ends, so
+//! that what was said can be kept before anybody has it.
+
+mod ear;
 
 #[cfg(test)]
 mod tests;
@@ -10,15 +13,21 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
 use crate::chat::{Chat, ClientId, Delivery, Notice, RoomName};
 use crate::ending::Ending;
+use crate::keep::Job;
 use crate::outbox::{Frames, Outbox};
 use crate::protocol::json::{self, Host, Problem, Tags};
-use crate::protocol::{Dialect, append_text_frame, plain};
+use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
+use ear::Ear;
 
-/// A run of frames longer than this goes out before the turn is over (bytes). It bounds what one
-/// client can be in the middle of.
+/// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
+/// can be in the middle of.
 const RUN_BYTES_MAX: usize = 64 * 1024;
+/// The turn is over, too, when answers of so many bytes wait for its end.
+const ANSWERS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Everybody's ears, and what is on its way to them.
 pub(crate) struct Fanout {
@@ -26,12 +35,23 @@ pub(crate) struct Fanout {
     ears: HashMap<ClientId, Ear>,
     /// Of this turn, for each room that there is anything for.
     runs: HashMap<RoomName, Run>,
+    /// What is for one client alone, and goes out before the rest of the runs.
+    answers: Vec<(ClientId, Answer)>,
+    answers_bytes: usize,
+    /// The turn has become long.
+    is_long: bool,
+    /// To whoever can look up what the chat does not hold.
+    lookups: Option<Sender<Box<Job>>>,
+    lookups_count: u64,
 }
 
-/// Where a client hears.
-struct Ear {
-    dialect: Dialect,
-    outbox: Arc<Outbox>,
+/// What one client gets at the end of the turn.
+enum Answer {
+    Frames(Frames),
+    /// To be looked up. What comes behind it waits.
+    Job(Box<Job>),
+    /// To be let go of, after it was told why if there is anything to tell.
+    Goodbye(Option<Ending>),
 }
 
 #[derive(Default)]
@@ -50,10 +70,6 @@ impl Run {
         }
     }
 
-    fn is_long(&self) -> bool {
-        self.plain.len().max(self.json.len()) >= RUN_BYTES_MAX
-    }
-
     /// What a client has yet to hear, which it has heard then.
     fn rest(&mut self, client: ClientId, dialect: Dialect) -> &[u8] {
         let end = self.frames(dialect).len();
@@ -66,25 +82,44 @@ impl Run {
 }
 
 impl Fanout {
-    pub(crate) fn new(host: Host) -> Self {
-        Self { host, ears: HashMap::new(), runs: HashMap::new() }
+    pub(crate) fn new(host: Host, lookups: Option<Sender<Box<Job>>>) -> Self {
+        Self {
+            host,
+            ears: HashMap::new(),
+            runs: HashMap::new(),
+            answers: Vec::new(),
+            answers_bytes: 0,
+            is_long: false,
+            lookups,
+            lookups_count: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, client: ClientId, dialect: Dialect, outbox: Arc<Outbox>) {
-        self.ears.insert(client, Ear { dialect, outbox });
+        self.ears.insert(client, Ear::new(dialect, outbox));
     }
 
     /// Lets go of a client. What it said last comes back to it before its close frame does.
     pub(crate) fn remove(&mut self, client: ClientId, chat: &Chat) {
         self.catch_up(client, chat.rooms_of(client));
-        if let Some(ear) = self.ears.remove(&client) {
-            ear.outbox.release();
+        self.let_go(client, None);
+    }
+
+    fn let_go(&mut self, client: ClientId, ending: Option<Ending>) {
+        if let Some(ear) = self.ears.get_mut(&client) {
+            ear.is_leaving = true;
+            self.answers.push((client, Answer::Goodbye(ending)));
         }
     }
 
     /// Whether a client is listened to: not once it was replaced.
     pub(crate) fn has(&self, client: ClientId) -> bool {
-        self.ears.contains_key(&client)
+        self.ears.get(&client).is_some_and(|ear| !ear.is_leaving)
+    }
+
+    /// Whether the turn is to end before more is taken.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long || self.answers_bytes >= ANSWERS_BYTES_MAX
     }
 
     pub(crate) fn close_all(&self, ending: &Ending) {
@@ -94,13 +129,7 @@ impl Fanout {
     /// Carries out a delivery. A direct answer carries the tags of what it answers.
     pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &Tags, chat: &Chat) {
         match delivery {
-            Delivery::Room { room, notice } => {
-                let is_long = self.append(room, notice, chat);
-                // Who arrives is among the listeners already, and has yet to enter.
-                if is_long && !matches!(notice, Notice::Arrived { .. }) {
-                    self.split(room, chat);
-                }
-            }
+            Delivery::Room { room, notice } => self.append(room, notice, chat),
             Delivery::Others { room, but, notice } => {
                 let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *but);
                 let clients: Vec<_> = others.map(|listener| listener.client).collect();
@@ -113,21 +142,20 @@ impl Fanout {
             Delivery::Reply { client, notice } => {
                 self.tell(&[*client], &json::reply(notice, tags, &self.host), chat);
             }
+            Delivery::Lookup { client, lookup } => {
+                self.catch_up(*client, chat.rooms_of(*client));
+                self.lookups_count += 1;
+                let (number, tags, lookup) = (self.lookups_count, tags.clone(), lookup.clone());
+                let job = Job { client: *client, number, tags, lookup };
+                self.answers.push((*client, Answer::Job(Box::new(job))));
+            }
             Delivery::Enters { client, room } => {
                 if let (Some(run), Some(ear)) = (self.runs.get_mut(room), self.ears.get(client)) {
                     run.rest(*client, ear.dialect);
                 }
-                if self.runs.get(room).is_some_and(Run::is_long) {
-                    self.split(room, chat);
-                }
             }
             Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
-            Delivery::Replaced { client } => {
-                if let Some(ear) = self.ears.remove(client) {
-                    ear.outbox.close(Ending::Replaced);
-                    ear.outbox.release();
-                }
-            }
+            Delivery::Replaced { client } => self.let_go(*client, Some(Ending::Replaced)),
         }
     }
 
@@ -136,25 +164,66 @@ impl Fanout {
         self.tell(&[client], &json::problem(problem, tags), chat);
     }
 
-    /// Pushes a frame as it is.
-    pub(crate) fn push(&self, client: ClientId, frames: &Frames) {
-        if let Some(ear) = self.ears.get(&client) {
-            ear.outbox.push(frames);
-        }
+    /// Answers with frames as they are.
+    pub(crate) fn push(&mut self, client: ClientId, frames: &Frames) {
+        self.answers_bytes += frames.len();
+        self.answers.push((client, Answer::Frames(frames.clone())));
     }
 
-    /// Hands every run to those who are to hear it.
+    /// Hands everything to those who are to hear it.
     pub(crate) fn end_turn(&mut self, chat: &Chat) {
+        for (client, answer) in std::mem::take(&mut self.answers) {
+            self.give(client, answer);
+        }
         for (room, run) in std::mem::take(&mut self.runs) {
             self.hand_out(&room, run, chat);
         }
+        self.answers_bytes = 0;
+        self.is_long = false;
     }
 
-    /// Adds a notice to a room's run, and returns whether that has become long.
-    fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) -> bool {
+    fn give(&mut self, client: ClientId, answer: Answer) {
+        match answer {
+            Answer::Frames(frames) => {
+                if let Some(ear) = self.ears.get_mut(&client) {
+                    ear.hear(&frames);
+                }
+            }
+            Answer::Job(job) => self.look_up(job),
+            Answer::Goodbye(ending) => {
+                if let Some(ear) = self.ears.remove(&client) {
+                    ear.let_go(ending);
+                }
+            }
+        }
+    }
+
+    /// Has something looked up, and holds its place. Where that cannot be, there is an answer, too.
+    fn look_up(&mut self, job: Box<Job>) {
+        let Some(ear) = self.ears.get_mut(&job.client) else { return };
+        let number = job.number;
+        let job = match self.lookups.as_ref().filter(|_| ear.has_place()) {
+            Some(lookups) => match lookups.try_send(job) {
+                Ok(()) => return ear.hold_place(number),
+                Err(full) => full.into_inner(),
+            },
+            None => job,
+        };
+        ear.hear(&job.without_looking(&self.host));
+    }
+
+    /// A client gets what was looked up for it, and what had to wait for that.
+    pub(crate) fn found(&mut self, client: ClientId, number: u64, answer: &Frames) {
+        if let Some(ear) = self.ears.get_mut(&client) {
+            ear.found(number, answer);
+        }
+    }
+
+    /// Adds a notice to a room's run.
+    fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
         let (plain_listens, json_listens) = chat.audience(room);
         if !plain_listens && !json_listens {
-            return false;
+            return;
         }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
@@ -166,25 +235,18 @@ impl Fanout {
         if json_listens {
             append_text_frame(&mut run.json, |text| json::write(notice, &self.host, text));
         }
-        run.is_long()
+        self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
     }
 
-    /// A run that has become long goes out.
-    fn split(&mut self, room: &RoomName, chat: &Chat) {
-        if let Some(run) = self.runs.remove(room) {
-            self.hand_out(room, run, chat);
-        }
-    }
-
-    fn hand_out(&self, room: &RoomName, run: Run, chat: &Chat) {
+    fn hand_out(&mut self, room: &RoomName, run: Run, chat: &Chat) {
         let Run { plain, json, heard } = run;
         let (plain, json): (Frames, Frames) = (plain.into(), json.into());
         for listener in chat.listeners(room) {
-            let Some(ear) = self.ears.get(&listener.client) else { continue };
+            let Some(ear) = self.ears.get_mut(&listener.client) else { continue };
             let frames = if ear.dialect == Dialect::Plain { &plain } else { &json };
             match heard.get(&listener.client) {
-                Some(heard) if *heard < frames.len() => ear.outbox.push(&frames[*heard..].into()),
-                None if !frames.is_empty() => ear.outbox.push(frames),
+                Some(heard) if *heard < frames.len() => ear.hear(&frames[*heard..].into()),
+                None if !frames.is_empty() => ear.hear(frames),
                 _ => {}
             }
         }
@@ -192,9 +254,7 @@ impl Fanout {
 
     /// Something for these alone, in its place.
     fn tell(&mut self, clients: &[ClientId], text: &str, chat: &Chat) {
-        let mut frame = Vec::new();
-        append_text_frame(&mut frame, |it| it.extend_from_slice(text.as_bytes()));
-        let frame = frame.into();
+        let frame = text_frame(text);
         for client in clients {
             self.catch_up(*client, chat.rooms_of(*client));
             self.push(*client, &frame);
@@ -208,7 +268,8 @@ impl Fanout {
             let Some(run) = self.runs.get_mut(room) else { continue };
             let rest = run.rest(client, ear.dialect);
             if !rest.is_empty() {
-                ear.outbox.push(&rest.into());
+                self.answers_bytes += rest.len();
+                self.answers.push((client, Answer::Frames(rest.into())));
             }
         }
     }

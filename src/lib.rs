@@ -51,6 +51,10 @@ mod broadcaster;
 mod connection;
 mod event;
 mod fanout;
+mod keep;
+
+#[cfg(feature = "history")]
+mod store;
 
 mod door;
 mod page;
@@ -66,3 +70,8 @@ pub use config::{Config, Limits};
 pub use event::Event;
 pub use request::{HostName, HostNameError, Origin, OriginError};
 pub use server::{Handle, RunError, SayError, Server, StartError};
+#[cfg(feature = "history")]
+pub use store::{
+    ExchangeError, Findings, HistoryConfig, HistoryError, RoomStats, Stats, Sync, check, export,
+    import, stats,
+};

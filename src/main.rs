@@ -1,5 +1,7 @@
 //! The program: arguments to a configuration, a banner, logs, signals, and an exit code.
 
+#[cfg(feature = "history")]
+mod history;
 mod logger;
 mod rate;
 
@@ -24,6 +26,10 @@ use logger::log_to_stderr;
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
+    #[cfg(feature = "history")]
+    #[command(subcommand)]
+    command: Option<history::Command>,
+
     /// Address to listen on; may be given more than once [default: every interface]
     #[arg(long, value_name = "ADDR", env = "CHINWAG_BIND", value_delimiter = ',')]
     bind: Vec<IpAddr>,
@@ -71,6 +77,10 @@ struct Arguments {
         default_value_t = HistoryLimits::default().idle_rooms_max)]
     idle_rooms: usize,
 
+    #[cfg(feature = "history")]
+    #[command(flatten)]
+    history: history::Flags,
+
     /// For how many seconds somebody whose connection broke keeps nickname and place; 0 for not
     /// at all
     #[arg(long, value_name = "SECONDS", env = "CHINWAG_GRACE",
@@ -94,7 +104,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let served = log_to_stderr(arguments.log_level)
         .map_err(|error| format!("cannot start: {error}"))
-        .and_then(|()| serve(&arguments));
+        .and_then(|()| run(&arguments));
     log::logger().flush();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,6 +113,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    #[cfg(feature = "history")]
+    if let Some(command) = &arguments.command {
+        return command.run();
+    }
+    serve(arguments)
 }
 
 fn serve(arguments: &Arguments) -> Result<(), String> {
@@ -128,6 +146,8 @@ impl Arguments {
             clients_max: self.max_clients,
             clients_per_address_max: self.max_clients_per_address,
             limits: self.limits(),
+            #[cfg(feature = "history")]
+            history: self.history.config(),
         }
     }
 
@@ -158,6 +178,8 @@ impl Arguments {
             StartError::NoPermission(address) => {
                 format!("{error}; choose one above 1023 with {}", flag(address))
             }
+            #[cfg(feature = "history")]
+            StartError::History(error) => history::remedy(error),
             StartError::NotOurAddress(_) => format!("{error}; choose another with --bind"),
             _ => error.to_string(),
         }

@@ -52,11 +52,17 @@ impl Pace {
 
     /// Counts a request, of which `command` is what it comes to, if it comes to anything.
     pub(crate) fn admit(&mut self, command: Option<&Command>, now: Instant) -> Result<(), TooMuch> {
-        let is_heard = matches!(
+        // A search is heard by nobody, and is work.
+        let counts_as_text = matches!(
             command,
-            Some(Command::Say { .. } | Command::Tell { .. } | Command::Nick { .. })
+            Some(
+                Command::Say { .. }
+                    | Command::Tell { .. }
+                    | Command::Nick { .. }
+                    | Command::Search(_)
+            )
         );
-        let texts = self.texts.as_mut().filter(|_| is_heard);
+        let texts = self.texts.as_mut().filter(|_| counts_as_text);
         let mut rates = [texts, self.requests.as_mut()];
         let waits = rates.iter().flatten().filter_map(|rate| rate.wait_until(now));
         if let Some(until) = waits.max() {

@@ -19,7 +19,7 @@ fn who_says_hello_is_welcome() {
     scene.play(
         r#"ana opens
         ana > {"type":"hello","nick":"ana","ref":"h"}
-        ana < {"type":"welcome","ref":"h","server":{"name":"chinwag","version":"<version>"},"epoch":"<epoch>","session":"<ana>","nick":"ana","resumed":false,"limits":{"text_bytes":8192,"nick_graphemes":24,"rooms":16,"burst":10,"per_second":0}}
+        ana < {"type":"welcome","ref":"h","server":{"name":"chinwag","version":"<version>"},"epoch":"<epoch>","session":"<ana>","nick":"ana","resumed":false,"search":false,"limits":{"text_bytes":8192,"nick_graphemes":24,"rooms":16,"burst":10,"per_second":0}}
         bo opens
         bo > {"type":"hello","nick":"ANA","session":"<epoch>"}
         bo < {"type":"welcome","epoch":"<epoch>","session":"<bo>","nick":"<given>","resumed":false,...}

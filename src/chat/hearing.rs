@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, ClientId, Delivery, Notice, RoomName};
+use super::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
 
 /// Who listens where, as far as the deliveries have said so.
 #[derive(Default)]
@@ -32,6 +32,10 @@ impl Hearing {
             }
             Delivery::Clients { clients, notice } => each(clients.clone(), notice),
             Delivery::Reply { client, notice } => each(vec![*client], notice),
+            Delivery::Lookup { client, lookup: Lookup::Reading(reading) } => {
+                each(vec![*client], &reading.clone().complete(std::iter::empty()))
+            }
+            Delivery::Lookup { .. } => vec![],
             Delivery::Enters { client, room } => {
                 let is_new = self.listens.insert((room.clone(), *client));
                 assert!(is_new, "{client:?} enters {room} twice");

@@ -8,9 +8,11 @@
 //! two are one, while a JSON client has a session, and with it stays the same person over several
 //! connections.
 
+mod lookup;
 mod nickname;
 mod notice;
 mod person;
+mod query;
 mod room;
 mod rooms;
 mod session;
@@ -31,10 +33,14 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+pub(crate) use lookup::{Lookup, Reading, Search};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{
-    Command, Delivery, Departure, Id, Joined, Kind, Listing, Message, Notice, Refused, Since,
+    Command, Delivery, Departure, Id, Joined, Kind, Level, Listing, Message, Notice, Refused, Since,
 };
+#[cfg(feature = "history")]
+pub(crate) use query::words;
+pub(crate) use query::{Query, QueryError};
 pub use room::{ROOM_NAME_CHARS_MAX, RoomName, RoomNameError};
 pub use rooms::HistoryLimits;
 pub(crate) use rooms::Listener;
@@ -75,6 +81,8 @@ pub(crate) struct Rules {
     /// The name of this history of the whole server.
     pub(crate) epoch: String,
     pub(crate) history: HistoryLimits,
+    /// Whether older messages are kept than are held here.
+    pub(crate) has_archive: bool,
     /// How long somebody with a session keeps nickname and place when the connection breaks.
     pub(crate) grace: Duration,
 }
@@ -111,6 +119,27 @@ impl Chat {
         }
     }
 
+    /// Takes up a room as an earlier run of the server left it: the number of the last message,
+    /// and the newest messages. Those that were used last come last.
+    pub(crate) fn recall(&mut self, room: RoomName, seq: u64, messages: Vec<Arc<Message>>) {
+        self.rooms.recall(room, seq, messages.into());
+    }
+
+    /// Every room of which anything is known, with the number of its last message and all that is
+    /// held of it.
+    #[cfg(feature = "history")]
+    pub(crate) fn known(
+        &self,
+    ) -> impl Iterator<Item = (&RoomName, u64, impl Iterator<Item = &Arc<Message>>)> {
+        self.rooms.known().map(|(room, seq, held)| (room, seq, held.into_iter().flatten()))
+    }
+
+    /// Those who have said hello.
+    pub(crate) fn with_sessions(&self) -> Vec<ClientId> {
+        let people = self.people.values().filter(|person| person.session.is_some());
+        people.filter_map(|person| person.client).collect()
+    }
+
     /// A plain client comes into a room. It gets the nickname it wishes for, or a random one where
     /// that is taken or none was wished for. The nickname is returned.
     pub(crate) fn enter(
@@ -135,7 +164,8 @@ impl Chat {
         Some(self.keep(&room, nickname, text, None, Kind::Say, now))
     }
 
-    /// Somebody speaks who is not there: the embedder.
+    /// Somebody speaks who is not there: the embedder. Where nobody listens, that is nothing,
+    /// unless it is kept for later.
     pub(crate) fn announce(
         &mut self,
         room: &RoomName,
@@ -143,6 +173,9 @@ impl Chat {
         text: Text,
         now: Now,
     ) -> Arc<Message> {
+        if self.rules.has_archive {
+            self.rooms.open(room);
+        }
         self.keep(room, nickname, text, None, Kind::Say, now)
     }
 
@@ -189,6 +222,7 @@ impl Chat {
             (Command::History { room, before, limit }, Some(me)) => {
                 self.history(client, me, room, before, limit, out)
             }
+            (Command::Search(search), Some(_)) => self.search(client, search, out),
             (Command::Rooms, Some(_)) => {
                 let notice = Notice::Rooms(self.listings());
                 out.push(Delivery::Reply { client, notice });

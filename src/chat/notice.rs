@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClientId, Nickname, RoomName, Text, Token};
+use super::{ClientId, Lookup, Nickname, RoomName, Search, Text, Token};
 
 /// What a client of the JSON dialect asks for. A plain client only ever says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Typing { room: RoomName },
     /// To be given what was said before a message, or last.
     History { room: RoomName, before: Option<u64>, limit: usize },
+    /// To find what was said.
+    Search(Search),
     /// To know which rooms there are.
     Rooms,
     /// To hear that the other side is there.
@@ -80,10 +82,12 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// What counts as being around a text (bytes).
+    pub(crate) const AROUND: usize = 200;
+
     /// What it counts for (bytes): its text, and what is around that.
     pub(crate) fn weight(&self) -> usize {
-        const AROUND: usize = 200;
-        self.text.as_str().len() + AROUND
+        self.text.as_str().len() + Self::AROUND
     }
 }
 
@@ -91,18 +95,67 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Message(Arc<Message>),
-    Arrived { room: RoomName, nickname: Nickname },
-    Left { room: RoomName, nickname: Nickname, reason: Departure },
-    Renamed { from: Nickname, to: Nickname, rooms: Vec<RoomName> },
-    Typing { room: RoomName, nickname: Nickname },
-    Private { from: Nickname, to: Nickname, time: u64, text: Text, id: Id },
-    Welcome { session: Token, nickname: Nickname, resumed: bool },
+    Arrived {
+        room: RoomName,
+        nickname: Nickname,
+    },
+    Left {
+        room: RoomName,
+        nickname: Nickname,
+        reason: Departure,
+    },
+    Renamed {
+        from: Nickname,
+        to: Nickname,
+        rooms: Vec<RoomName>,
+    },
+    Typing {
+        room: RoomName,
+        nickname: Nickname,
+    },
+    Private {
+        from: Nickname,
+        to: Nickname,
+        time: u64,
+        text: Text,
+        id: Id,
+    },
+    Welcome {
+        session: Token,
+        nickname: Nickname,
+        resumed: bool,
+    },
     Joined(Box<Joined>),
-    Parted { room: RoomName },
-    History { room: RoomName, messages: Vec<Arc<Message>>, more: bool },
+    Parted {
+        room: RoomName,
+    },
+    History {
+        room: RoomName,
+        messages: Vec<Arc<Message>>,
+        more: bool,
+    },
+    /// What was found, the newest first. There is more before the one of this number.
+    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only a kept history has it"))]
+    Results {
+        messages: Vec<Arc<Message>>,
+        before: Option<u64>,
+    },
     Rooms(Vec<Listing>),
+    /// The server has something to say.
+    Word {
+        text: &'static str,
+        level: Level,
+    },
     Pong,
     Refused(Refused),
+}
+
+/// How serious a word of the server is.
+#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Info,
+    Warning,
 }
 
 /// A room, as somebody finds it who comes in.
@@ -155,6 +208,10 @@ pub(crate) enum Refused {
     NoSuchNick(Nickname),
     #[error("{0} has a simple client, which cannot get private messages")]
     CannotHear(Nickname),
+    #[error("nothing is kept that could be searched")]
+    NothingKept,
+    #[error("what is kept cannot be read just now; try again")]
+    CannotRead,
 }
 
 /// Who is told what. Deliveries are carried out in their order.
@@ -168,6 +225,8 @@ pub(crate) enum Delivery {
     Clients { clients: Vec<ClientId>, notice: Notice },
     /// To the client that asked.
     Reply { client: ClientId, notice: Notice },
+    /// To the client that asked, once it is looked up. What comes after it waits for it.
+    Lookup { client: ClientId, lookup: Lookup },
     /// From here on a client listens in a room.
     Enters { client: ClientId, room: RoomName },
     /// Up to here a client has listened in a room.

@@ -68,13 +68,6 @@ impl Room {
         self.history.get(usize::try_from(seq.checked_sub(first)?).ok()?)
     }
 
-    /// Everything after `seq`, if all of it is held.
-    pub(super) fn since(&self, seq: u64) -> Option<impl ExactSizeIterator<Item = &Arc<Message>>> {
-        let missed = usize::try_from(self.seq.checked_sub(seq)?).ok()?;
-        let start = self.history.len().checked_sub(missed)?;
-        Some(self.history.range(start..))
-    }
-
     /// What was said before `seq`, the newest first.
     pub(super) fn before(&self, seq: u64) -> impl ExactSizeIterator<Item = &Arc<Message>> {
         let end = self.history.partition_point(|message| message.seq < seq);
@@ -123,6 +116,40 @@ impl Rooms {
         }
     }
 
+    /// Takes up a room as an earlier run of the server left it: the newest messages, and the number
+    /// of the last. Those that were used last come last.
+    pub(super) fn recall(&mut self, name: RoomName, seq: u64, history: VecDeque<Arc<Message>>) {
+        self.history_bytes += history.iter().map(|message| message.weight()).sum::<usize>();
+        self.idle.push_back(name.clone());
+        self.rooms.insert(name.clone(), Room { seq, history, ..Room::default() });
+        if self.idle.len() > self.limits.idle_rooms_max {
+            self.forget_idle();
+        }
+        self.shrink(&name);
+    }
+
+    /// Makes sure that there is a room to speak in, with nobody in it if need be.
+    pub(super) fn open(&mut self, name: &RoomName) {
+        if !self.rooms.contains_key(name) {
+            self.recall(name.clone(), self.number_of(name), VecDeque::new());
+        }
+    }
+
+    /// The last number of a room that is not held.
+    fn number_of(&self, room: &RoomName) -> u64 {
+        self.numbers.get(room).copied().unwrap_or(self.floor)
+    }
+
+    /// Every room of which anything is known, with its last number and what is held of it.
+    #[cfg(feature = "history")]
+    pub(super) fn known(
+        &self,
+    ) -> impl Iterator<Item = (&RoomName, u64, Option<&VecDeque<Arc<Message>>>)> {
+        let forgotten = self.numbers.iter().filter(|(room, _)| !self.rooms.contains_key(*room));
+        let held = self.rooms.iter().map(|(room, it)| (room, it.seq, Some(&it.history)));
+        forgotten.map(|(room, seq)| (room, *seq, None)).chain(held)
+    }
+
     pub(super) fn get(&self, room: &RoomName) -> Option<&Room> {
         self.rooms.get(room)
     }
@@ -149,7 +176,7 @@ impl Rooms {
             self.idle.remove(position);
         }
         self.arrivals += 1;
-        let seq = self.numbers.get(room).copied().unwrap_or(self.floor);
+        let seq = self.number_of(room);
         let room =
             self.rooms.entry(room.clone()).or_insert_with(|| Room { seq, ..Room::default() });
         room.seats.insert(self.arrivals, Seat { person, listener: None });

@@ -85,6 +85,7 @@ fn limits() -> impl Strategy<Value = Rules> {
         Rules {
             epoch: "e1".to_owned(),
             history: HistoryLimits { lines_max, bytes_max, idle_rooms_max },
+            has_archive: false,
             grace: Duration::from_secs(grace),
         }
     })
@@ -335,6 +336,7 @@ fn the_last_256_ids_are_remembered() {
     let rules = Rules {
         epoch: "e1".to_owned(),
         history: HistoryLimits::default(),
+        has_archive: false,
         grace: Duration::from_secs(10),
     };
     let mut world = World::new(rules);

@@ -22,7 +22,7 @@ struct Stage {
 
 fn rules() -> Rules {
     let history = HistoryLimits { lines_max: 5, ..HistoryLimits::default() };
-    Rules { epoch: "e1".to_owned(), history, grace: Duration::from_secs(10) }
+    Rules { epoch: "e1".to_owned(), history, has_archive: false, grace: Duration::from_secs(10) }
 }
 
 impl Stage {
@@ -150,6 +150,7 @@ impl Stage {
                     continue;
                 }
                 Delivery::Leaves { .. } => continue,
+                Delivery::Lookup { client, lookup } => (vec![client], looked_up(lookup)),
                 Delivery::Replaced { .. } => {
                     self.transcript.push_str("somebody is replaced\n");
                     continue;
@@ -173,6 +174,20 @@ fn room(name: &str) -> RoomName {
 
 fn text(text: &str) -> Text {
     Text::parse(text, 8192).unwrap()
+}
+
+/// As if all that was ever said were kept, and said by the keeper.
+fn looked_up(lookup: Lookup) -> Notice {
+    let Lookup::Reading(reading) = lookup else {
+        return Notice::Results { messages: vec![], before: None };
+    };
+    let (room, before) = (reading.room.clone(), reading.before);
+    let kept = move |seq| {
+        let (room, nickname) = (room.clone(), Nickname::parse("keeper").unwrap());
+        let text = text(&format!("kept {seq}"));
+        Arc::new(Message { room, seq, time: 0, nickname, text, id: None, kind: Kind::Say })
+    };
+    reading.complete((1..before).rev().map(kept))
 }
 
 fn in_words(notice: &Notice) -> String {
@@ -206,6 +221,7 @@ fn in_words(notice: &Notice) -> String {
         Notice::History { messages, more, .. } => {
             format!("[{}]{}", lines(messages), if *more { " and more" } else { "" })
         }
+        Notice::Results { .. } | Notice::Word { .. } => format!("{notice:?}"),
         Notice::Rooms(rooms) => {
             let rooms: Vec<_> =
                 rooms.iter().map(|it| format!("{} {} {}", it.room, it.members, it.seq)).collect();
@@ -555,7 +571,7 @@ fn who_closes_after_a_take_over_is_gone_at_once() {
 #[test]
 fn without_grace_everybody_leaves_at_once() {
     script_with(
-        Rules { grace: Duration::ZERO, ..rules() },
+        Rules { has_archive: false, grace: Duration::ZERO, ..rules() },
         "ana enters lobby
          bo hello
          bo < welcome bo

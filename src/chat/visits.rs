@@ -1,20 +1,10 @@
 //! Being in rooms: coming in, catching up, reading back, and going.
 
-use std::sync::Arc;
-
+use super::rooms::Room;
 use super::{
-    Chat, ClientId, Delivery, Departure, Joined, Listener, Message, Notice, PersonId,
-    ROOMS_PER_PERSON_MAX, Refused, RoomName, Since,
+    Chat, ClientId, Delivery, Departure, Listener, Lookup, Notice, PersonId, ROOMS_PER_PERSON_MAX,
+    Reading, Refused, RoomName, Search, Since,
 };
-
-/// What somebody gets who comes into a room and was not there before.
-const MESSAGES_FOR_A_NEWCOMER: usize = 100;
-/// The most that one page of history weighs (bytes).
-const PAGE_BYTES_MAX: usize = 128 * 1024;
-/// The most that all that somebody missed in a room weighs (bytes), if it is to come in one answer.
-/// That is more than 500 texts of 1 KiB, and, as JSON, still a message that clients take: many
-/// refuse one of over 1 MiB.
-const MISSED_BYTES_MAX: usize = 768 * 1024;
 
 impl Chat {
     pub(super) fn join(
@@ -43,31 +33,28 @@ impl Chat {
                 self.come_back(me, &room);
             }
         }
-        let notice = Notice::Joined(Box::new(self.joined(room, since)));
-        out.push(Delivery::Reply { client, notice });
+        let reading = self.joined(room, since);
+        out.push(self.read(client, reading));
         Ok(())
     }
 
     /// A room as one finds it who has everything up to a message, or nothing.
-    fn joined(&self, name: RoomName, since: Option<Since>) -> Joined {
-        let Some(room) = self.rooms.get(&name) else {
-            return Joined {
-                room: name,
-                seq: 0,
-                recovered: false,
-                messages: vec![],
-                members: vec![],
-            };
-        };
-        let members = room.seats().map(|seat| self.people[&seat.person].nickname.clone()).collect();
+    fn joined(&self, name: RoomName, since: Option<Since>) -> Reading {
+        let room = self.rooms.get(&name);
+        let seats = room.into_iter().flat_map(Room::seats);
+        let members = seats.map(|seat| self.people[&seat.person].nickname.clone()).collect();
         let since = since.filter(|since| since.epoch == self.rules.epoch);
-        let missed = since.and_then(|since| room.since(since.after));
-        let missed = missed.map(|missed| missed.cloned().collect::<Vec<_>>());
-        let missed = missed.filter(|messages| bytes(messages) <= MISSED_BYTES_MAX);
-        let recovered = missed.is_some();
-        let newest = || newest_first(room.before(u64::MAX).take(MESSAGES_FOR_A_NEWCOMER));
-        let messages = missed.unwrap_or_else(newest);
-        Joined { room: name, seq: room.seq(), recovered, messages, members }
+        let newest_first = room.into_iter().flat_map(|room| room.before(u64::MAX).cloned());
+        let seq = room.map_or(0, Room::seq);
+        Reading::joined(name, seq, since.map(|since| since.after), members, newest_first)
+    }
+
+    /// Answers at once where everything is held that can be of use.
+    fn read(&self, client: ClientId, reading: Reading) -> Delivery {
+        if self.rules.has_archive && reading.missing() > 0 {
+            return Delivery::Lookup { client, lookup: Lookup::Reading(Box::new(reading)) };
+        }
+        Delivery::Reply { client, notice: reading.complete(std::iter::empty()) }
     }
 
     pub(super) fn part(
@@ -99,29 +86,22 @@ impl Chat {
     ) -> Result<(), Refused> {
         let room = self.rooms.get(&name).filter(|_| self.people[&me].is_here(&name));
         let Some(room) = room else { return Err(Refused::NotInRoom(name)) };
-        let older = room.before(before.unwrap_or(u64::MAX));
-        let held = older.len();
-        let messages = newest_first(older.take(limit));
-        let more = messages.len() < held;
-        let notice = Notice::History { room: name, messages, more };
-        out.push(Delivery::Reply { client, notice });
+        let before = before.unwrap_or(u64::MAX).min(room.seq().saturating_add(1));
+        let reading = Reading::history(name, before, limit, room.before(before).cloned());
+        out.push(self.read(client, reading));
         Ok(())
     }
-}
 
-/// The newest messages, oldest first, as many as fit into one answer.
-fn newest_first<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> Vec<Arc<Message>> {
-    let mut left = PAGE_BYTES_MAX;
-    let fits = |message: &&Arc<Message>| {
-        let next = left.checked_sub(message.weight());
-        left = next.unwrap_or(0);
-        next.is_some()
-    };
-    let mut fitting: Vec<_> = messages.take_while(fits).cloned().collect();
-    fitting.reverse();
-    fitting
-}
-
-fn bytes(messages: &[Arc<Message>]) -> usize {
-    messages.iter().map(|message| message.weight()).sum()
+    pub(super) fn search(
+        &self,
+        client: ClientId,
+        search: Search,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        if !self.rules.has_archive {
+            return Err(Refused::NothingKept);
+        }
+        out.push(Delivery::Lookup { client, lookup: Lookup::Search(search) });
+        Ok(())
+    }
 }

@@ -77,6 +77,13 @@ pub(crate) fn append_text_frame(frames: &mut Vec<u8>, write: impl FnOnce(&mut Ve
     frames[start..].rotate_right(header_bytes);
 }
 
+/// One text frame.
+pub(crate) fn text_frame(text: &str) -> Arc<[u8]> {
+    let mut frame = Vec::new();
+    append_text_frame(&mut frame, |it| it.extend_from_slice(text.as_bytes()));
+    frame.into()
+}
+
 /// A ping without a payload.
 pub(crate) fn ping_frame() -> Arc<[u8]> {
     encode(Frame::ping(Vec::new()))

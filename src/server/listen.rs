@@ -34,6 +34,10 @@ pub enum StartError {
     /// Any other failure to open a port.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    /// The history that is to be kept cannot be.
+    #[cfg(feature = "history")]
+    #[error(transparent)]
+    History(#[from] crate::store::HistoryError),
     /// A thread, a descriptor or the page's private socket could not be had.
     #[error("cannot start: {0}")]
     Resources(#[from] io::Error),

@@ -16,6 +16,8 @@ use crate::broadcaster::{INBOX_MAX, Input, broadcast};
 use crate::config::Config;
 use crate::door::Door;
 use crate::page::Page;
+#[cfg(feature = "history")]
+use crate::store::Store;
 use accept::accept_loop;
 pub use handle::{Handle, SayError};
 pub use listen::StartError;
@@ -34,6 +36,8 @@ pub struct Server {
     /// Dropped when the server has ended, which those who wait in [`Handle::stop`] notice.
     ended: Sender<Infallible>,
     handle: Handle,
+    #[cfg(feature = "history")]
+    store: Option<Store>,
 }
 
 impl Server {
@@ -42,6 +46,11 @@ impl Server {
     /// # Errors
     /// When a port cannot be opened, or the process has no descriptor or thread left.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
+        #[cfg(feature = "history")]
+        let store = match &config.history {
+            Some(history) => Some(Store::open(history, config.limits.history)?),
+            None => None,
+        };
         let page = listen_on_all(&config.bind, config.page_port)?;
         let page_addresses = addresses(&page)?;
         // Both ports answer both protocols, so that they may well be one.
@@ -70,6 +79,8 @@ impl Server {
             stop: stop_asked,
             ended,
             handle,
+            #[cfg(feature = "history")]
+            store,
         })
     }
 
@@ -98,13 +109,24 @@ impl Server {
     /// # Errors
     /// When the server could not go on. Every thread has ended then, too.
     pub fn run(self) -> Result<(), RunError> {
-        let Self { listeners, door, inbox, stop, ended, handle } = self;
+        #[cfg(feature = "history")]
+        let (kept, desk) = self.store.map(Store::split).unzip();
+        #[cfg(not(feature = "history"))]
+        let kept = None;
+        let Self { listeners, door, inbox, stop, ended, handle, .. } = self;
         let result = thread::scope(|house| {
             let asked_to_stop = AskOnDrop(handle.stop.clone());
             let limits = door.limits();
+            // Those who work beside the broadcaster end when it has ended.
+            #[cfg(feature = "history")]
+            if let Some(desk) = &desk {
+                let inbox = &handle.inbox;
+                spawn(house, "history".into(), move || desk.serve(inbox, limits))?;
+                spawn(house, "upkeep".into(), move || desk.keep_house())?;
+            }
             let broadcaster = spawn(house, "broadcaster".into(), move || {
                 let _asked_to_stop = asked_to_stop;
-                broadcast(inbox, limits);
+                broadcast(inbox, limits, kept);
             })?;
             let served = thread::scope(|guests| {
                 let served = open(guests, &listeners, &door);

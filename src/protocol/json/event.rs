@@ -6,14 +6,16 @@ use serde::Serialize;
 use serde_json::{to_string, to_writer};
 
 use crate::chat::{
-    Departure, Id, Kind, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, Notice,
-    ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
+    Departure, Id, Kind, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
+    Notice, QueryError, ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
 };
 
 /// What all clients are told of the server when they come in.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     pub(crate) epoch: String,
+    /// Whether there is anything to search in.
+    pub(crate) searches: bool,
     pub(crate) text_bytes_max: usize,
     pub(crate) burst: u32,
     pub(crate) per_second: u32,
@@ -48,7 +50,7 @@ pub(crate) enum Problem {
     #[error("nobody here is called {0}")]
     NoSuchNick(String),
     #[error("{0}")]
-    Unavailable(&'static str),
+    Query(QueryError),
     #[error("too much at once; try again in {retry_ms} ms")]
     RateLimited { retry_ms: u64 },
 }
@@ -73,7 +75,8 @@ impl Problem {
             Self::TooLong(_) => "too_long",
             Self::Empty => "empty",
             Self::NoSuchNick(_) => "no_such_nick",
-            Self::Unavailable(_) => "unavailable",
+            Self::Query(QueryError::TooLong) => "too_long",
+            Self::Query(QueryError::Empty) => "empty",
             Self::RateLimited { .. } => "rate_limited",
         }
     }
@@ -87,7 +90,7 @@ fn code_of(refused: &Refused) -> &'static str {
         Refused::NotInRoom(_) => "not_in_room",
         Refused::TooManyRooms(_) => "too_many_rooms",
         Refused::NoSuchNick(_) => "no_such_nick",
-        Refused::CannotHear(_) => "unavailable",
+        Refused::CannotHear(_) | Refused::NothingKept | Refused::CannotRead => "unavailable",
     }
 }
 
@@ -150,6 +153,7 @@ enum Event<'a> {
         session: String,
         nick: &'a str,
         resumed: bool,
+        search: bool,
         limits: Bounds,
     },
     Joined {
@@ -194,8 +198,18 @@ enum Event<'a> {
         messages: Vec<Said<'a>>,
         more: bool,
     },
+    Results {
+        messages: Vec<Said<'a>>,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+    },
     Rooms {
         rooms: Vec<Listed<'a>>,
+    },
+    Notice {
+        text: &'static str,
+        level: &'static str,
     },
     Pong,
     Error {
@@ -282,6 +296,7 @@ impl<'a> Event<'a> {
                 session: session.to_string(),
                 nick: nickname.as_str(),
                 resumed: *resumed,
+                search: host.searches,
                 limits: Bounds::of(host),
             },
             Notice::Joined(joined) => Self::Joined {
@@ -296,6 +311,12 @@ impl<'a> Event<'a> {
             Notice::History { room, messages, more } => {
                 Self::History { room: room.as_str(), messages: all_said(messages), more: *more }
             }
+            Notice::Results { messages, before } => Self::Results {
+                messages: all_said(messages),
+                more: before.is_some(),
+                before: *before,
+            },
+            Notice::Word { text, level } => Self::Notice { text, level: name_of_level(*level) },
             Notice::Rooms(listings) => {
                 Self::Rooms { rooms: listings.iter().map(Listed::of).collect() }
             }
@@ -318,6 +339,13 @@ fn name_of(departure: Departure) -> &'static str {
         Departure::TimedOut => "timed_out",
         Departure::TooSlow => "too_slow",
         Departure::Error => "error",
+    }
+}
+
+fn name_of_level(level: Level) -> &'static str {
+    match level {
+        Level::Info => "info",
+        Level::Warning => "warning",
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::*;
 use crate::chat::{
     Command, Departure, Id, Joined, Kind, Listing, Message, Nickname, NicknameError, Notice,
-    Refused, RoomName, Since, Text, Token, TooLong,
+    QueryError, Refused, RoomName, Since, Text, Token, TooLong,
 };
 
 fn host() -> Host {
-    Host { epoch: "e1".to_owned(), text_bytes_max: 8192, burst: 10, per_second: 4 }
+    Host { epoch: "e1".to_owned(), searches: false, text_bytes_max: 8192, burst: 10, per_second: 4 }
 }
 
 fn id(text: &str) -> Id {
@@ -81,7 +81,7 @@ fn who_says_hello_is_told_the_limits() {
     let expected = format!(
         "\"type\":\"welcome\",\"server\":{{\"name\":\"chinwag\",\"version\":\"{}\"}},\
          \"epoch\":\"e1\",\"session\":\"0123456789abcdef0123456789abcdef\",\"nick\":\"ana\",\
-         \"resumed\":true,\"limits\":{{\"text_bytes\":8192,\"nick_graphemes\":24,\"rooms\":16,\
+         \"resumed\":true,\"search\":false,\"limits\":{{\"text_bytes\":8192,\"nick_graphemes\":24,\"rooms\":16,\
          \"burst\":10,\"per_second\":4}}",
         env!("CARGO_PKG_VERSION")
     );
@@ -215,8 +215,8 @@ fn every_problem_has_its_code() {
             r#""code":"no_such_nick","message":"nobody here is called b:""#,
         ),
         (
-            Problem::Unavailable("nothing is kept that could be searched"),
-            r#""code":"unavailable","message":"nothing is kept that could be searched""#,
+            Problem::Query(QueryError::TooLong),
+            r#""code":"too_long","message":"what is searched for is longer than 256 bytes""#,
         ),
         (
             Problem::RateLimited { retry_ms: 250 },
@@ -327,10 +327,7 @@ fn what_is_no_request_is_called_by_its_fault() {
         (r#"{"type":"tell","to":"","text":"hi","id":"m-1"}"#, Problem::NoSuchNick(String::new())),
         (r#"{"type":"history","room":"lobby","limit":0}"#, bad("limit is 1 to 100")),
         (r#"{"type":"history","room":"lobby","limit":101}"#, bad("limit is 1 to 100")),
-        (
-            r#"{"type":"search","query":"hi"}"#,
-            Problem::Unavailable("nothing is kept that could be searched"),
-        ),
+        (r#"{"type":"search","query":"?!"}"#, Problem::Query(QueryError::Empty)),
         (r#"{"type":"ping","ref":""}"#, bad("ref is 1 to 64 visible ASCII characters")),
     ] {
         let asked = parse(frame, 10);

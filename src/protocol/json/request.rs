@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::event::{Problem, Tags};
-use crate::chat::{Command, Id, Kind, Nickname, RoomName, Since, Text};
+use crate::chat::{Command, Id, Kind, Nickname, Query, RoomName, Search, Since, Text};
 
-/// The most messages in one answer to `history`.
+/// The most messages in one answer to `history` or `search`.
 const HISTORY_MAX: usize = 100;
 /// So many without a wish.
 const HISTORY_DEFAULT: usize = 50;
@@ -47,6 +47,8 @@ struct Members<'a> {
     kind: Option<Words<'a>>,
     #[serde(borrow)]
     to: Option<Words<'a>>,
+    #[serde(borrow)]
+    query: Option<Words<'a>>,
     before: Option<u64>,
     limit: Option<u64>,
 }
@@ -142,7 +144,12 @@ impl Members<'_> {
             "history" => {
                 Command::History { room: self.room()?, before: self.before, limit: self.limit()? }
             }
-            "search" => return Err(Problem::Unavailable("nothing is kept that could be searched")),
+            "search" => Command::Search(Search {
+                query: Query::parse(self.needed("query", &self.query)?).map_err(Problem::Query)?,
+                room: self.room.is_some().then(|| self.room()).transpose()?,
+                before: self.before,
+                limit: self.limit()?,
+            }),
             "rooms" => Command::Rooms,
             "ping" => Command::Ping,
             other => return Err(Problem::UnknownType(other.chars().take(64).collect())),

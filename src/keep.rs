@@ -1,0 +1,71 @@
+//! What the broadcaster asks of whoever keeps the history, and what it asks to be looked up there.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use crate::chat::{Chat, ClientId, Level, Lookup, Message, Notice, Refused, RoomName};
+use crate::outbox::Frames;
+use crate::protocol::json::{self, Host, Tags};
+use crate::protocol::text_frame;
+
+/// So many lookups wait for the reader, some 200 bytes each. Full: one who comes into a room gets
+/// what is held in memory, and any other is told to try again.
+#[cfg(feature = "history")]
+pub(crate) const LOOKUPS_MAX: usize = 4096;
+
+/// A history that is kept, and taken up again.
+pub(crate) struct Kept {
+    /// The name of this history.
+    pub(crate) epoch: String,
+    /// The rooms, those that were used last in the end.
+    pub(crate) rooms: Vec<Recalled>,
+    pub(crate) keeper: Box<dyn Keep + Send>,
+    pub(crate) lookups: Sender<Box<Job>>,
+}
+
+/// A room as an earlier run of the server left it.
+#[derive(Debug)]
+pub(crate) struct Recalled {
+    pub(crate) room: RoomName,
+    pub(crate) seq: u64,
+    /// The newest messages.
+    pub(crate) messages: Vec<Arc<Message>>,
+}
+
+/// Keeps what is said. It is the broadcaster's own, and must not make it wait for long.
+pub(crate) trait Keep {
+    /// Takes a message of this turn.
+    fn take(&mut self, message: &Arc<Message>);
+
+    /// Keeps what was taken in this turn, before anybody is sent it, and does whatever else is due.
+    /// Returns what people are to be told: that what they say is kept no longer, or is again.
+    fn end_turn(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)>;
+
+    /// When there is something to do next, without anything being said.
+    fn next_tick(&self) -> Option<Instant>;
+}
+
+/// Something to be looked up for a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) client: ClientId,
+    /// By which the client's place for the answer is known.
+    pub(crate) number: u64,
+    pub(crate) tags: Tags,
+    pub(crate) lookup: Lookup,
+}
+
+impl Job {
+    /// The answer when nothing can be looked up: with what is held.
+    pub(crate) fn without_looking(self, host: &Host) -> Frames {
+        let notice = match self.lookup {
+            Lookup::Reading(reading) if reading.is_of_use_alone() => {
+                reading.complete(std::iter::empty())
+            }
+            _ => Notice::Refused(Refused::CannotRead),
+        };
+        text_frame(&json::reply(&notice, &self.tags, host))
+    }
+}

@@ -1,0 +1,213 @@
+//! A history as JSON Lines, one message a line: out of a file, and into one.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::file::{HistoryFile, Use, connect};
+use super::writer::{id_of, insert, last_number};
+use super::{HistoryError, row, schema};
+use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
+
+/// It is said so often how far it has come: after so many messages.
+const SAY_EVERY: u64 = 10_000;
+
+/// Why an export or an import did not come to its end. An import then leaves the history as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The history cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// What is read from, or written to, failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A line is no message.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A message, as a line has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    room: std::borrow::Cow<'a, str>,
+    seq: u64,
+    time: u64,
+    #[serde(borrow)]
+    nick: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    text: std::borrow::Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default)]
+    kind: LineKind,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LineKind {
+    #[default]
+    Say,
+    Me,
+}
+
+/// Writes every message of a history, in the order in which they were said. A server may have it
+/// open. Returns how many there were; `progress` is told in between.
+///
+/// # Errors
+/// When the history cannot be read, or the lines cannot be written.
+pub fn export(
+    path: &Path,
+    out: &mut impl Write,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, ExchangeError> {
+    let sql = |error| HistoryError::of(path, error);
+    let connection = open_to_read(path)?;
+    let mut messages = connection
+        .prepare(&format!(
+            "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room ORDER BY m.number",
+            row::COLUMNS
+        ))
+        .map_err(sql)?;
+    let mut rows = messages.query([]).map_err(sql)?;
+    let mut count = 0;
+    while let Some(it) = rows.next().map_err(sql)? {
+        let message = row::room(it, 6).and_then(|room| row::message(room, it)).map_err(sql)?;
+        serde_json::to_writer(&mut *out, &Line::of(&message)).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        count += 1;
+        if count % SAY_EVERY == 0 {
+            progress(count);
+        }
+    }
+    out.flush()?;
+    Ok(count)
+}
+
+/// Adds messages to a history, which is made if there is none. What it has already is passed over.
+/// Returns how many were added; `progress` is told in between. No server may have it open.
+///
+/// # Errors
+/// When the history cannot be written, and when a line is no message or another than the history
+/// has. Nothing is added then.
+pub fn import(
+    path: &Path,
+    lines: &mut impl BufRead,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, ExchangeError> {
+    let sql = |error| ExchangeError::from(HistoryError::of(path, error));
+    let file = HistoryFile::open(path)?;
+    let mut connection = file.connect(Use::Write).map_err(sql)?;
+    schema::prepare(&mut connection, path)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    let mut rooms = HashMap::new();
+    let mut number = last_number(&transaction).map_err(sql)?;
+    let (mut text, mut line, mut added) = (String::new(), 0, 0);
+    while read_line(lines, &mut text)? {
+        line += 1;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let message = message_of(&text).map_err(|reason| ExchangeError::Line { line, reason })?;
+        match kept(&transaction, &mut rooms, &message).map_err(sql)? {
+            Some(kept) if kept == message => {}
+            Some(_) => {
+                let Message { room, seq, .. } = &message;
+                let reason = format!("the history has another message {seq} of {room}");
+                return Err(ExchangeError::Line { line, reason });
+            }
+            None => {
+                insert(&transaction, &mut rooms, &[message.into()], &mut number).map_err(sql)?;
+                added += 1;
+            }
+        }
+        if line % SAY_EVERY == 0 {
+            progress(line);
+        }
+    }
+    transaction.commit().map_err(sql)?;
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(sql)?;
+    Ok(added)
+}
+
+/// A history that is there, as it is.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(HistoryError::Io { path: path.to_owned(), error });
+    }
+    let connection = connect(path, Use::Read).map_err(|error| HistoryError::of(path, error))?;
+    match schema::version_of(&connection, path)? {
+        0 => Err(HistoryError::Foreign(path.to_owned())),
+        _ => Ok(connection),
+    }
+}
+
+fn read_line(lines: &mut impl BufRead, text: &mut String) -> io::Result<bool> {
+    text.clear();
+    Ok(lines.read_line(text)? > 0)
+}
+
+/// The message of this number that the history has.
+fn kept(
+    connection: &Connection,
+    rooms: &mut HashMap<RoomName, i64>,
+    message: &Message,
+) -> rusqlite::Result<Option<Message>> {
+    let room = id_of(connection, rooms, &message.room)?;
+    let mut find = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq = ?2",
+        row::COLUMNS
+    ))?;
+    let read = |it: &rusqlite::Row<'_>| row::message(message.room.clone(), it);
+    let kept = find.query_row(params![room, message.seq], read).optional()?;
+    Ok(kept.map(|kept| kept.as_ref().clone()))
+}
+
+fn message_of(line: &str) -> Result<Message, String> {
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let largest = i64::MAX.unsigned_abs();
+    if !(1..=largest).contains(&line.seq) || line.time > largest {
+        return Err("seq is 1 or more, and time 0 or more".to_owned());
+    }
+    let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
+    Ok(Message {
+        room: RoomName::parse(&line.room).map_err(|error| error.to_string())?,
+        seq: line.seq,
+        time: line.time,
+        nickname: Nickname::parse_any(&line.nick).map_err(|error| error.to_string())?,
+        text: Text::parse(&line.text, usize::MAX).map_err(|error| error.to_string())?,
+        id: line.id.map(id).transpose()?,
+        kind: match line.kind {
+            LineKind::Say => Kind::Say,
+            LineKind::Me => Kind::Me,
+        },
+    })
+}
+
+impl<'a> Line<'a> {
+    fn of(message: &'a Message) -> Self {
+        Self {
+            room: message.room.as_str().into(),
+            seq: message.seq,
+            time: message.time,
+            nick: message.nickname.as_str().into(),
+            text: message.text.as_str().into(),
+            id: message.id.as_ref().map(|id| id.as_str().to_owned()),
+            kind: match message.kind {
+                Kind::Say => LineKind::Say,
+                Kind::Me => LineKind::Me,
+            },
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The history on disk: everything that is said, in SQLite.
+//!
+//! | part | thread | does |
+//! |---|---|---|
+//! | [`Writer`] | `broadcaster` | commits what a turn brought before anybody is sent it; the only one to write the file |
+//! | [`reader`] | `history` | reads back and searches |
+//! | [`upkeep`] | `upkeep` | fills the search index, a file of its own that can be made anew at any time, and moves what was written from the log into the file |
+//!
+//! Three connections to one file in WAL mode: readers and the writer do not wait for each other.
+
+mod exchange;
+mod file;
+mod index;
+mod inspect;
+mod reader;
+mod retention;
+mod row;
+mod schema;
+mod upkeep;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rusqlite::ErrorCode;
+
+pub use exchange::{ExchangeError, export, import};
+pub use inspect::{Findings, RoomStats, Stats, check, stats};
+
+use crate::broadcaster::Input;
+use crate::chat::HistoryLimits;
+use crate::config::Limits;
+use crate::keep::{Job, Kept, LOOKUPS_MAX};
+use file::HistoryFile;
+use index::Index;
+use writer::Writer;
+
+/// A history that is kept in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// The file. It is made if there is none. Beside it stand `FILE-wal` and `FILE-shm`, which are
+    /// SQLite's, and `FILE-search`, which can be made anew from the file.
+    pub path: PathBuf,
+    /// When a message is safe. The default, [`Sync::Process`], is enough for everything but a
+    /// machine that loses power.
+    pub sync: Sync,
+    /// For how long messages are kept; `None`, the default, is for ever.
+    pub keep: Option<Duration>,
+    /// How many messages are kept in each room, of 1 or more; `None`, the default, is all.
+    pub keep_messages: Option<u64>,
+}
+
+impl HistoryConfig {
+    /// Keeps everything in this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), sync: Sync::default(), keep: None, keep_messages: None }
+    }
+}
+
+/// What a message in the file outlives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The end of the process, whichever. When the machine loses power, the last seconds may be
+    /// gone; the next run notices, and no client mistakes the history for the one it knew.
+    #[default]
+    Process,
+    /// The end of the machine, too: every turn waits for the disk.
+    Full,
+}
+
+/// Why a history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Another server has it open.
+    #[error("{} is in use by another server", .0.display())]
+    Locked(PathBuf),
+    /// It would be written to wherever somebody else says.
+    #[error("{} is a symbolic link, which is not followed", .0.display())]
+    SymbolicLink(PathBuf),
+    /// It is something else.
+    #[error("{} is no history of chinwag", .0.display())]
+    Foreign(PathBuf),
+    /// A newer chinwag wrote it.
+    #[error("{} was written by a newer chinwag (version {found} of the format; this one knows {known})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// It cannot be read as what it is. It is left as it is.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
+    /// The file, or its folder, cannot be used.
+    #[error("cannot use {}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl HistoryError {
+    fn of(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Io { path, error: io::Error::other(error) },
+            _ => Self::Damaged { path, reason: error.to_string() },
+        }
+    }
+}
+
+/// A history that is open, before the server runs.
+#[derive(Debug)]
+pub(crate) struct Store {
+    writer: Writer,
+    epoch: String,
+    rooms: Vec<crate::keep::Recalled>,
+    file: Arc<HistoryFile>,
+    index: Index,
+    bell: Receiver<()>,
+}
+
+/// What is done beside the broadcaster.
+pub(crate) struct Desk {
+    file: Arc<HistoryFile>,
+    index: Index,
+    jobs: Receiver<Box<Job>>,
+    bell: Receiver<()>,
+}
+
+impl Store {
+    /// Opens the history, or makes it.
+    pub(crate) fn open(
+        config: &HistoryConfig,
+        limits: HistoryLimits,
+    ) -> Result<Self, HistoryError> {
+        let file = Arc::new(HistoryFile::open(&config.path)?);
+        let (ring, bell) = bounded(1);
+        let (writer, epoch) = Writer::open(file.clone(), config, ring)?;
+        let rooms = writer
+            .rooms_as_they_were_left(limits)
+            .map_err(|error| HistoryError::of(&config.path, error))?;
+        let index = Index::at(&config.path, &epoch);
+        Ok(Self { writer, epoch, rooms, file, index, bell })
+    }
+
+    /// The broadcaster's share, and the rest.
+    pub(crate) fn split(self) -> (Kept, Desk) {
+        let Self { writer, epoch, rooms, file, index, bell } = self;
+        let (lookups, jobs): (Sender<Box<Job>>, _) = bounded(LOOKUPS_MAX);
+        let kept = Kept { epoch, rooms, keeper: Box::new(writer), lookups };
+        (kept, Desk { file, index, jobs, bell })
+    }
+}
+
+impl Desk {
+    /// Looks up what is asked for, until the broadcaster has ended.
+    pub(crate) fn serve(&self, inbox: &Sender<Input>, limits: &Limits) {
+        let host = limits.host(self.index.epoch(), true);
+        reader::serve(&self.file, &self.index, &self.jobs, inbox, &host);
+    }
+
+    /// Keeps the house, until the broadcaster has ended.
+    pub(crate) fn keep_house(&self) {
+        upkeep::keep_house(&self.file, &self.index, &self.bell);
+    }
+}

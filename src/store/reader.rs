@@ -1,0 +1,124 @@
+//! Reads back and searches, on a thread of its own, so that nobody waits who asks for neither.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::file::{HistoryFile, Use};
+use super::index::Index;
+use super::row;
+use crate::broadcaster::Input;
+use crate::chat::{Lookup, Message, Notice, Reading, Refused, RoomName, Search};
+use crate::keep::Job;
+use crate::protocol::json::{self, Host};
+use crate::protocol::text_frame;
+
+/// The most that the messages weigh that were found (bytes).
+const FOUND_BYTES_MAX: usize = 128 * 1024;
+
+/// Answers each job, until the broadcaster has ended.
+pub(super) fn serve(
+    file: &HistoryFile,
+    index: &Index,
+    jobs: &Receiver<Box<Job>>,
+    inbox: &Sender<Input>,
+    host: &Host,
+) {
+    let mut reader = Reader { file, index, connection: None };
+    for job in jobs {
+        let Job { client, number, ref tags, ref lookup } = *job;
+        let looked_up = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup.clone())));
+        let answer = match looked_up.unwrap_or(Err(rusqlite::Error::InvalidQuery)) {
+            Ok(notice) => text_frame(&json::reply(&notice, tags, host)),
+            Err(error) => {
+                log::warn!("cannot read {}: {error}", file.path().display());
+                reader.connection = None;
+                job.without_looking(host)
+            }
+        };
+        if inbox.send(Input::Found { client, number, answer }).is_err() {
+            return;
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a HistoryFile,
+    index: &'a Index,
+    /// Made when it is needed, and anew after an error.
+    connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    fn look_up(&mut self, lookup: Lookup) -> rusqlite::Result<Notice> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.file.connect(Use::Read)?,
+        };
+        let connection = self.connection.insert(connection);
+        match lookup {
+            Lookup::Reading(reading) => read(connection, *reading),
+            Lookup::Search(search) => find(connection, self.index, &search),
+        }
+    }
+}
+
+/// Completes a reading with what is kept.
+fn read(connection: &Connection, reading: Reading) -> rusqlite::Result<Notice> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+        row::COLUMNS
+    ))?;
+    let (room, before) = (reading.room.clone(), reading.before);
+    let id = room_id(connection, &room)?;
+    // SQLite counts up to here.
+    let before = before.min(i64::MAX.unsigned_abs());
+    let older = statement
+        .query_map(params![id, before, reading.missing()], |it| row::message(room.clone(), it))?;
+    let mut failed = None;
+    let mut older = older.map_while(|message| message.map_err(|error| failed = Some(error)).ok());
+    let notice = reading.complete(older.by_ref());
+    failed.map_or(Ok(notice), Err)
+}
+
+/// The newest messages that a query finds.
+fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Result<Notice> {
+    let room = match &search.room {
+        Some(room) => match room_id(connection, room)? {
+            None => return Ok(Notice::Results { messages: vec![], before: None }),
+            id => id,
+        },
+        None => None,
+    };
+    let Some(index) = index.connect(Use::Read)? else {
+        // It is being made.
+        return Ok(Notice::Refused(Refused::CannotRead));
+    };
+    let mut fetch = connection.prepare_cached(&format!(
+        "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room WHERE m.number = ?1",
+        row::COLUMNS
+    ))?;
+    let mut left = FOUND_BYTES_MAX;
+    let (mut messages, mut oldest, mut has_more) = (Vec::<Arc<Message>>::new(), 0, false);
+    super::index::find(&index, &search.query, room, search.before, |number| {
+        let found = |it: &rusqlite::Row<'_>| row::message(row::room(it, 6)?, it);
+        // What was deleted is found until the index is swept.
+        let Some(message) = fetch.query_row([number], found).optional()? else { return Ok(true) };
+        let fits = left.checked_sub(message.weight());
+        has_more = messages.len() == search.limit || fits.is_none();
+        if has_more {
+            return Ok(false);
+        }
+        (left, oldest) = (fits.unwrap_or(0), number);
+        messages.push(message);
+        Ok(true)
+    })?;
+    Ok(Notice::Results { messages, before: has_more.then_some(oldest) })
+}
+
+fn room_id(connection: &Connection, room: &RoomName) -> rusqlite::Result<Option<i64>> {
+    let mut find = connection.prepare_cached("SELECT id FROM room WHERE name = ?1")?;
+    find.query_row([room.as_str()], |it| it.get(0)).optional()
+}

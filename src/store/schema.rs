@@ -1,0 +1,87 @@
+//! The tables of a history, and how those of an older format become those of today.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::HistoryError;
+
+/// Says of a SQLite file that it is a history of chinwag: `chwg`.
+const APPLICATION_ID: i64 = 0x6368_7767;
+
+/// What makes a history of version n of one of version n - 1, from nothing on.
+const STEPS: [&str; 2] = [
+    "CREATE TABLE history (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        epoch TEXT NOT NULL,
+        opened_in TEXT
+     ) STRICT;
+     CREATE TABLE room (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+     ) STRICT;
+     CREATE TABLE message (
+        number INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        nick TEXT NOT NULL,
+        text TEXT NOT NULL,
+        id TEXT,
+        kind INTEGER NOT NULL DEFAULT 0
+     ) STRICT;
+     CREATE UNIQUE INDEX message_of_room ON message (room, seq);
+     INSERT INTO history (only, epoch) VALUES (1, lower(hex(randomblob(8))));",
+    // Messages may be deleted: their numbers are not used again.
+    "ALTER TABLE history ADD COLUMN last_number INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE room ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;",
+];
+
+/// The version of the format that this program writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// Makes a history of an empty file, or brings one up to date.
+pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
+    let sql = |error| HistoryError::of(path, error);
+    let version = version_of(connection, path)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    if version == 0 {
+        // These two are for a file without tables only.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;").map_err(sql)?;
+    } else {
+        log::info!("{}: bringing version {version} of the format up to {VERSION}", path.display());
+    }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    migrate(&transaction, version, VERSION).map_err(sql)?;
+    transaction.commit().map_err(sql)
+}
+
+/// The version of a history, which is 0 for an empty file.
+pub(super) fn version_of(connection: &Connection, path: &Path) -> Result<i64, HistoryError> {
+    let sql = |error| HistoryError::of(path, error);
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let application = pragma("application_id").map_err(sql)?;
+    let version = pragma("user_version").map_err(sql)?;
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = connection.query_row(count, [], |row| row.get(0)).map_err(sql)?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, 1..=VERSION, 1..) => Ok(version),
+        (APPLICATION_ID, found, _) if found > VERSION => {
+            Err(HistoryError::Newer { path: path.to_owned(), found, known: VERSION })
+        }
+        _ => Err(HistoryError::Foreign(path.to_owned())),
+    }
+}
+
+pub(super) fn migrate(transaction: &Transaction<'_>, from: i64, to: i64) -> rusqlite::Result<()> {
+    let steps = (1..).zip(STEPS).filter(|(version, _)| (from + 1..=to).contains(version));
+    for (version, step) in steps {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)
+}

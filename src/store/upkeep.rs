@@ -1,0 +1,211 @@
+//! The house is kept while nobody waits for it: new messages go into the search index, deleted ones
+//! out of it, and what SQLite wrote to its log goes into the file.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use rusqlite::{Connection, params};
+use rustix::process::{Pid, setpriority_process};
+use rustix::thread::gettid;
+
+use super::file::{HistoryFile, Use, beside};
+use super::index::{self, Entry, Index};
+
+/// New messages are waited for so long before they are indexed together.
+const REST: Duration = Duration::from_millis(100);
+/// So many go into the index at once.
+const BATCH: usize = 500;
+/// The log is moved into the file when it has so many bytes.
+const LOG_BYTES: u64 = 4 * 1024 * 1024;
+/// So often the index is looked through for messages that are not kept any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// So often it is said how far a long work has come.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+/// Works whenever the bell rings, until nobody is left to ring it.
+pub(super) fn keep_house(file: &HistoryFile, index: &Index, bell: &Receiver<()>) {
+    yield_to_others();
+    let mut house = House {
+        file,
+        index,
+        bell,
+        connections: None,
+        rung: false,
+        over: false,
+        failed: false,
+        swept: Instant::now(),
+    };
+    while house.wait() {
+        house.work();
+    }
+}
+
+/// The chat goes first on a machine that is busy.
+fn yield_to_others() {
+    const LAST: i32 = 19;
+    // On Linux each thread has a priority of its own.
+    let me: Option<Pid> = Some(gettid());
+    if let Err(error) = setpriority_process(me, LAST) {
+        log::debug!("the upkeep cannot yield to others: {error}");
+    }
+}
+
+struct House<'a> {
+    file: &'a HistoryFile,
+    index: &'a Index,
+    bell: &'a Receiver<()>,
+    /// To the history and to its index. Made when they are needed, and anew after an error.
+    connections: Option<(Connection, Connection)>,
+    /// The bell was rung during the work.
+    rung: bool,
+    /// Nobody is left to ring it.
+    over: bool,
+    /// The last work on the index came to nothing. It is said once.
+    failed: bool,
+    /// When the index was last looked through.
+    swept: Instant,
+}
+
+impl House<'_> {
+    /// Waits for the bell, and then a moment longer: what comes in meanwhile is done together.
+    /// False when there will be nothing more to do.
+    fn wait(&mut self) -> bool {
+        if !std::mem::take(&mut self.rung) && self.bell.recv().is_err() {
+            return false;
+        }
+        let end = Instant::now() + REST;
+        loop {
+            match self.bell.recv_deadline(end) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.over = true;
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Whether the server has ended meanwhile.
+    fn is_over(&mut self) -> bool {
+        match self.bell.try_recv() {
+            Ok(()) => self.rung = true,
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => self.over = true,
+        }
+        self.over
+    }
+
+    fn work(&mut self) {
+        match self.work_on_index() {
+            Ok(()) => self.failed = false,
+            Err(error) => {
+                self.connections = None;
+                if !std::mem::replace(&mut self.failed, true) {
+                    log::warn!("the search may not find what is new: {error}");
+                }
+            }
+        }
+        if let Err(error) = self.move_log() {
+            log::debug!("the log stays as it is: {error}");
+        }
+    }
+
+    fn work_on_index(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        let (history, mut index) = match self.connections.take() {
+            Some(connections) => connections,
+            None => (self.file.connect(Use::Read)?, self.index.open()?),
+        };
+        self.fill_index(&history, &mut index)?;
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            self.swept = Instant::now();
+            self.sweep(&history, &mut index)?;
+        }
+        self.connections = Some((history, index));
+        Ok(())
+    }
+
+    /// Adds what is new to the index.
+    fn fill_index(
+        &mut self,
+        history: &Connection,
+        connection: &mut Connection,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let mut newest = history.prepare_cached("SELECT coalesce(max(number), 0) FROM message")?;
+        let newest: i64 = newest.query_row([], |it| it.get(0))?;
+        let mut up_to = index::up_to(connection)?;
+        if up_to > newest && newest > 0 {
+            // The history has lost its end since.
+            *connection = self.index.renew()?;
+            up_to = 0;
+        }
+        let (first, mut said) = (up_to, Instant::now());
+        while up_to < newest {
+            let transaction = connection.transaction()?;
+            let Some(last) = add_after(history, &transaction, up_to)? else { break };
+            index::set_up_to(&transaction, last)?;
+            transaction.commit()?;
+            up_to = last;
+            if said.elapsed() >= SAY_EVERY {
+                said = Instant::now();
+                let percent = (up_to - first) * 100 / (newest - first).max(1);
+                log::info!("making the search index: {percent} %");
+            }
+            if self.is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of the index what the history has no more.
+    fn sweep(&mut self, history: &Connection, connection: &mut Connection) -> rusqlite::Result<()> {
+        let mut after = 0;
+        loop {
+            let transaction = connection.transaction()?;
+            let numbers = index::numbers(&transaction, after, BATCH)?;
+            let Some(last) = numbers.last() else { return Ok(()) };
+            after = *last;
+            let mut kept = history.prepare_cached("SELECT 1 FROM message WHERE number = ?1")?;
+            for number in numbers {
+                if !kept.exists([number])? {
+                    index::remove(&transaction, number)?;
+                }
+            }
+            transaction.commit()?;
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves the log into the file, when it is long. Neither the writer nor a reader waits.
+    fn move_log(&self) -> rusqlite::Result<()> {
+        let log = beside(self.file.path(), "-wal");
+        if std::fs::metadata(log).map_or(0, |it| it.len()) < LOG_BYTES {
+            return Ok(());
+        }
+        let connection = self.file.connect(Use::Write)?;
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+}
+
+/// Adds the next messages to the index, and returns the number of the last.
+fn add_after(
+    history: &Connection,
+    index: &Connection,
+    after: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let mut next = history.prepare_cached(
+        "SELECT number, room, nick, text FROM message WHERE number > ?1 ORDER BY number LIMIT ?2",
+    )?;
+    let mut rows = next.query(params![after, BATCH])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let number = row.get(0)?;
+        let (nickname, text) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
+        index::add(index, &Entry { number, room: row.get(1)?, nickname, text })?;
+        last = Some(number);
+    }
+    Ok(last)
+}

@@ -212,6 +212,9 @@ pub(crate) enum Refused {
     NothingKept,
     #[error("what is kept cannot be read just now; try again")]
     CannotRead,
+    #[error("the search is being prepared; try again in a while")]
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
+    CannotSearchYet,
 }
 
 /// Who is told what. Deliveries are carried out in their order.

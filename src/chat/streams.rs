@@ -81,13 +81,12 @@ fn limits() -> impl Strategy<Value = Rules> {
     let lines = prop::sample::select(vec![8, 8, 8, 1, 0]);
     let bytes = prop::sample::select(vec![1 << 20, 1 << 20, 1000]);
     let grace = prop::sample::select(vec![10, 10, 10, 0]);
-    (lines, bytes, 0..3_usize, grace).prop_map(|(lines_max, bytes_max, idle_rooms_max, grace)| {
-        Rules {
-            epoch: "e1".to_owned(),
-            history: HistoryLimits { lines_max, bytes_max, idle_rooms_max },
-            has_archive: false,
-            grace: Duration::from_secs(grace),
-        }
+    let limits = (lines, bytes, 0..3_usize, grace, any::<bool>());
+    limits.prop_map(|(lines_max, bytes_max, idle_rooms_max, grace, has_archive)| Rules {
+        epoch: "e1".to_owned(),
+        history: HistoryLimits { lines_max, bytes_max, idle_rooms_max },
+        has_archive,
+        grace: Duration::from_secs(grace),
     })
 }
 
@@ -313,6 +312,10 @@ impl World {
                 self.check_slice(&room, messages, newest);
                 assert!(here && messages.len() <= limit);
                 assert!(!more || messages.len() == limit && messages[0].seq > 1);
+                if self.rules.has_archive {
+                    assert_eq!(messages.len() as u64, newest.min(limit as u64));
+                    assert_eq!(*more, newest > limit as u64);
+                }
             }
             out => assert_eq!((out, here), (&[reply(client, not_in(room))][..], false)),
         }

@@ -148,8 +148,10 @@ impl Server {
             served?;
             broadcaster.map_err(|_| RunError::Crashed)
         });
-        // The ports are free again before anybody is told.
+        // The ports and the history are free again before anybody is told.
         drop((listeners, door));
+        #[cfg(feature = "history")]
+        drop(desk);
         drop(ended);
         result
     }

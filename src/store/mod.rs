@@ -164,6 +164,9 @@ impl Store {
             .rooms_as_they_were_left(limits)
             .map_err(|error| HistoryError::of(&config.path, error))?;
         let index = Index::at(&config.path, &epoch);
+        if let Err(error) = index.open() {
+            log::warn!("there will be no search: {error}");
+        }
         Ok(Self { writer, epoch, rooms, file, index, bell })
     }
 

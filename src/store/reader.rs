@@ -92,9 +92,9 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
         },
         None => None,
     };
-    let Some(index) = index.connect(Use::Read)? else {
-        // It is being made.
-        return Ok(Notice::Refused(Refused::CannotRead));
+    let index = match index.connect(Use::Read)? {
+        Some(index) if is_up_to_date(connection, &index)? => index,
+        _ => return Ok(Notice::Refused(Refused::CannotSearchYet)),
     };
     let mut fetch = connection.prepare_cached(&format!(
         "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room WHERE m.number = ?1",
@@ -116,6 +116,14 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
         Ok(true)
     })?;
     Ok(Notice::Results { messages, before: has_more.then_some(oldest) })
+}
+
+/// Whether the index has nearly everything, which on a new one takes a while.
+fn is_up_to_date(history: &Connection, index: &Connection) -> rusqlite::Result<bool> {
+    const MISSING_MAX: i64 = 10_000;
+    let newest = "SELECT coalesce(max(number), 0) FROM message";
+    let newest: i64 = history.prepare_cached(newest)?.query_row([], |it| it.get(0))?;
+    Ok(newest - super::index::up_to(index)? < MISSING_MAX)
 }
 
 fn room_id(connection: &Connection, room: &RoomName) -> rusqlite::Result<Option<i64>> {

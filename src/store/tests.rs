@@ -1,1 +1,211 @@
-//! The history, in real files.
+//! The history in real files.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::TransactionBehavior;
+
+use super::file::{Use, connect, open_private};
+use super::*;
+use crate::chat::{Chat, Id, Kind, Message, Nickname, RoomName, Rules, Text};
+use crate::keep::Keep as _;
+
+/// A folder that is gone when this is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = format!("chinwag-store-{:016x}", rand::random::<u64>());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("chat.db")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(path: &Path) -> Result<Store, HistoryError> {
+    Store::open(&HistoryConfig::new(path), HistoryLimits::default())
+}
+
+fn epoch(path: &Path) -> String {
+    open(path).unwrap().epoch
+}
+
+fn message(room: &str, seq: u64) -> Arc<Message> {
+    Arc::new(Message {
+        room: RoomName::parse(room).unwrap(),
+        seq,
+        time: seq,
+        nickname: Nickname::parse("ana").unwrap(),
+        text: Text::parse(&format!("number {seq}"), 100).unwrap(),
+        id: Id::parse(&format!("id-{seq}")),
+        kind: Kind::Say,
+    })
+}
+
+fn chat() -> Chat {
+    let history = HistoryLimits::default();
+    let grace = Duration::ZERO;
+    Chat::new(Rules { epoch: "e1".to_owned(), history, has_archive: true, grace })
+}
+
+/// Changes a file behind the back of everybody.
+fn change(path: &Path, sql: &str) {
+    connect(path, Use::Write).unwrap().execute_batch(sql).unwrap();
+}
+
+fn number(path: &Path, sql: &str) -> i64 {
+    connect(path, Use::Read).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// As the first version of the format had it, with three messages in two rooms.
+fn first_version(path: &Path) {
+    drop(open_private(path).unwrap());
+    let mut connection = connect(path, Use::Write).unwrap();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    schema::migrate(&transaction, 0, 1).unwrap();
+    transaction
+        .execute_batch(
+            "INSERT INTO room (id, name) VALUES (1, 'lobby'), (2, 'kitchen');
+             INSERT INTO message VALUES (1, 1, 1, 10, 'ana', 'one', 'a', 0),
+                (2, 2, 1, 20, 'bo', 'two', NULL, 1), (3, 1, 2, 30, 'ana', 'three', NULL, 0);",
+        )
+        .unwrap();
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_history_of_the_first_version_is_brought_up_to_date() {
+    let folder = Folder::new();
+    first_version(&folder.file());
+    assert_eq!(number(&folder.file(), "PRAGMA user_version"), 1);
+    let before = connect(&folder.file(), Use::Read).unwrap();
+    let epoch_before: String =
+        before.query_row("SELECT epoch FROM history", [], |row| row.get(0)).unwrap();
+    drop(before);
+    let store = open(&folder.file()).unwrap();
+    assert_eq!(store.epoch, epoch_before);
+    let rooms: Vec<_> = store.rooms.iter().map(|it| (it.room.as_str(), it.seq)).collect();
+    assert_eq!(rooms, [("kitchen", 1), ("lobby", 2)]);
+    let texts = store.rooms.iter().flat_map(|it| &it.messages).map(|it| it.text.as_str());
+    assert_eq!(texts.collect::<Vec<_>>(), ["two", "one", "three"]);
+    drop(store);
+    assert_eq!(number(&folder.file(), "PRAGMA user_version"), schema::VERSION);
+    assert_eq!(check(&folder.file()).unwrap(), Findings { messages: 3, problems: vec![] });
+}
+
+#[test]
+fn the_epoch_changes_when_something_may_be_missing() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let first = epoch(&file);
+    assert_eq!(epoch(&file), first, "after an orderly end");
+    change(&file, "UPDATE history SET opened_in = 'another boot'");
+    let second = epoch(&file);
+    assert_ne!(second, first, "the machine went down");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    change(&file, &format!("UPDATE history SET opened_in = '{}'", boot.trim()));
+    assert_eq!(epoch(&file), second, "the process was killed");
+    change(&file, "UPDATE history SET opened_in = 'full'");
+    assert_eq!(epoch(&file), second, "every message was on the disk");
+    drop(open_private(&folder.0.join("chat.db-incomplete")).unwrap());
+    let third = epoch(&file);
+    assert_ne!(third, second, "it could not be written");
+    assert_eq!(epoch(&file), third, "once");
+}
+
+#[test]
+fn what_is_no_history_of_ours_is_left_as_it_is() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let other = folder.0.join("other.db");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    drop(open(&file).unwrap());
+    for (sql, expected) in [
+        ("PRAGMA user_version = 99", "was written by a newer chinwag"),
+        ("PRAGMA user_version = 2; PRAGMA application_id = 7", "is no history of chinwag"),
+    ] {
+        change(&file, sql);
+        let before = fs::read(&file).unwrap();
+        assert!(open(&file).unwrap_err().to_string().contains(expected));
+        assert!(fs::read(&file).unwrap() == before);
+    }
+    let before = fs::read(&other).unwrap();
+    assert!(matches!(open(&other), Err(HistoryError::Foreign(_))));
+    assert!(fs::read(&other).unwrap() == before);
+}
+
+#[test]
+fn one_server_has_it_at_a_time() {
+    let folder = Folder::new();
+    let store = open(&folder.file()).unwrap();
+    assert!(matches!(open(&folder.file()), Err(HistoryError::Locked(_))));
+    drop(store);
+    assert!(open(&folder.file()).is_ok());
+}
+
+#[test]
+fn rooms_are_taken_up_as_far_as_memory_may_hold_them() {
+    let folder = Folder::new();
+    let mut store = open(&folder.file()).unwrap();
+    let chat = chat();
+    for room in ["attic", "lobby", "kitchen"] {
+        (1..=300).for_each(|seq| store.writer.take(&message(room, seq)));
+        assert_eq!(store.writer.end_turn(&chat, std::time::Instant::now()), None);
+    }
+    drop(store);
+    let limits = HistoryLimits { idle_rooms_max: 2, ..HistoryLimits::default() };
+    let store = Store::open(&HistoryConfig::new(folder.file()), limits).unwrap();
+    let rooms = store.rooms.iter().map(|it| (it.room.as_str(), it.seq, it.messages.len()));
+    let expected = [("attic", 300, 0), ("lobby", 300, 100), ("kitchen", 300, 100)];
+    assert_eq!(rooms.collect::<Vec<_>>(), expected);
+    let newest: Vec<_> = store.rooms[1].messages.iter().map(|it| it.seq).collect();
+    assert_eq!(newest, (201..=300).collect::<Vec<_>>());
+}
+
+/// The end of the history is gone with the power, and the index has it still.
+#[test]
+fn an_index_that_knows_more_than_the_history_is_made_anew() {
+    let folder = Folder::new();
+    let store = open(&folder.file()).unwrap();
+    let index = store.index.open().unwrap();
+    index::set_up_to(&index, 1000).unwrap();
+    drop((index, store));
+    let mut store = open(&folder.file()).unwrap();
+    store.writer.take(&message("lobby", 1));
+    store.writer.end_turn(&chat(), std::time::Instant::now());
+    let Store { writer, file, index, bell, .. } = store;
+    // The work is done once more before the end.
+    drop(writer);
+    upkeep::keep_house(&file, &index, &bell);
+    let connection = index.connect(Use::Read).unwrap().unwrap();
+    assert_eq!(index::up_to(&connection).unwrap(), 1);
+    let query = crate::chat::Query::parse("number").unwrap();
+    let mut found = vec![];
+    let all = |number| {
+        found.push(number);
+        Ok(true)
+    };
+    index::find(&connection, &query, None, None, all).unwrap();
+    assert_eq!(found, [1]);
+}
+
+#[test]
+fn the_index_of_another_history_is_made_anew() {
+    let folder = Folder::new();
+    let store = open(&folder.file()).unwrap();
+    let other = Index::at(&folder.file(), "another");
+    assert!(other.connect(Use::Read).unwrap().is_none());
+    let connection = other.open().unwrap();
+    assert_eq!(index::up_to(&connection).unwrap(), 0);
+    assert!(store.index.connect(Use::Read).unwrap().is_none());
+}

@@ -11,7 +11,8 @@ use rustix::process::{Pid, Resource, Rlimit, geteuid, prlimit};
 
 use crate::crowd::{Crowd, Talk};
 use crate::relief::{PAGE_REQUEST, SLOW_PAGE, TALK, is_open, while_talking};
-use crate::strace::{Folder, Strace, until};
+use crate::strace::{Strace, until};
+use crate::support::folder::Folder;
 use crate::support::program::{FREE_PORTS, Program, chinwag, chinwag_under, path, prepared};
 
 const PEOPLE: usize = 10;

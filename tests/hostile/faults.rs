@@ -9,7 +9,8 @@ use rustix::process::Signal;
 
 use crate::choir::{Choir, Song};
 use crate::relief::{PAGE_REQUEST, SLOW_PAGE, is_open, joins};
-use crate::strace::{Folder, Strace, threads_of, until};
+use crate::strace::{Strace, threads_of, until};
+use crate::support::folder::Folder;
 use crate::support::program::{FREE_PORTS, Program, chinwag, wait};
 use crate::support::tcp;
 

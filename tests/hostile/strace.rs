@@ -1,14 +1,14 @@
 //! Faults from the kernel, by strace: it lets a system call of the program fail before it is made.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::DEADLINE;
+use crate::support::folder::Folder;
 use crate::support::program::{Program, wait};
 
 /// strace, attached to a running program, so that everything before it has gone well.
@@ -85,33 +85,6 @@ pub fn threads_of(program: &Program, name: &str) -> Vec<u32> {
         .collect();
     threads.sort_unstable();
     threads
-}
-
-/// An empty folder that everybody may use, and that is gone when this is dropped.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        let name = format!("chinwag-test-{:016x}", rand::random::<u64>());
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        Self(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Waits for what nothing announces.

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod answer;
+pub mod folder;
 pub mod json;
 pub mod program;
 

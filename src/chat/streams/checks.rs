@@ -37,6 +37,9 @@ impl World {
         } else {
             assert!(missed.is_none_or(|missed| missed > count), "all of it is held");
             assert!(count >= self.held.get(&joined.room).copied().unwrap_or(0), "lost too early");
+            if self.rules.has_archive {
+                assert_eq!((missed, count as u64), (None, newest.min(100)), "it is kept");
+            }
         }
     }
 

@@ -103,7 +103,18 @@ impl World {
     pub(super) fn apply(&mut self, client: ClientId, command: Command) -> Vec<Delivery> {
         let mut out = vec![];
         self.chat.apply(client, command, self.now, &mut self.random, &mut out);
-        out
+        out.into_iter().map(|delivery| self.look_up(delivery)).collect()
+    }
+
+    /// What the chat does not hold is looked up in the book.
+    fn look_up(&self, delivery: Delivery) -> Delivery {
+        let Delivery::Lookup { client, lookup: Lookup::Reading(reading) } = delivery else {
+            return delivery;
+        };
+        assert!(self.rules.has_archive && reading.missing() > 0);
+        let older = self.said[&reading.room].iter().filter(|it| it.seq < reading.before).rev();
+        let older: Vec<_> = older.take(reading.missing()).cloned().collect();
+        Delivery::Reply { client, notice: reading.complete(older.into_iter()) }
     }
 
     pub(super) fn connect(&mut self, who: usize, is_plain: bool) -> ClientId {

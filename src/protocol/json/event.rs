@@ -90,7 +90,10 @@ fn code_of(refused: &Refused) -> &'static str {
         Refused::NotInRoom(_) => "not_in_room",
         Refused::TooManyRooms(_) => "too_many_rooms",
         Refused::NoSuchNick(_) => "no_such_nick",
-        Refused::CannotHear(_) | Refused::NothingKept | Refused::CannotRead => "unavailable",
+        Refused::CannotHear(_)
+        | Refused::NothingKept
+        | Refused::CannotRead
+        | Refused::CannotSearchYet => "unavailable",
     }
 }
 

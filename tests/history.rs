@@ -1,0 +1,380 @@
+//! What is kept in a file: over restarts, read back, searched, and deleted again.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![cfg(feature = "history")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chinwag::{Config, HistoryConfig, HistoryLimits, Limits, RoomName, export, import, stats};
+use serde_json::{Value, from_str, json};
+use support::folder::Folder;
+use support::json::{Scene, error, seqs};
+use support::{Client, DEADLINE, House, config};
+
+/// A server that keeps what is said, and holds as little of it in memory as is asked for.
+fn kept(file: &Path, lines_max: usize) -> Config {
+    let history = HistoryLimits { lines_max, ..HistoryLimits::default() };
+    let limits = Limits { per_second: 0, history, ..Limits::default() };
+    Config { limits, history: Some(HistoryConfig::new(file)), ..config() }
+}
+
+fn folder_and_file() -> (Folder, PathBuf) {
+    let folder = Folder::new();
+    let file = folder.file("chat.db");
+    (folder, file)
+}
+
+/// Somebody in a room, who has read how it is.
+fn enter(house: &mut House, room: &str) -> Client {
+    let mut client = house.open_json();
+    client.asked(&json!({"type": "hello"}));
+    client.asked(&json!({"type": "join", "room": room}));
+    client
+}
+
+fn say(client: &mut Client, room: &str, text: &str, id: &str) -> Value {
+    client.asked(&json!({"type": "say", "room": room, "text": text, "id": id}))
+}
+
+/// Texts with the numbers from 1 on.
+fn count(client: &mut Client, room: &str, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        let id = format!("{number}-{}", room.len());
+        assert_eq!(say(client, room, &format!("number {number}"), &id)["seq"], number);
+    }
+}
+
+/// Asks until the answer is as it is to be: what is said is found, and deleted, a moment later.
+fn until(client: &mut Client, request: &Value, is_so: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let answer = client.asked(request);
+        if is_so(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{request}: {answer}");
+    }
+}
+
+fn search(client: &mut Client, query: &str) -> Vec<String> {
+    texts(&client.asked(&json!({"type": "search", "query": query})))
+}
+
+fn texts(answer: &Value) -> Vec<String> {
+    assert_eq!(answer["type"], "results", "{answer}");
+    let messages = answer["messages"].as_array().unwrap();
+    messages.iter().map(|it| it["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn clients_resume_over_a_restart_as_if_nothing_had_been() {
+    let (_folder, file) = folder_and_file();
+    let mut scene = Scene::with(&kept(&file, 500));
+    scene.play(
+        r#"ana enters lobby
+        bo joins
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        ana > {"type":"say","room":"lobby","text":"one","id":"a1"}
+        ana < {"type":"message","seq":1,...}
+        bo < ana: one
+        bo > two
+        bo < bo: two
+        ana < {"type":"message","seq":2,...}
+        ana > {"type":"say","room":"lobby","text":"three\nlines","id":"a2","kind":"me"}
+        ana < {"type":"message","seq":3,...}
+        bo < ana: /me three lines"#,
+    );
+    let epoch = scene.known("epoch").to_owned();
+    drop(scene);
+    let script = r#"ana opens
+        ana > {"type":"hello","nick":"ana","session":"00"}
+        ana < {"type":"welcome","epoch":"EPOCH","resumed":false,"search":true,...}
+        ana > {"type":"join","room":"lobby","epoch":"EPOCH","after":1}
+        ana < {"type":"joined","room":"lobby","epoch":"EPOCH","seq":3,"recovered":true,"messages":[{"room":"lobby","seq":2,"time":<time>,"nick":"bo","text":"two","id":"plain-2","kind":"say"},{"room":"lobby","seq":3,"time":<time>,"nick":"ana","text":"three\nlines","id":"a2","kind":"me"}],"members":["ana"]}
+        ana > {"type":"rooms"}
+        ana < {"type":"rooms","rooms":[{"room":"lobby","members":1,"seq":3}]}
+        ana > {"type":"say","room":"lobby","text":"four","id":"a3"}
+        ana < {"type":"message","seq":4,...}"#;
+    Scene::with(&kept(&file, 500)).play(&script.replace("EPOCH", &epoch));
+}
+
+#[test]
+fn what_memory_does_not_hold_is_read_from_the_file() {
+    let (_folder, file) = folder_and_file();
+    for lines_max in [0, 2] {
+        let mut house = House::with(&kept(&file, lines_max));
+        let mut ana = enter(&mut house, "lobby");
+        if lines_max == 0 {
+            count(&mut ana, "lobby", 1..=150);
+        }
+        let mut bo = house.open_json();
+        let epoch = bo.asked(&json!({"type": "hello"}))["epoch"].clone();
+        let joined = bo.asked(&json!({"type": "join", "room": "lobby"}));
+        assert_eq!((seqs(&joined), &joined["recovered"]), ((51..=150).collect(), &json!(false)));
+        let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 7});
+        let joined = bo.asked(&join);
+        assert_eq!((seqs(&joined), &joined["recovered"]), ((8..=150).collect(), &json!(true)));
+        for (before, limit, expected, more) in [
+            (json!(null), 3, 148..=150, true),
+            (json!(149), 100, 49..=148, true),
+            (json!(4), 3, 1..=3, false),
+            (json!(4), 2, 2..=3, true),
+            (json!(u64::MAX), 1, 150..=150, true),
+            (json!(2), 1, 1..=1, false),
+        ] {
+            let asked = json!({"type": "history", "room": "lobby", "before": before,
+                "limit": limit, "ref": "h"});
+            let page = bo.asked(&asked);
+            assert_eq!(seqs(&page), expected.collect::<Vec<_>>(), "{asked}");
+            assert_eq!((&page["more"], &page["ref"]), (&json!(more), &json!("h")), "{asked}");
+        }
+    }
+}
+
+/// Nothing that comes after a question overtakes its answer, whoever looks it up.
+#[test]
+fn answers_that_are_looked_up_keep_their_place() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 1));
+    let mut ana = enter(&mut house, "lobby");
+    count(&mut ana, "lobby", 1..=20);
+    for round in 0..50_u64 {
+        let text = format!("after {round}");
+        for request in [
+            json!({"type": "history", "room": "lobby", "before": 10, "limit": 3}),
+            json!({"type": "say", "room": "lobby", "text": text, "id": format!("r{round}")}),
+            json!({"type": "search", "query": "nothing"}),
+            json!({"type": "join", "room": "lobby"}),
+            json!({"type": "ping"}),
+            json!({"type": "part", "room": "lobby"}),
+            json!({"type": "join", "room": "lobby"}),
+        ] {
+            ana.ask(&request);
+        }
+        let seq = 21 + round;
+        assert_eq!(seqs(&ana.told()), [7, 8, 9]);
+        assert_eq!(ana.told()["seq"], seq);
+        assert_eq!(ana.told()["type"], "results");
+        assert_eq!(seqs(&ana.told()).last(), Some(&seq));
+        assert_eq!(ana.told(), json!({"type": "pong"}));
+        assert_eq!(ana.told()["type"], "parted");
+        assert_eq!(seqs(&ana.told()).last(), Some(&seq));
+    }
+}
+
+#[test]
+fn everything_is_found_newest_first() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = house.open_json();
+    ana.asked(&json!({"type": "hello", "nick": "Ana B"}));
+    for room in ["lobby", "kitchen"] {
+        ana.asked(&json!({"type": "join", "room": room}));
+    }
+    let said = [
+        ("lobby", "The Crème brûlée is in the fridge"),
+        ("kitchen", "今日は日本語で話します"),
+        ("lobby", "fridge magnets"),
+        ("kitchen", "我们明天去图书馆"),
+        ("lobby", "คุณอยู่ที่ไหน"),
+        ("kitchen", "Ёлка and a party 🎉"),
+    ];
+    for (number, (room, text)) in said.iter().enumerate() {
+        say(&mut ana, room, text, &format!("id-{number}"));
+    }
+    let mut bo = enter(&mut house, "lobby");
+    say(&mut bo, "lobby", "which fridge?", "b1");
+    let newest = json!({"type": "search", "query": "which"});
+    until(&mut bo, &newest, |answer| !texts(answer).is_empty());
+    let [creme, today, magnets, library, where_, party] = said.map(|(_, text)| text);
+    for (query, found) in [
+        ("fridge", &["which fridge?", magnets, creme][..]),
+        ("FRI", &["which fridge?", magnets, creme]),
+        ("fri ", &[]),
+        ("\"fri\"", &[]),
+        ("creme BRULEE", &[creme]),
+        ("\"in the fridge\"", &[creme]),
+        ("\"the in fridge\"", &[]),
+        ("fridge from:\"ana b\"", &[magnets, creme]),
+        ("from:\"ANA B\" mag", &[magnets]),
+        ("from:nobody", &[]),
+        ("from:ana", &[]),
+        ("日本", &[today]),
+        ("本語で", &[today]),
+        ("日語", &[]),
+        ("图书馆", &[library]),
+        ("明", &[library]),
+        ("ไหน", &[where_]),
+        ("елка", &[party]),
+        ("🎉", &[party]),
+        ("nowhere", &[]),
+        ("fridge OR party", &[]),
+        ("words : fridge", &[]),
+        ("fridge* AND (", &[]),
+        ("\" NEAR(", &[]),
+    ] {
+        assert_eq!(search(&mut bo, query), found, "{query}");
+    }
+    let in_kitchen = json!({"type": "search", "query": "from:\"ana b\"", "room": "kitchen"});
+    assert_eq!(texts(&bo.asked(&in_kitchen)), [party, library, today]);
+    let in_no_room = json!({"type": "search", "query": "fridge", "room": "attic"});
+    assert!(texts(&bo.asked(&in_no_room)).is_empty());
+}
+
+#[test]
+fn results_come_in_pages() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    count(&mut ana, "lobby", 1..=25);
+    let all = json!({"type": "search", "query": "number", "limit": 100});
+    until(&mut ana, &all, |answer| texts(answer).len() == 25);
+    let (mut found, mut before) = (vec![], json!(null));
+    for (length, more) in [(10, true), (10, true), (5, false)] {
+        let page = ana.asked(
+            &json!({"type": "search", "query": "num", "limit": 10, "before": before, "ref": "s"}),
+        );
+        assert_eq!(
+            (seqs(&page).len(), &page["more"], &page["ref"]),
+            (length, &more.into(), &json!("s"))
+        );
+        assert_eq!(page.get("before").is_some(), more);
+        found.extend(seqs(&page));
+        before = page["before"].clone();
+    }
+    assert_eq!(found, (1..=25).rev().collect::<Vec<_>>());
+    let exactly = ana.asked(&json!({"type": "search", "query": "number", "limit": 25}));
+    assert_eq!(exactly["more"], false);
+}
+
+#[test]
+fn what_cannot_be_searched_for_is_told() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    let long = "x".repeat(257);
+    for (query, code) in [("?!", "empty"), (&long, "too_long")] {
+        let answer = ana.asked(&json!({"type": "search", "query": query, "ref": "s"}));
+        assert_eq!((error(&answer), &answer["ref"]), (code, &json!("s")));
+    }
+    let mut house = House::open();
+    let mut ana = enter(&mut house, "lobby");
+    let answer = ana.asked(&json!({"type": "search", "query": "x"}));
+    assert_eq!(error(&answer), "unavailable");
+}
+
+/// The embedder may speak where nobody is.
+#[test]
+fn what_the_embedder_says_is_kept() {
+    let (_folder, file) = folder_and_file();
+    let house = House::with(&kept(&file, 500));
+    let room = RoomName::parse("attic").unwrap();
+    let nickname = chinwag::Nickname::parse("bot").unwrap();
+    house.handle.say(&room, &nickname, "is anybody here?").unwrap();
+    drop(house);
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = house.open_json();
+    ana.asked(&json!({"type": "hello"}));
+    let joined = ana.asked(&json!({"type": "join", "room": "attic"}));
+    assert_eq!(joined["messages"][0]["text"], "is anybody here?");
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let mut lines = vec![];
+    export(file, &mut lines, |_| {}).unwrap();
+    String::from_utf8(lines).unwrap().lines().map(|line| from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_room_keeps_as_many_messages_as_it_may() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    count(&mut ana, "lobby", 1..=250);
+    say(&mut ana, "lobby", "the last word", "last");
+    drop((ana, house));
+    let few = HistoryConfig { keep_messages: Some(10), ..HistoryConfig::new(&file) };
+    let mut house = House::with(&Config { history: Some(few), ..kept(&file, 0) });
+    let mut ana = enter(&mut house, "lobby");
+    let page = json!({"type": "history", "room": "lobby"});
+    let page = until(&mut ana, &page, |page| seqs(page).len() == 10);
+    assert_eq!((seqs(&page), &page["more"]), ((242..=251).collect(), &json!(false)));
+    let search = json!({"type": "search", "query": "number", "limit": 100});
+    until(&mut ana, &search, |answer| texts(answer).len() == 9);
+}
+
+#[test]
+fn what_is_too_old_goes_and_its_numbers_are_not_used_again() {
+    let (_folder, file) = folder_and_file();
+    let old = r#"{"room":"lobby","seq":1,"time":1000,"nick":"ana","text":"long ago","kind":"say"}
+        {"room":"lobby","seq":2,"time":2000,"nick":"ana","text":"long ago, too"}"#;
+    assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 2);
+    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    let recent = HistoryConfig { keep: Some(month), ..HistoryConfig::new(&file) };
+    let recent = Config { history: Some(recent), ..kept(&file, 0) };
+    let mut house = House::with(&recent);
+    let mut ana = enter(&mut house, "lobby");
+    let page = json!({"type": "history", "room": "lobby"});
+    until(&mut ana, &page, |page| seqs(page).is_empty());
+    drop((ana, house));
+    let mut house = House::with(&recent);
+    let mut ana = enter(&mut house, "lobby");
+    assert_eq!(say(&mut ana, "lobby", "today", "t")["seq"], 3);
+    drop((ana, house));
+    assert_eq!(lines(&file).len(), 1);
+}
+
+#[test]
+fn export_and_import_give_the_same_history() {
+    let (folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    ana.asked(&json!({"type": "join", "room": "küche"}));
+    count(&mut ana, "lobby", 1..=20);
+    count(&mut ana, "küche", 1..=20);
+    ana.asked(
+        &json!({"type": "say", "room": "lobby", "text": "a\n\"b\"\t你好", "id": "!", "kind": "me"}),
+    );
+    let mut bo = house.join();
+    bo.say("of a plain client");
+    bo.hear();
+    let mut first = vec![];
+    assert_eq!(export(&file, &mut first, |_| {}).unwrap(), 42, "while a server has it open");
+    let other = folder.file("other.db");
+    assert_eq!(import(&other, &mut first.as_slice(), |_| {}).unwrap(), 42);
+    assert_eq!(import(&other, &mut first.as_slice(), |_| {}).unwrap(), 0, "it has them already");
+    let mut second = vec![];
+    export(&other, &mut second, |_| {}).unwrap();
+    assert_eq!(String::from_utf8(first).unwrap(), String::from_utf8(second).unwrap());
+    let (here, there) = (stats(&file).unwrap(), stats(&other).unwrap());
+    assert_eq!((here.messages, here.rooms, here.largest), (42, there.rooms, there.largest));
+}
+
+#[test]
+fn an_import_adds_all_or_nothing() {
+    let (folder, file) = folder_and_file();
+    let line = |seq: u64, text: &str| {
+        format!(
+            "{{\"room\":\"lobby\",\"seq\":{seq},\"time\":1,\"nick\":\"ana\",\"text\":\"{text}\"}}\n"
+        )
+    };
+    import(&file, &mut line(1, "one").as_bytes(), |_| {}).unwrap();
+    for (wrong, reason) in [
+        (line(1, "another"), "the history has another message 1 of lobby"),
+        (line(0, "zero"), "seq is 1 or more"),
+        ("{}\n".to_owned(), "missing field"),
+        ("hello\n".to_owned(), "expected value"),
+        (line(3, "x").replace("lobby", "a b"), "the name of a room"),
+        (line(3, "x").replace("ana", ""), "nickname"),
+        (line(3, "x").replace("\"text\"", "\"txt\""), "unknown field"),
+    ] {
+        let lines = line(2, "two") + &wrong;
+        let told = import(&file, &mut lines.as_bytes(), |_| {}).unwrap_err().to_string();
+        assert!(told.starts_with("line 2: ") && told.contains(reason), "{told}");
+    }
+    assert_eq!(stats(&file).unwrap().messages, 1);
+    assert!(!folder.file("chat.db-search").exists());
+}

@@ -12,6 +12,8 @@ use super::writer::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
 
+/// What a large import keeps in memory of the file (KiB).
+const IMPORT_CACHE_KIB: i64 = 64 * 1024;
 /// It is said so often how far it has come: after so many messages.
 const SAY_EVERY: u64 = 10_000;
 
@@ -109,6 +111,7 @@ pub fn import(
     let mut connection = file.connect(Use::Write).map_err(sql)?;
     schema::prepare(&mut connection, path)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+    connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB).map_err(sql)?;
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let mut rooms = HashMap::new();

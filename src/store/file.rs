@@ -78,7 +78,7 @@ pub(super) fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection>
     // Whoever made the file may have put anything into its schema.
     connection.execute_batch(
         "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0;",
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024;",
     )?;
     Ok(connection)
 }

@@ -88,7 +88,7 @@ impl Index {
             "BEGIN;
              CREATE TABLE state (epoch TEXT NOT NULL, up_to INTEGER NOT NULL) STRICT;
              CREATE VIRTUAL TABLE entry USING fts5(
-                tags, words, content = '', contentless_delete = 1, prefix = '1',
+                tags, words, content = '', contentless_delete = 1, prefix = '1 2',
                 tokenize = 'ascii');",
         )?;
         connection.execute("INSERT INTO state VALUES (?1, 0)", [&self.epoch])?;

@@ -17,6 +17,7 @@ mod floods;
 mod half_open;
 mod heads;
 mod log;
+mod million;
 mod offences;
 mod people;
 mod relief;

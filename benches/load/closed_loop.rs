@@ -10,8 +10,8 @@ use crate::Outcome;
 use crate::cores::Cores;
 use crate::dialect::{Dialect, TEXT_BYTES};
 use crate::report::Row;
-use crate::server::Server;
 use crate::swarm::Swarm;
+use crate::way::Way;
 use crate::window::Window;
 
 /// Clients in the room.
@@ -49,8 +49,8 @@ struct Sender {
 }
 
 /// Measures with `in_flight` messages of each sender on their way.
-pub(crate) fn run(cores: &Cores, dialect: Dialect, in_flight: usize, seconds: u32) -> Outcome<Row> {
-    let server = Server::start(cores)?;
+pub(crate) fn run(cores: &Cores, way: Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
+    let (server, dialect) = (way.start(cores)?, way.dialect);
     let mut closed =
         Loop::open(Swarm::connect(server.chat, CLIENTS, dialect)?, dialect, in_flight)?;
     closed.turn_for(WARM_UP)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, in_flight: usize, seconds: u3
     closed.turn_for(Duration::from_secs(seconds.into()))?;
     let spent = window.close()?;
 
-    let name = dialect.of_scenario(&format!("saturated {in_flight}"));
+    let name = way.of_scenario(&format!("saturated {in_flight}"));
     let mut row = Row::new(&name, CLIENTS);
     row.rate(closed.deliveries, &spent);
     row.figure("bytes_per_delivery", closed.bytes() as f64 / closed.deliveries as f64);

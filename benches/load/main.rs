@@ -23,6 +23,7 @@ mod open_loop;
 mod report;
 mod server;
 mod swarm;
+mod way;
 mod window;
 
 use std::error::Error;
@@ -33,6 +34,7 @@ use cores::Cores;
 use dialect::Dialect;
 use open_loop::Plan;
 use report::Row;
+use way::Way;
 
 /// A failure ends the run; its sentence is all that anybody needs.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -111,9 +113,9 @@ fn run(wish: &Wish) -> Outcome {
 }
 
 fn play(name: &str, cores: &Cores, seconds: u32) -> Outcome<Vec<Row>> {
+    let open = |plan| Way::ALL.map(|way| open_loop::run(cores, plan, way, seconds));
+    let saturated = |in_flight| Way::ALL.map(|it| closed_loop::run(cores, it, in_flight, seconds));
     let both = [Dialect::Plain, Dialect::Json];
-    let open = |plan| both.map(|dialect| open_loop::run(cores, plan, dialect, seconds));
-    let saturated = |in_flight| both.map(|it| closed_loop::run(cores, it, in_flight, seconds));
     let join = |replayed| both.map(|dialect| join::run(cores, dialect, replayed));
     let rows = match name {
         "start" => vec![first_page::run(cores)],

@@ -11,8 +11,8 @@ use crate::Outcome;
 use crate::cores::Cores;
 use crate::dialect::{Dialect, TEXT_BYTES};
 use crate::report::Row;
-use crate::server::Server;
 use crate::swarm::Swarm;
+use crate::way::Way;
 use crate::window::Window;
 
 /// Seconds for caches and the branch predictor before measuring.
@@ -57,8 +57,8 @@ struct Message {
 }
 
 /// Measures one plan, in one dialect.
-pub(crate) fn run(cores: &Cores, plan: &Plan, dialect: Dialect, seconds: u32) -> Outcome<Row> {
-    let server = Server::start(cores)?;
+pub(crate) fn run(cores: &Cores, plan: &Plan, way: Way, seconds: u32) -> Outcome<Row> {
+    let (server, dialect) = (way.start(cores)?, way.dialect);
     let mut swarm = Swarm::connect(server.chat, plan.clients, dialect)?;
     let warm_up = Series::new(&mut swarm, dialect, plan, 0, WARM_UP).play()?;
     let first = warm_up.count;
@@ -67,7 +67,7 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, dialect: Dialect, seconds: u32) ->
     let mut series = Series::new(&mut swarm, dialect, plan, first, seconds).play()?;
     let spent = window.close()?;
 
-    let mut row = Row::new(&dialect.of_scenario(plan.name), plan.clients);
+    let mut row = Row::new(&way.of_scenario(plan.name), plan.clients);
     row.rate(series.latencies.len() as u64, &spent);
     row.latency(&mut series.latencies);
     let mut last: Vec<Duration> = series.messages.iter().map(|m| m.last).collect();

@@ -1,10 +1,11 @@
 //! The server under load: a real process on its own core, seen only through
 //! its sockets and through what the kernel tells of it in `/proc`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(crate) struct Server {
     child: Child,
     /// Kept open: a server whose stdout is gone may fail at its next line.
     _stdout: ChildStdout,
+    /// Where it keeps what is said, if it does.
+    history: Option<PathBuf>,
 }
 
 /// One thread of the server, by its place in `/proc`.
@@ -53,10 +56,20 @@ impl Server {
 
     /// Starts a server on free ports of the loopback address.
     pub(crate) fn start(cores: &Cores) -> Outcome<Self> {
-        let mut child = cores.for_server(|| spawn(&Self::program()))?;
+        Self::start_with(cores, None)
+    }
+
+    /// Starts one that keeps what is said in a file, which is gone when it has ended.
+    pub(crate) fn start_keeping(cores: &Cores) -> Outcome<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        Self::start_with(cores, Some(folder.join(format!("history-{}", std::process::id()))))
+    }
+
+    fn start_with(cores: &Cores, history: Option<PathBuf>) -> Outcome<Self> {
+        let mut child = cores.for_server(|| spawn(&Self::program(), history.as_deref()))?;
         let mut stdout = child.stdout.take().expect("stdout was asked for");
         match read_banner(&mut stdout) {
-            Ok((page, chat)) => Ok(Self { page, chat, child, _stdout: stdout }),
+            Ok((page, chat)) => Ok(Self { page, chat, child, _stdout: stdout, history }),
             Err(error) => {
                 end(&mut child);
                 Err(error)
@@ -101,6 +114,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child);
+        let beside = ["", "-wal", "-shm", "-search", "-search-wal", "-search-shm"];
+        for (history, suffix) in self.history.iter().flat_map(|it| beside.map(|end| (it, end))) {
+            let _ = fs::remove_file(format!("{}{suffix}", history.display()));
+        }
     }
 }
 
@@ -127,8 +144,9 @@ impl Usage {
     }
 }
 
-fn spawn(program: &PathBuf) -> Outcome<Child> {
+fn spawn(program: &Path, history: Option<&Path>) -> Outcome<Child> {
     Command::new(program)
+        .args(history.into_iter().flat_map(|file| [OsStr::new("--history"), file.as_os_str()]))
         .args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"])
         .args(["--max-clients-per-address", "0", "--rate", "0", "--log-level", "warn"])
         .stdin(Stdio::null())

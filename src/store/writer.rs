@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -316,6 +316,9 @@ pub(super) fn last_number(connection: &Connection) -> rusqlite::Result<i64> {
     )
 }
 
+/// For one message, and for [`ROWS_MAX`].
+static INSERTIONS: LazyLock<[String; 2]> = LazyLock::new(|| [insertion(1), insertion(ROWS_MAX)]);
+
 /// Writes up to [`ROWS_MAX`] messages.
 pub(super) fn insert(
     connection: &Connection,
@@ -323,20 +326,15 @@ pub(super) fn insert(
     messages: &[Arc<Message>],
     last_number: &mut i64,
 ) -> rusqlite::Result<()> {
-    if messages.len() == ROWS_MAX {
-        let mut statement = connection.prepare_cached(&insertion(ROWS_MAX))?;
+    let [one, many] = &*INSERTIONS;
+    let (sql, step) = if messages.len() == ROWS_MAX { (many, ROWS_MAX) } else { (one, 1) };
+    let mut statement = connection.prepare_cached(sql)?;
+    for messages in messages.chunks(step) {
         for (index, message) in messages.iter().enumerate() {
             let room = id_of(connection, rooms, &message.room)?;
             *last_number += 1;
             bind(&mut statement, index, *last_number, room, message)?;
         }
-        return statement.raw_execute().map(drop);
-    }
-    for message in messages {
-        let room = id_of(connection, rooms, &message.room)?;
-        let mut statement = connection.prepare_cached(&insertion(1))?;
-        *last_number += 1;
-        bind(&mut statement, 0, *last_number, room, message)?;
         statement.raw_execute()?;
     }
     Ok(())

@@ -83,7 +83,8 @@ pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits, kept: Option<Ke
         let waiting = inbox.len();
         for input in first.into_iter().chain(inbox.try_iter().take(waiting)) {
             if matches!(input, Input::End) {
-                return;
+                // The last to leave may be of this turn.
+                return broadcaster.end_turn();
             }
             broadcaster.take(input);
             if broadcaster.fanout.is_long() {
@@ -118,6 +119,7 @@ impl Broadcaster {
         let mut chat = Chat::new(Rules { epoch, history, has_archive: kept.is_some(), grace });
         let (mut keeper, mut lookups) = (None, None);
         if let Some(kept) = kept {
+            chat.count_on_from(kept.floor);
             for Recalled { room, seq, messages } in kept.rooms {
                 chat.recall(room, seq, messages);
             }

@@ -13,11 +13,9 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-
 use crate::chat::{Chat, ClientId, Delivery, Notice, RoomName};
 use crate::ending::Ending;
-use crate::keep::Job;
+use crate::keep::{Job, Lookups};
 use crate::outbox::{Frames, Outbox};
 use crate::protocol::json::{self, Host, Problem, Tags};
 use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
@@ -41,7 +39,7 @@ pub(crate) struct Fanout {
     /// The turn has become long.
     is_long: bool,
     /// To whoever can look up what the chat does not hold.
-    lookups: Option<Sender<Box<Job>>>,
+    lookups: Option<Lookups>,
     lookups_count: u64,
 }
 
@@ -82,7 +80,7 @@ impl Run {
 }
 
 impl Fanout {
-    pub(crate) fn new(host: Host, lookups: Option<Sender<Box<Job>>>) -> Self {
+    pub(crate) fn new(host: Host, lookups: Option<Lookups>) -> Self {
         Self {
             host,
             ears: HashMap::new(),
@@ -144,10 +142,12 @@ impl Fanout {
             }
             Delivery::Lookup { client, lookup } => {
                 self.catch_up(*client, chat.rooms_of(*client));
+                let Some(ear) = self.ears.get(client) else { return };
                 self.lookups_count += 1;
-                let (number, tags, lookup) = (self.lookups_count, tags.clone(), lookup.clone());
-                let job = Job { client: *client, number, tags, lookup };
-                self.answers.push((*client, Answer::Job(Box::new(job))));
+                let (number, outbox) = (self.lookups_count, Arc::downgrade(&ear.outbox));
+                let (client, tags, lookup) = (*client, tags.clone(), lookup.clone());
+                let job = Job { client, number, tags, lookup, outbox };
+                self.answers.push((client, Answer::Job(Box::new(job))));
             }
             Delivery::Enters { client, room } => {
                 if let (Some(run), Some(ear)) = (self.runs.get_mut(room), self.ears.get(client)) {
@@ -201,11 +201,11 @@ impl Fanout {
     /// Has something looked up, and holds its place. Where that cannot be, there is an answer, too.
     fn look_up(&mut self, job: Box<Job>) {
         let Some(ear) = self.ears.get_mut(&job.client) else { return };
-        let number = job.number;
-        let job = match self.lookups.as_ref().filter(|_| ear.has_place()) {
-            Some(lookups) => match lookups.try_send(job) {
-                Ok(()) => return ear.hold_place(number),
-                Err(full) => full.into_inner(),
+        let (number, is_search) = (job.number, job.is_search());
+        let job = match self.lookups.as_ref().filter(|_| ear.has_place(is_search)) {
+            Some(lookups) => match lookups.pass(job) {
+                Ok(()) => return ear.hold_place(number, is_search),
+                Err(job) => job,
             },
             None => job,
         };

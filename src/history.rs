@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use chinwag::{
-    ExchangeError, HistoryConfig, HistoryError, Stats, Sync, check, export, import, stats,
+    ExchangeError, Exported, HistoryConfig, HistoryError, Stats, Sync, check, export, import, stats,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use humantime::{format_rfc3339_seconds, parse_duration};
@@ -65,10 +65,10 @@ impl Flags {
 /// What went wrong with a history, and what to do about it, in one sentence.
 pub(crate) fn remedy(error: &HistoryError) -> String {
     let what_to_do = match error {
-        HistoryError::Locked(_) => "stop that one, or choose another file with --history",
+        HistoryError::Locked(_) => "stop that one first, or choose another file",
         HistoryError::SymbolicLink(_) => "give the file itself",
-        HistoryError::Foreign(_) => "choose another file with --history",
-        HistoryError::Newer { .. } => "use that one, or choose another file with --history",
+        HistoryError::Foreign(_) => "choose another file",
+        HistoryError::Newer { .. } => "use that one, or choose another file",
         HistoryError::Damaged { .. } => {
             "it is left as it is: save what can be read with chinwag history export, and move it \
              away to begin anew"
@@ -115,13 +115,9 @@ pub(crate) enum Work {
 impl Command {
     pub(crate) fn run(&self) -> Result<(), String> {
         let Self::History(work) = self;
-        let in_words = |error: ExchangeError| match error {
-            ExchangeError::History(error) => remedy(&error),
-            error => error.to_string(),
-        };
         match work {
-            Work::Export { file } => run_export(file).map_err(in_words),
-            Work::Import { file, lines } => run_import(file, lines.as_deref()).map_err(in_words),
+            Work::Export { file } => run_export(file),
+            Work::Import { file, lines } => run_import(file, lines.as_deref()),
             Work::Check { file } => run_check(file),
             Work::Stats { file } => {
                 stats(file).map(|stats| say(&in_table(&stats))).map_err(|error| remedy(&error))
@@ -130,20 +126,42 @@ impl Command {
     }
 }
 
-fn run_export(file: &Path) -> Result<(), ExchangeError> {
-    let count = export(file, &mut BufWriter::new(io::stdout().lock()), progress("written"))?;
-    whisper(&format!("{count} messages written"));
+fn run_export(file: &Path) -> Result<(), String> {
+    let exported = export(file, &mut BufWriter::new(io::stdout().lock()), progress("written"));
+    let Exported { written, unreadable } = match exported {
+        // Who reads it has had enough.
+        Err(ExchangeError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        exported => exported.map_err(in_words)?,
+    };
+    whisper(&format!("{written} messages written"));
+    if unreadable > 0 {
+        return Err(format!("{unreadable} messages cannot be read, and were left out"));
+    }
     Ok(())
 }
 
-fn run_import(file: &Path, lines: Option<&Path>) -> Result<(), ExchangeError> {
+fn run_import(file: &Path, lines: Option<&Path>) -> Result<(), String> {
     let progress = progress("read");
     let added = match lines {
-        Some(lines) => import(file, &mut BufReader::new(File::open(lines)?), progress),
-        None => import(file, &mut io::stdin().lock(), progress),
-    }?;
+        Some(lines) => {
+            let named = |error: io::Error| format!("cannot read {}: {error}", lines.display());
+            let mut lines = BufReader::new(File::open(lines).map_err(named)?);
+            import(file, &mut lines, progress).map_err(|error| match error {
+                ExchangeError::Io(error) => named(error),
+                error => in_words(error),
+            })?
+        }
+        None => import(file, &mut io::stdin().lock(), progress).map_err(in_words)?,
+    };
     whisper(&format!("{added} messages added"));
     Ok(())
+}
+
+fn in_words(error: ExchangeError) -> String {
+    match error {
+        ExchangeError::History(error) => remedy(&error),
+        error => error.to_string(),
+    }
 }
 
 fn run_check(file: &Path) -> Result<(), String> {
@@ -160,7 +178,9 @@ fn run_check(file: &Path) -> Result<(), String> {
 }
 
 fn in_table(stats: &Stats) -> String {
-    let day = |ms: u64| format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(ms)).to_string();
+    // The end of the year 9999 is the last moment that has a name.
+    let named = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms.min(253_402_300_799_000));
+    let day = |ms: u64| format_rfc3339_seconds(named(ms)).to_string();
     let times = stats
         .times
         .map_or("never".to_owned(), |(first, last)| format!("{} to {}", day(first), day(last)));

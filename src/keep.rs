@@ -1,19 +1,23 @@
 //! What the broadcaster asks of whoever keeps the history, and what it asks to be looked up there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, TrySendError};
 
 use crate::chat::{Chat, ClientId, Level, Lookup, Message, Notice, Refused, RoomName};
-use crate::outbox::Frames;
+use crate::outbox::{Frames, Outbox};
 use crate::protocol::json::{self, Host, Tags};
 use crate::protocol::text_frame;
 
-/// So many lookups wait for the reader, some 200 bytes each. Full: one who comes into a room gets
-/// what is held in memory, and any other is told to try again.
+/// So many readings wait for the reader, each with what is held of its answer. Full: one who comes
+/// into a room gets what is held in memory, and any other is told to try again.
 #[cfg(feature = "history")]
-pub(crate) const LOOKUPS_MAX: usize = 4096;
+pub(crate) const READINGS_MAX: usize = 4096;
+/// So many searches wait for the searcher, some tenths of a second each if they are made to be slow.
+/// Full: one more is told to try again.
+#[cfg(feature = "history")]
+pub(crate) const SEARCHES_MAX: usize = 16;
 
 /// A history that is kept, and taken up again.
 pub(crate) struct Kept {
@@ -21,8 +25,24 @@ pub(crate) struct Kept {
     pub(crate) epoch: String,
     /// The rooms, those that were used last in the end.
     pub(crate) rooms: Vec<Recalled>,
+    /// The largest number that any other room has used.
+    pub(crate) floor: u64,
     pub(crate) keeper: Box<dyn Keep + Send>,
-    pub(crate) lookups: Sender<Box<Job>>,
+    pub(crate) lookups: Lookups,
+}
+
+/// To those who look something up.
+pub(crate) struct Lookups {
+    pub(crate) readings: Sender<Box<Job>>,
+    pub(crate) searches: Sender<Box<Job>>,
+}
+
+impl Lookups {
+    /// Passes a job on, or gives it back if too many wait.
+    pub(crate) fn pass(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        let to = if job.is_search() { &self.searches } else { &self.readings };
+        to.try_send(job).map_err(TrySendError::into_inner)
+    }
 }
 
 /// A room as an earlier run of the server left it.
@@ -48,16 +68,22 @@ pub(crate) trait Keep {
 }
 
 /// Something to be looked up for a client.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) client: ClientId,
     /// By which the client's place for the answer is known.
     pub(crate) number: u64,
     pub(crate) tags: Tags,
     pub(crate) lookup: Lookup,
+    /// Gone when the client is: nothing needs to be looked up then.
+    pub(crate) outbox: Weak<Outbox>,
 }
 
 impl Job {
+    pub(crate) fn is_search(&self) -> bool {
+        matches!(self.lookup, Lookup::Search(_))
+    }
+
     /// The answer when nothing can be looked up: with what is held.
     pub(crate) fn without_looking(self, host: &Host) -> Frames {
         let notice = match self.lookup {

@@ -72,6 +72,6 @@ pub use request::{HostName, HostNameError, Origin, OriginError};
 pub use server::{Handle, RunError, SayError, Server, StartError};
 #[cfg(feature = "history")]
 pub use store::{
-    ExchangeError, Findings, HistoryConfig, HistoryError, RoomStats, Stats, Sync, check, export,
-    import, stats,
+    ExchangeError, Exported, Findings, HistoryConfig, HistoryError, RoomStats, Stats, Sync, check,
+    export, import, stats,
 };

@@ -159,11 +159,12 @@ fn page(
     limit: usize,
 ) -> Vec<Arc<Message>> {
     let mut left = PAGE_BYTES_MAX;
-    let mut messages = Vec::new();
+    let mut messages: Vec<Arc<Message>> = Vec::new();
     while messages.len() < limit {
-        let fits = |message: &Arc<Message>| left >= message.weight();
+        // One always does, so that whoever reads on comes to the end.
+        let fits = |message: &Arc<Message>| messages.is_empty() || left >= message.weight();
         let Some(message) = newest_first.next_if(fits) else { break };
-        left -= message.weight();
+        left = left.saturating_sub(message.weight());
         messages.push(message);
     }
     messages.reverse();

@@ -125,6 +125,11 @@ impl Chat {
         self.rooms.recall(room, seq, messages.into());
     }
 
+    /// Rooms that are not taken up go on counting from here.
+    pub(crate) fn count_on_from(&mut self, floor: u64) {
+        self.rooms.count_on_from(floor);
+    }
+
     /// Every room of which anything is known, with the number of its last message and all that is
     /// held of it.
     #[cfg(feature = "history")]

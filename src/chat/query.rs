@@ -8,6 +8,9 @@ use super::Nickname;
 
 /// The longest query (bytes of UTF-8).
 pub(crate) const QUERY_BYTES_MAX: usize = 256;
+/// So many words of a query count. Each takes its time to look for, and those behind them hardly
+/// ever make a difference.
+const WORDS_MAX: usize = 12;
 
 /// What a message is to have. Nothing is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Query {
         if query.len() > QUERY_BYTES_MAX {
             return Err(QueryError::TooLong);
         }
-        let (mut phrases, mut authors) = (Vec::new(), Vec::new());
+        let (mut phrases, mut authors, mut words_left) = (Vec::new(), Vec::new(), WORDS_MAX);
         let mut rest = query.trim_start();
         while !rest.is_empty() {
             let (is_author, part) = match rest.strip_prefix("from:") {
@@ -52,7 +55,9 @@ impl Query {
             let (part, is_quoted, after) = part_of(part);
             let is_open = after.is_empty() && !is_quoted;
             if !is_author {
-                let words = words(part);
+                let mut words = words(part);
+                words.truncate(words_left);
+                words_left -= words.len();
                 phrases.extend((!words.is_empty()).then_some(Phrase { words, is_open }));
             } else if !(part.is_empty() && is_open) {
                 // Nobody can be called anything else.
@@ -138,6 +143,12 @@ mod tests {
             [phrase(&["ana"], false), phrase(&["and", "bo"], false), phrase(&["hel"], true)];
         assert_eq!(query.phrases, expected);
         assert_eq!(query.authors, ["ana b", "cy"].map(|it| Nickname::parse(it).unwrap()));
+    }
+
+    #[test]
+    fn only_the_first_words_count() {
+        let query = Query::parse(&"a b \"c d e\" ".repeat(9)).unwrap();
+        assert_eq!(query.phrases.iter().map(|it| it.words.len()).sum::<usize>(), WORDS_MAX);
     }
 
     #[test]

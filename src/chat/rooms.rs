@@ -128,11 +128,23 @@ impl Rooms {
         self.shrink(&name);
     }
 
+    /// Rooms of which nothing is known go on counting from here.
+    pub(super) fn count_on_from(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
+    }
+
     /// Makes sure that there is a room to speak in, with nobody in it if need be.
     pub(super) fn open(&mut self, name: &RoomName) {
-        if !self.rooms.contains_key(name) {
-            self.recall(name.clone(), self.number_of(name), VecDeque::new());
+        if self.rooms.contains_key(name) {
+            return;
         }
+        // This one is to stay, for what is about to be said there.
+        while self.idle.len() >= self.limits.idle_rooms_max.max(1) {
+            self.forget_idle();
+        }
+        let seq = self.number_of(name);
+        self.rooms.insert(name.clone(), Room { seq, ..Room::default() });
+        self.idle.push_back(name.clone());
     }
 
     /// The last number of a room that is not held.

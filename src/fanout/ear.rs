@@ -9,6 +9,8 @@ use crate::protocol::Dialect;
 
 /// The most lookups that are under way for one client. It is refused any more.
 const PLACES_MAX: usize = 32;
+/// The most of them that are searches.
+const SEARCHES_MAX: usize = 2;
 /// The most bytes that wait for a lookup. A client of which more wait is cut: it is to come back,
 /// rather than to have what others say kept for it here.
 const HELD_BYTES_MAX: usize = 512 * 1024;
@@ -22,23 +24,28 @@ pub(super) struct Ear {
     /// In its order. Begins with a place, if there is anything.
     held: VecDeque<Held>,
     held_bytes: usize,
-    places: usize,
 }
 
 enum Held {
-    /// That of an answer which is being looked up.
-    Place(u64),
+    Place(Place),
     Frames(Frames),
+}
+
+/// That of an answer which is being looked up, or is there and not the first.
+struct Place {
+    number: u64,
+    is_search: bool,
+    answer: Option<Frames>,
 }
 
 impl Ear {
     pub(super) fn new(dialect: Dialect, outbox: Arc<Outbox>) -> Self {
-        Self { dialect, outbox, is_leaving: false, held: VecDeque::new(), held_bytes: 0, places: 0 }
+        Self { dialect, outbox, is_leaving: false, held: VecDeque::new(), held_bytes: 0 }
     }
 
     /// Sends the frames, in their place.
     pub(super) fn hear(&mut self, frames: &Frames) {
-        if self.places == 0 {
+        if self.held.is_empty() {
             return self.outbox.push(frames);
         }
         self.held_bytes += frames.len();
@@ -49,39 +56,50 @@ impl Ear {
     }
 
     /// Whether one more answer may be looked up.
-    pub(super) fn has_place(&self) -> bool {
-        self.places < PLACES_MAX
+    pub(super) fn has_place(&self, is_search: bool) -> bool {
+        let searches = self.places().filter(|place| place.is_search).count();
+        self.places().count() < PLACES_MAX && (!is_search || searches < SEARCHES_MAX)
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.held.iter().filter_map(|held| match held {
+            Held::Place(place) => Some(place),
+            Held::Frames(_) => None,
+        })
     }
 
     /// Holds a place for an answer.
-    pub(super) fn hold_place(&mut self, number: u64) {
-        self.held.push_back(Held::Place(number));
-        self.places += 1;
+    pub(super) fn hold_place(&mut self, number: u64, is_search: bool) {
+        self.held.push_back(Held::Place(Place { number, is_search, answer: None }));
     }
 
-    /// The first answer that was held a place for, and what waited for it. Answers come in the
-    /// order in which they were asked for.
+    /// An answer that a place is held for. It goes out once it is the first, and with it what
+    /// waited for it.
     pub(super) fn found(&mut self, number: u64, answer: &Frames) {
-        if !matches!(self.held.front(), Some(Held::Place(first)) if *first == number) {
-            return;
+        for held in &mut self.held {
+            match held {
+                Held::Place(place) if place.number == number => {
+                    place.answer = Some(answer.clone());
+                }
+                _ => {}
+            }
         }
-        self.held.pop_front();
-        self.places -= 1;
-        self.outbox.push(answer);
-        while let Some(Held::Frames(frames)) = self.held.front() {
-            self.outbox.push(frames);
-            self.held_bytes -= frames.len();
+        loop {
+            match self.held.front() {
+                Some(Held::Place(Place { answer: Some(answer), .. })) => self.outbox.push(answer),
+                Some(Held::Frames(frames)) => {
+                    self.outbox.push(frames);
+                    self.held_bytes -= frames.len();
+                }
+                _ => return,
+            }
             self.held.pop_front();
         }
     }
 
-    /// The last word. What waited for a lookup goes out without it.
+    /// The last word. What waited for a lookup is dropped with it: a client that got what comes
+    /// after a message which it never had would go on from there, and miss that one for good.
     pub(super) fn let_go(self, ending: Option<Ending>) {
-        for held in self.held {
-            if let Held::Frames(frames) = held {
-                self.outbox.push(&frames);
-            }
-        }
         if let Some(ending) = ending {
             self.outbox.close(ending);
         }

@@ -121,7 +121,8 @@ impl Server {
             #[cfg(feature = "history")]
             if let Some(desk) = &desk {
                 let inbox = &handle.inbox;
-                spawn(house, "history".into(), move || desk.serve(inbox, limits))?;
+                spawn(house, "history".into(), move || desk.read(inbox, limits))?;
+                spawn(house, "search".into(), move || desk.search(inbox, limits))?;
                 spawn(house, "upkeep".into(), move || desk.keep_house())?;
             }
             let broadcaster = spawn(house, "broadcaster".into(), move || {

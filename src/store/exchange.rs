@@ -1,7 +1,7 @@
 //! A history as JSON Lines, one message a line: out of a file, and into one.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
@@ -11,9 +11,12 @@ use super::file::{HistoryFile, Use, connect};
 use super::writer::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
+use crate::protocol::MESSAGE_BYTES_MAX;
 
 /// What a large import keeps in memory of the file (KiB).
 const IMPORT_CACHE_KIB: i64 = 64 * 1024;
+/// A longer line is no message (bytes).
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// It is said so often how far it has come: after so many messages.
 const SAY_EVERY: u64 = 10_000;
 
@@ -62,8 +65,17 @@ enum LineKind {
     Me,
 }
 
+/// What [`export`] has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// How many messages were written.
+    pub written: u64,
+    /// How many cannot be read, and were left out.
+    pub unreadable: u64,
+}
+
 /// Writes every message of a history, in the order in which they were said. A server may have it
-/// open. Returns how many there were; `progress` is told in between.
+/// open; what is said meanwhile may be among them. `progress` is told how many there were.
 ///
 /// # Errors
 /// When the history cannot be read, or the lines cannot be written.
@@ -71,28 +83,43 @@ pub fn export(
     path: &Path,
     out: &mut impl Write,
     mut progress: impl FnMut(u64),
-) -> Result<u64, ExchangeError> {
+) -> Result<Exported, ExchangeError> {
     let sql = |error| HistoryError::of(path, error);
     let connection = open_to_read(path)?;
     let mut messages = connection
         .prepare(&format!(
-            "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room ORDER BY m.number",
+            "SELECT {}, r.name, m.number FROM message AS m LEFT JOIN room AS r ON r.id = m.room
+                WHERE m.number > ?1 ORDER BY m.number LIMIT ?2",
             row::COLUMNS
         ))
         .map_err(sql)?;
-    let mut rows = messages.query([]).map_err(sql)?;
-    let mut count = 0;
-    while let Some(it) = rows.next().map_err(sql)? {
-        let message = row::room(it, 6).and_then(|room| row::message(room, it)).map_err(sql)?;
-        serde_json::to_writer(&mut *out, &Line::of(&message)).map_err(io::Error::from)?;
-        out.write_all(b"\n")?;
-        count += 1;
-        if count % SAY_EVERY == 0 {
-            progress(count);
+    let (mut exported, mut last) = (Exported { written: 0, unreadable: 0 }, i64::MIN);
+    loop {
+        // A part at a time: a server cannot clear its log away while anybody reads.
+        let before = last;
+        let mut rows = messages.query(params![before, SAY_EVERY]).map_err(sql)?;
+        while let Some(it) = rows.next().map_err(sql)? {
+            last = it.get(7).map_err(sql)?;
+            match row::room(it, 6).and_then(|room| row::message(room, it)) {
+                Ok(message) => {
+                    write_line(out, &message)?;
+                    exported.written += 1;
+                }
+                Err(_) => exported.unreadable += 1,
+            }
         }
+        if last == before {
+            break;
+        }
+        progress(exported.written);
     }
     out.flush()?;
-    Ok(count)
+    Ok(exported)
+}
+
+fn write_line(out: &mut impl Write, message: &Message) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line::of(message))?;
+    out.write_all(b"\n")
 }
 
 /// Adds messages to a history, which is made if there is none. What it has already is passed over.
@@ -117,8 +144,17 @@ pub fn import(
     let mut rooms = HashMap::new();
     let mut number = last_number(&transaction).map_err(sql)?;
     let (mut text, mut line, mut added) = (String::new(), 0, 0);
-    while read_line(lines, &mut text)? {
+    loop {
         line += 1;
+        text.clear();
+        let read = lines.by_ref().take(LINE_BYTES_MAX).read_line(&mut text);
+        let is_wrong = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidData => ExchangeError::Line { line, reason: error.to_string() },
+            _ => error.into(),
+        };
+        if read.map_err(is_wrong)? == 0 {
+            break;
+        }
         if text.trim().is_empty() {
             continue;
         }
@@ -156,11 +192,6 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     }
 }
 
-fn read_line(lines: &mut impl BufRead, text: &mut String) -> io::Result<bool> {
-    text.clear();
-    Ok(lines.read_line(text)? > 0)
-}
-
 /// The message of this number that the history has.
 fn kept(
     connection: &Connection,
@@ -178,10 +209,15 @@ fn kept(
 }
 
 fn message_of(line: &str) -> Result<Message, String> {
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let largest = i64::MAX.unsigned_abs();
-    if !(1..=largest).contains(&line.seq) || line.time > largest {
-        return Err("seq is 1 or more, and time 0 or more".to_owned());
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+        // There is one line for serde, and its number is known better.
+        error.to_string().replace(" at line 1 column ", " at column ")
+    })?;
+    // What JavaScript counts exactly; and the end of the year 9999.
+    const SEQ_MAX: u64 = (1 << 53) - 1;
+    const TIME_MAX: u64 = 253_402_300_799_999;
+    if !(1..=SEQ_MAX).contains(&line.seq) || line.time > TIME_MAX {
+        return Err(format!("seq is 1 to {SEQ_MAX}, and time 0 to {TIME_MAX}"));
     }
     let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
     Ok(Message {
@@ -189,7 +225,7 @@ fn message_of(line: &str) -> Result<Message, String> {
         seq: line.seq,
         time: line.time,
         nickname: Nickname::parse_any(&line.nick).map_err(|error| error.to_string())?,
-        text: Text::parse(&line.text, usize::MAX).map_err(|error| error.to_string())?,
+        text: Text::parse(&line.text, MESSAGE_BYTES_MAX).map_err(|error| error.to_string())?,
         id: line.id.map(id).transpose()?,
         kind: match line.kind {
             LineKind::Say => Kind::Say,

@@ -67,12 +67,11 @@ pub(super) fn open_private(path: &Path) -> rustix::io::Result<File> {
 
 /// A connection to a file that is there.
 pub(super) fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection> {
-    let access = match purpose {
-        Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    };
-    // Each connection is one thread's own.
-    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    // Each connection is one thread's own. One that only reads may be the last to close, and has to
+    // clear away what SQLite keeps beside the file; what is write-protected is opened all the same.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(canonical(path), flags)?;
     connection.busy_timeout(BUSY)?;
     // Whoever made the file may have put anything into its schema.
@@ -80,6 +79,7 @@ pub(super) fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection>
         "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024;",
     )?;
+    connection.pragma_update(None, "query_only", purpose == Use::Read)?;
     Ok(connection)
 }
 

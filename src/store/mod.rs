@@ -3,10 +3,10 @@
 //! | part | thread | does |
 //! |---|---|---|
 //! | [`Writer`] | `broadcaster` | commits what a turn brought before anybody is sent it; the only one to write the file |
-//! | [`reader`] | `history` | reads back and searches |
+//! | [`reader`] | `history`, `search` | reads back, and searches |
 //! | [`upkeep`] | `upkeep` | fills the search index, a file of its own that can be made anew at any time, and moves what was written from the log into the file |
 //!
-//! Three connections to one file in WAL mode: readers and the writer do not wait for each other.
+//! A connection each to one file in WAL mode: readers and the writer do not wait for each other.
 
 mod exchange;
 mod file;
@@ -30,13 +30,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::ErrorCode;
 
-pub use exchange::{ExchangeError, export, import};
+pub use exchange::{ExchangeError, Exported, export, import};
 pub use inspect::{Findings, RoomStats, Stats, check, stats};
 
 use crate::broadcaster::Input;
 use crate::chat::HistoryLimits;
 use crate::config::Limits;
-use crate::keep::{Job, Kept, LOOKUPS_MAX};
+use crate::keep::{Job, Kept, Lookups, READINGS_MAX, SEARCHES_MAX};
 use file::HistoryFile;
 use index::Index;
 use writer::Writer;
@@ -138,6 +138,7 @@ pub(crate) struct Store {
     writer: Writer,
     epoch: String,
     rooms: Vec<crate::keep::Recalled>,
+    floor: u64,
     file: Arc<HistoryFile>,
     index: Index,
     bell: Receiver<()>,
@@ -147,8 +148,11 @@ pub(crate) struct Store {
 pub(crate) struct Desk {
     file: Arc<HistoryFile>,
     index: Index,
-    jobs: Receiver<Box<Job>>,
+    readings: Receiver<Box<Job>>,
+    searches: Receiver<Box<Job>>,
     bell: Receiver<()>,
+    /// Messages are deleted, and have to go out of the index.
+    deletes: bool,
 }
 
 impl Store {
@@ -160,34 +164,47 @@ impl Store {
         let file = Arc::new(HistoryFile::open(&config.path)?);
         let (ring, bell) = bounded(1);
         let (writer, epoch) = Writer::open(file.clone(), config, ring)?;
-        let rooms = writer
+        let (rooms, floor) = writer
             .rooms_as_they_were_left(limits)
             .map_err(|error| HistoryError::of(&config.path, error))?;
         let index = Index::at(&config.path, &epoch);
         if let Err(error) = index.open() {
             log::warn!("there will be no search: {error}");
         }
-        Ok(Self { writer, epoch, rooms, file, index, bell })
+        Ok(Self { writer, epoch, rooms, floor, file, index, bell })
     }
 
     /// The broadcaster's share, and the rest.
     pub(crate) fn split(self) -> (Kept, Desk) {
-        let Self { writer, epoch, rooms, file, index, bell } = self;
-        let (lookups, jobs): (Sender<Box<Job>>, _) = bounded(LOOKUPS_MAX);
-        let kept = Kept { epoch, rooms, keeper: Box::new(writer), lookups };
-        (kept, Desk { file, index, jobs, bell })
+        let Self { writer, epoch, rooms, floor, file, index, bell } = self;
+        let (to_reader, readings) = bounded(READINGS_MAX);
+        let (to_searcher, searches) = bounded(SEARCHES_MAX);
+        let lookups = Lookups { readings: to_reader, searches: to_searcher };
+        let deletes = writer.deletes();
+        let kept = Kept { epoch, rooms, floor, keeper: Box::new(writer), lookups };
+        (kept, Desk { file, index, readings, searches, bell, deletes })
     }
 }
 
 impl Desk {
-    /// Looks up what is asked for, until the broadcaster has ended.
-    pub(crate) fn serve(&self, inbox: &Sender<Input>, limits: &Limits) {
+    /// Reads back what is asked for, until the broadcaster has ended.
+    pub(crate) fn read(&self, inbox: &Sender<Input>, limits: &Limits) {
+        self.serve(&self.readings, inbox, limits);
+    }
+
+    /// Searches for what is asked for, until the broadcaster has ended. A search may take a
+    /// hundred times as long as anything else, and nobody who comes in waits for one.
+    pub(crate) fn search(&self, inbox: &Sender<Input>, limits: &Limits) {
+        self.serve(&self.searches, inbox, limits);
+    }
+
+    fn serve(&self, jobs: &Receiver<Box<Job>>, inbox: &Sender<Input>, limits: &Limits) {
         let host = limits.host(self.index.epoch(), true);
-        reader::serve(&self.file, &self.index, &self.jobs, inbox, &host);
+        reader::serve(&self.file, &self.index, jobs, inbox, &host);
     }
 
     /// Keeps the house, until the broadcaster has ended.
     pub(crate) fn keep_house(&self) {
-        upkeep::keep_house(&self.file, &self.index, &self.bell);
+        upkeep::keep_house(&self.file, &self.index, &self.bell, self.deletes);
     }
 }

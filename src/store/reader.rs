@@ -1,4 +1,4 @@
-//! Reads back and searches, on a thread of its own, so that nobody waits who asks for neither.
+//! Reads back and searches, on threads of their own, so that nobody waits who asks for neither.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,7 +28,10 @@ pub(super) fn serve(
 ) {
     let mut reader = Reader { file, index, connection: None };
     for job in jobs {
-        let Job { client, number, ref tags, ref lookup } = *job;
+        let Job { client, number, ref tags, ref lookup, ref outbox } = *job;
+        if outbox.strong_count() == 0 {
+            continue;
+        }
         let looked_up = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup.clone())));
         let answer = match looked_up.unwrap_or(Err(rusqlite::Error::InvalidQuery)) {
             Ok(notice) => text_frame(&json::reply(&notice, tags, host)),
@@ -106,12 +109,12 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
         let found = |it: &rusqlite::Row<'_>| row::message(row::room(it, 6)?, it);
         // What was deleted is found until the index is swept.
         let Some(message) = fetch.query_row([number], found).optional()? else { return Ok(true) };
-        let fits = left.checked_sub(message.weight());
-        has_more = messages.len() == search.limit || fits.is_none();
+        let fits = messages.is_empty() || left >= message.weight();
+        has_more = messages.len() == search.limit || !fits;
         if has_more {
             return Ok(false);
         }
-        (left, oldest) = (fits.unwrap_or(0), number);
+        (left, oldest) = (left.saturating_sub(message.weight()), number);
         messages.push(message);
         Ok(true)
     })?;

@@ -66,7 +66,7 @@ impl Retention {
         }
         transaction.commit()?;
         if !deleted.is_empty() {
-            connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+            give_back(connection)?;
         }
         let is_done = is_through && deleted.len() < STEP;
         self.next = Some(now + if is_done { LOOK_EVERY } else { REST });
@@ -121,6 +121,14 @@ impl Retention {
         }
         Ok((surplus, is_through))
     }
+}
+
+/// Gives pages back to the file system: one for each step of the statement, until it is done.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(())
 }
 
 fn deleted(

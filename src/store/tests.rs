@@ -186,7 +186,7 @@ fn an_index_that_knows_more_than_the_history_is_made_anew() {
     let Store { writer, file, index, bell, .. } = store;
     // The work is done once more before the end.
     drop(writer);
-    upkeep::keep_house(&file, &index, &bell);
+    upkeep::keep_house(&file, &index, &bell, false);
     let connection = index.connect(Use::Read).unwrap().unwrap();
     assert_eq!(index::up_to(&connection).unwrap(), 1);
     let query = crate::chat::Query::parse("number").unwrap();
@@ -208,4 +208,95 @@ fn the_index_of_another_history_is_made_anew() {
     let connection = other.open().unwrap();
     assert_eq!(index::up_to(&connection).unwrap(), 0);
     assert!(store.index.connect(Use::Read).unwrap().is_none());
+}
+
+/// More rooms than are remembered: a number must not mean two messages there.
+#[test]
+fn rooms_that_are_not_taken_up_go_on_counting_behind_all_their_numbers() {
+    let folder = Folder::new();
+    drop(open(&folder.file()).unwrap());
+    change(
+        &folder.file(),
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10002)
+            INSERT INTO room (id, name) SELECT i, 'room-' || i FROM n;
+         INSERT INTO message (number, room, seq, time, nick, text)
+            SELECT id, id, CASE id WHEN 1 THEN 70 WHEN 2 THEN 7 ELSE 1 END, 0, 'ana', 'x' FROM room;",
+    );
+    let mut store = open(&folder.file()).unwrap();
+    assert_eq!((store.rooms.len(), store.floor), (10_000, 70));
+    let mut chat = chat();
+    chat.count_on_from(store.floor);
+    let nickname = Nickname::parse("ana").unwrap();
+    let now = crate::chat::Now { instant: std::time::Instant::now(), unix_ms: 0 };
+    let old = RoomName::parse("room-1").unwrap();
+    let text = Text::parse("again", 100).unwrap();
+    let message = chat.announce(&old, nickname, text, now);
+    assert_eq!(message.seq, 71);
+    store.writer.take(&message);
+    assert_eq!(store.writer.end_turn(&chat, now.instant), None);
+}
+
+#[test]
+fn pages_of_deleted_messages_are_given_back() {
+    let folder = Folder::new();
+    let history = HistoryConfig { keep_messages: Some(1), ..HistoryConfig::new(folder.file()) };
+    let mut store = Store::open(&history, HistoryLimits::default()).unwrap();
+    (1..=2000).for_each(|seq| store.writer.take(&message("lobby", seq)));
+    let (chat, mut now) = (chat(), std::time::Instant::now());
+    for _ in 0..100 {
+        assert_eq!(store.writer.end_turn(&chat, now), None);
+        now += Duration::from_secs(60);
+    }
+    drop(store);
+    assert_eq!(number(&folder.file(), "SELECT count(*) FROM message"), 1);
+    assert_eq!(number(&folder.file(), "PRAGMA freelist_count"), 0);
+    assert!(number(&folder.file(), "PRAGMA page_count") < 20);
+}
+
+/// Keeps house until everything up to this message is in the index.
+fn keep_house_up_to(store: &Store, number: i64) -> i64 {
+    let (ring, bell) = bounded(1);
+    let Store { file, index, .. } = store;
+    std::thread::scope(|scope| {
+        scope.spawn(move || upkeep::keep_house(file, index, &bell, false));
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let mut up_to = 0;
+        while up_to < number && std::time::Instant::now() < deadline {
+            let _ = ring.try_send(());
+            let index = index.connect(Use::Read).ok().flatten();
+            up_to = index.and_then(|index| index::up_to(&index).ok()).unwrap_or(0);
+        }
+        drop(ring);
+        up_to
+    })
+}
+
+/// Whatever is in its place.
+#[test]
+fn a_damaged_index_is_made_anew() {
+    let folder = Folder::new();
+    let mut store = open(&folder.file()).unwrap();
+    (1..=2000).for_each(|seq| store.writer.take(&message("lobby", seq)));
+    store.writer.end_turn(&chat(), std::time::Instant::now());
+    assert_eq!(keep_house_up_to(&store, 2000), 2000);
+    let path = folder.0.join("chat.db-search");
+    for (newest, start) in [(2001, 0), (2002, 2 * 4096)] {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[start..].fill(7);
+        fs::write(&path, bytes).unwrap();
+        drop(store);
+        store = open(&folder.file()).unwrap();
+        store.writer.take(&message("lobby", u64::try_from(newest).unwrap()));
+        store.writer.end_turn(&chat(), std::time::Instant::now());
+        assert_eq!(keep_house_up_to(&store, newest), newest, "damage from {start}");
+        let connection = store.index.connect(Use::Read).unwrap().unwrap();
+        let query = crate::chat::Query::parse("number").unwrap();
+        let mut found = 0;
+        let count = |_| {
+            found += 1;
+            Ok(true)
+        };
+        index::find(&connection, &query, None, None, count).unwrap();
+        assert_eq!(found, newest, "damage from {start}");
+    }
 }

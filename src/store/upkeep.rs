@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 use rustix::process::{Pid, setpriority_process};
 use rustix::thread::gettid;
 
@@ -23,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Works whenever the bell rings, until nobody is left to ring it.
-pub(super) fn keep_house(file: &HistoryFile, index: &Index, bell: &Receiver<()>) {
+pub(super) fn keep_house(file: &HistoryFile, index: &Index, bell: &Receiver<()>, deletes: bool) {
     yield_to_others();
     let mut house = House {
         file,
@@ -33,7 +33,7 @@ pub(super) fn keep_house(file: &HistoryFile, index: &Index, bell: &Receiver<()>)
         rung: false,
         over: false,
         failed: false,
-        swept: Instant::now(),
+        next_sweep: deletes.then(Instant::now),
     };
     while house.wait() {
         house.work();
@@ -62,8 +62,9 @@ struct House<'a> {
     over: bool,
     /// The last work on the index came to nothing. It is said once.
     failed: bool,
-    /// When the index was last looked through.
-    swept: Instant,
+    /// When the index is looked through for messages that are not kept any more, if any are
+    /// deleted at all.
+    next_sweep: Option<Instant>,
 }
 
 impl House<'_> {
@@ -102,7 +103,12 @@ impl House<'_> {
             Err(error) => {
                 self.connections = None;
                 if !std::mem::replace(&mut self.failed, true) {
-                    log::warn!("the search may not find what is new: {error}");
+                    if is_damage(error.as_ref()) && self.index.renew().is_ok() {
+                        log::warn!("the search index is made anew: {error}");
+                        self.rung = true;
+                    } else {
+                        log::warn!("the search may not find what is new: {error}");
+                    }
                 }
             }
         }
@@ -117,8 +123,8 @@ impl House<'_> {
             None => (self.file.connect(Use::Read)?, self.index.open()?),
         };
         self.fill_index(&history, &mut index)?;
-        if self.swept.elapsed() >= SWEEP_EVERY {
-            self.swept = Instant::now();
+        if self.next_sweep.is_some_and(|at| at <= Instant::now()) {
+            self.next_sweep = Some(Instant::now() + SWEEP_EVERY);
             self.sweep(&history, &mut index)?;
         }
         self.connections = Some((history, index));
@@ -188,6 +194,12 @@ impl House<'_> {
         let connection = self.file.connect(Use::Write)?;
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
+}
+
+/// Whether SQLite says that what it reads is none of its files, or no sound one.
+fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
+    let code = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Adds the next messages to the index, and returns the number of the last.

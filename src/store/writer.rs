@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(super) struct Writer {
     unseen: usize,
     /// When it is tried again to write, after a failure.
     retry: Option<Instant>,
+    /// The mark of that failure stands beside the file.
+    is_marked: bool,
     retention: Retention,
 }
 
@@ -78,6 +81,7 @@ impl Writer {
             bell,
             unseen: 0,
             retry: None,
+            is_marked: false,
             retention: Retention::new(config),
             file: file.clone(),
         };
@@ -86,31 +90,37 @@ impl Writer {
         Ok((writer, epoch))
     }
 
+    /// Whether messages are deleted again.
+    pub(super) fn deletes(&self) -> bool {
+        self.retention.next_step().is_some()
+    }
+
     fn ids(&self) -> rusqlite::Result<HashMap<RoomName, i64>> {
         let mut rooms = self.connection.prepare("SELECT name, id FROM room")?;
         let rows = rooms.query_map([], |it| Ok((row::room(it, 0)?, it.get(1)?)))?;
         rows.collect()
     }
 
-    /// What a server needs to go on where the last one ended.
+    /// What a server needs to go on where the last one ended: the rooms that were used last, and
+    /// the largest number of all others, from which those go on counting.
     pub(super) fn rooms_as_they_were_left(
         &self,
         limits: HistoryLimits,
-    ) -> rusqlite::Result<Vec<Recalled>> {
+    ) -> rusqlite::Result<(Vec<Recalled>, u64)> {
         let mut rooms = self.connection.prepare(
-            "SELECT * FROM (
-                SELECT r.name, r.id,
-                    max(r.last_seq,
-                        coalesce((SELECT max(seq) FROM message WHERE room = r.id), 0)),
-                    coalesce((SELECT number FROM message WHERE room = r.id
-                        ORDER BY seq DESC LIMIT 1), 0) AS newest
-                FROM room AS r ORDER BY newest DESC LIMIT ?1
-             ) ORDER BY newest",
+            "SELECT r.name, r.id,
+                max(r.last_seq, coalesce((SELECT max(seq) FROM message WHERE room = r.id), 0)),
+                coalesce((SELECT number FROM message WHERE room = r.id
+                    ORDER BY seq DESC LIMIT 1), 0) AS newest
+             FROM room AS r ORDER BY newest DESC",
         )?;
-        let rows = rooms.query_map([ROOMS_MAX], |it| {
+        let rows = rooms.query_map([], |it| {
             Ok((row::room(it, 0)?, it.get::<_, i64>(1)?, row::whole(it, 2)?))
         })?;
-        let rooms: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let mut rooms: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let rest = rooms.split_off(rooms.len().min(ROOMS_MAX));
+        let floor = rest.iter().map(|(_, _, seq)| *seq).max().unwrap_or(0);
+        rooms.reverse();
         let skipped = rooms.len().saturating_sub(limits.idle_rooms_max);
         let mut messages = self.connection.prepare(&format!(
             "SELECT {} FROM message AS m WHERE room = ?1 ORDER BY seq DESC LIMIT ?2",
@@ -124,7 +134,7 @@ impl Writer {
             messages.reverse();
             Ok(Recalled { room, seq, messages })
         });
-        each.collect()
+        Ok((each.collect::<rusqlite::Result<_>>()?, floor))
     }
 
     /// Writes what was taken, in one transaction.
@@ -150,19 +160,24 @@ impl Writer {
         let mut last_number = last_number(&self.connection)?.max(self.last_number);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (room, seq, held) in chat.known() {
+        let mut lost = Vec::new();
+        for (room, seq, held) in chat.known().filter(|(_, seq, _)| *seq > 0) {
             let id = id_of(&transaction, &mut self.rooms, room)?;
-            let newest = "SELECT coalesce(max(seq), 0) FROM message WHERE room = ?1";
-            let kept: u64 = transaction.query_row(newest, [id], |it| row::whole(it, 0))?;
-            let lost: Vec<_> = held.filter(|it| it.seq > kept).cloned().collect();
-            for messages in lost.chunks(ROWS_MAX) {
-                insert(&transaction, &mut self.rooms, messages, &mut last_number)?;
-            }
-            // Its numbers are used, also where it is not known any more for what.
-            transaction.execute(
-                "UPDATE room SET last_seq = ?2 WHERE id = ?1 AND last_seq < ?2",
-                params![id, seq],
+            // What was deleted is not written again.
+            let mut newest = transaction.prepare_cached(
+                "SELECT max(last_seq, coalesce((SELECT max(seq) FROM message WHERE room = ?1), 0))
+                    FROM room WHERE id = ?1",
             )?;
+            let kept: u64 = newest.query_row([id], |it| row::whole(it, 0))?;
+            lost.extend(held.filter(|it| it.seq > kept).cloned());
+            // Its numbers are used, also where it is not known any more for what.
+            let used = "UPDATE room SET last_seq = ?2 WHERE id = ?1 AND last_seq < ?2";
+            transaction.prepare_cached(used)?.execute(params![id, seq])?;
+        }
+        // In the order of saying, as far as the clock tells.
+        lost.sort_by_key(|message| message.time);
+        for messages in lost.chunks(ROWS_MAX) {
+            insert(&transaction, &mut self.rooms, messages, &mut last_number)?;
         }
         transaction.commit()?;
         self.last_number = last_number;
@@ -187,6 +202,15 @@ impl Writer {
         let is_new = self.retry.is_none();
         self.retry = Some(now + RETRY_AFTER);
         self.taken.clear();
+        if !self.is_marked {
+            match set_mark(&self.file) {
+                Ok(()) => self.is_marked = true,
+                Err(error) if is_new => {
+                    log::warn!("cannot mark {} as incomplete: {error}", self.file.path().display());
+                }
+                Err(_) => {}
+            }
+        }
         if !is_new {
             return None;
         }
@@ -194,9 +218,6 @@ impl Writer {
             "cannot write {}: {error}; the chat goes on in memory, and writing is tried every second",
             self.file.path().display()
         );
-        if let Err(error) = open_private(&mark(&self.file)) {
-            log::warn!("cannot mark {} as incomplete: {error}", self.file.path().display());
-        }
         Some((TROUBLE, Level::Warning))
     }
 
@@ -211,6 +232,7 @@ impl Writer {
         self.retry = None;
         log::info!("{} is written again", self.file.path().display());
         let _ = fs::remove_file(mark(&self.file));
+        self.is_marked = false;
         let _ = self.bell.try_send(());
         Some((RELIEF, Level::Info))
     }
@@ -287,7 +309,7 @@ fn take_up(connection: &Connection, file: &HistoryFile, sync: Sync) -> rusqlite:
     let opened_in: Option<String> =
         connection.query_row("SELECT opened_in FROM history", [], |it| it.get(0))?;
     let is_whole = opened_in.is_none_or(|it| it == SAFE || (!boot.is_empty() && it == boot));
-    if !is_whole || mark(file).exists() {
+    if !is_whole || mark(file).try_exists().unwrap_or(true) {
         log::warn!(
             "{} may not have the last of what was said; nobody is told that it has",
             file.path().display()
@@ -300,6 +322,15 @@ fn take_up(connection: &Connection, file: &HistoryFile, sync: Sync) -> rusqlite:
     let _ = fs::remove_file(mark(file));
     set_up(connection, sync)?;
     connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))
+}
+
+/// Makes the mark, and forces it to the disk as far as that is possible.
+fn set_mark(file: &HistoryFile) -> io::Result<()> {
+    let mark = mark(file);
+    open_private(&mark)?;
+    let folder = mark.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let _ = fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    Ok(())
 }
 
 /// Stands beside a history that does not have everything that was said.

@@ -76,6 +76,7 @@ pub(crate) struct Job {
     pub(crate) tags: Tags,
     pub(crate) lookup: Lookup,
     /// Gone when the client is: nothing needs to be looked up then.
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
     pub(crate) outbox: Weak<Outbox>,
 }
 

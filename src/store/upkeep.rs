@@ -71,17 +71,24 @@ impl House<'_> {
     /// Waits for the bell, and then a moment longer: what comes in meanwhile is done together.
     /// False when there will be nothing more to do.
     fn wait(&mut self) -> bool {
-        if !std::mem::take(&mut self.rung) && self.bell.recv().is_err() {
+        if !self.rung && self.bell.recv().is_err() {
             return false;
         }
-        let end = Instant::now() + REST;
+        self.rest(REST);
+        self.rung = false;
+        true
+    }
+
+    /// Waits, unless the server has ended.
+    fn rest(&mut self, time: Duration) {
+        let end = Instant::now() + time;
         loop {
             match self.bell.recv_deadline(end) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => return true,
+                Ok(()) => self.rung = true,
+                Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.over = true;
-                    return true;
+                    return;
                 }
             }
         }
@@ -112,9 +119,7 @@ impl House<'_> {
                 }
             }
         }
-        if let Err(error) = self.move_log() {
-            log::debug!("the log stays as it is: {error}");
-        }
+        self.move_log();
     }
 
     fn work_on_index(&mut self) -> Result<(), Box<dyn std::error::Error>> {
@@ -147,6 +152,7 @@ impl House<'_> {
         }
         let (first, mut said) = (up_to, Instant::now());
         while up_to < newest {
+            let began = Instant::now();
             let transaction = connection.transaction()?;
             let Some(last) = add_after(history, &transaction, up_to)? else { break };
             index::set_up_to(&transaction, last)?;
@@ -159,6 +165,11 @@ impl House<'_> {
             }
             if self.is_over() {
                 break;
+            }
+            if self.rung {
+                // People talk, and more than a moment's worth of work is left: they go first.
+                self.rest(began.elapsed() * 10);
+                self.move_log();
             }
         }
         Ok(())
@@ -186,13 +197,18 @@ impl House<'_> {
     }
 
     /// Moves the log into the file, when it is long. Neither the writer nor a reader waits.
-    fn move_log(&self) -> rusqlite::Result<()> {
+    fn move_log(&self) {
         let log = beside(self.file.path(), "-wal");
         if std::fs::metadata(log).map_or(0, |it| it.len()) < LOG_BYTES {
-            return Ok(());
+            return;
         }
-        let connection = self.file.connect(Use::Write)?;
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        let connection = self.file.connect(Use::Write);
+        let moved = connection.and_then(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        });
+        if let Err(error) = moved {
+            log::debug!("the log stays as it is: {error}");
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use rusqlite::{Connection, OptionalExtension as _, Statement, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension as _, Statement, TransactionBehavior, params,
+};
 
 use super::file::{HistoryFile, Use, beside, open_private};
 use super::retention::Retention;
@@ -150,6 +152,20 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes what was taken. On a full disk the log, which is mostly of pages that the file has
+    /// already, makes way, and it is tried once more.
+    fn commit_or_make_room(&mut self) -> rusqlite::Result<()> {
+        match self.commit() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                // Ids of rooms may be among what was not written.
+                self.rooms.clear();
+                self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+                self.commit()
+            }
+            result => result,
+        }
+    }
+
     /// Writes what is held in memory and not in the file, after it could not be written.
     fn catch_up(&mut self, chat: &Chat) -> rusqlite::Result<()> {
         // The file may be another than the one that failed: on a disk that was taken out and put
@@ -248,8 +264,7 @@ impl Keep for Writer {
             return self.recover(chat, now);
         }
         if !self.taken.is_empty() {
-            if let Err(error) = self.commit() {
-                // Ids of rooms may be among what was not written.
+            if let Err(error) = self.commit_or_make_room() {
                 self.rooms.clear();
                 return self.fail(&error, now);
             }

@@ -12,6 +12,7 @@ mod exchange;
 mod file;
 mod index;
 mod inspect;
+mod mark;
 mod reader;
 mod retention;
 mod row;

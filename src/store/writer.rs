@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -12,9 +10,9 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension as _, Statement, TransactionBehavior, params,
 };
 
-use super::file::{HistoryFile, Use, beside, open_private};
+use super::file::{HistoryFile, Use, beside};
 use super::retention::Retention;
-use super::{HistoryConfig, HistoryError, Sync, row, schema};
+use super::{HistoryConfig, HistoryError, Sync, mark, row, schema};
 use crate::chat::{Chat, HistoryLimits, Level, Message, RoomName};
 use crate::keep::{Keep, Recalled};
 
@@ -57,8 +55,6 @@ pub(super) struct Writer {
     unseen: usize,
     /// When it is tried again to write, after a failure.
     retry: Option<Instant>,
-    /// The mark of that failure stands beside the file.
-    is_marked: bool,
     retention: Retention,
 }
 
@@ -83,7 +79,6 @@ impl Writer {
             bell,
             unseen: 0,
             retry: None,
-            is_marked: false,
             retention: Retention::new(config),
             file: file.clone(),
         };
@@ -218,23 +213,18 @@ impl Writer {
         let is_new = self.retry.is_none();
         self.retry = Some(now + RETRY_AFTER);
         self.taken.clear();
-        if !self.is_marked {
-            match set_mark(&self.file) {
-                Ok(()) => self.is_marked = true,
-                Err(error) if is_new => {
-                    log::warn!("cannot mark {} as incomplete: {error}", self.file.path().display());
-                }
-                Err(_) => {}
-            }
+        let path = self.file.path().display();
+        if is_new {
+            log::warn!(
+                "cannot write {path}: {error}; the chat goes on in memory, and writing is tried \
+                 every second"
+            );
         }
-        if !is_new {
-            return None;
+        // Where there is none yet, it is tried every second, too.
+        if let (Err(error), true) = (mark::set(self.file.path(), self.sync), is_new) {
+            log::warn!("cannot mark {path} as incomplete: {error}");
         }
-        log::warn!(
-            "cannot write {}: {error}; the chat goes on in memory, and writing is tried every second",
-            self.file.path().display()
-        );
-        Some((TROUBLE, Level::Warning))
+        is_new.then_some((TROUBLE, Level::Warning))
     }
 
     fn recover(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)> {
@@ -247,8 +237,7 @@ impl Writer {
         }
         self.retry = None;
         log::info!("{} is written again", self.file.path().display());
-        let _ = fs::remove_file(mark(&self.file));
-        self.is_marked = false;
+        mark::clear(self.file.path());
         let _ = self.bell.try_send(());
         Some((RELIEF, Level::Info))
     }
@@ -324,7 +313,7 @@ fn take_up(connection: &Connection, file: &HistoryFile, sync: Sync) -> rusqlite:
     let opened_in: Option<String> =
         connection.query_row("SELECT opened_in FROM history", [], |it| it.get(0))?;
     let is_whole = opened_in.is_none_or(|it| it == SAFE || (!boot.is_empty() && it == boot));
-    if !is_whole || mark(file).try_exists().unwrap_or(true) {
+    if !is_whole || mark::is_set(file.path()) {
         log::warn!(
             "{} may not have the last of what was said; nobody is told that it has",
             file.path().display()
@@ -334,23 +323,9 @@ fn take_up(connection: &Connection, file: &HistoryFile, sync: Sync) -> rusqlite:
     // It has to be on the disk before any message is.
     let opened_in = if sync == Sync::Full { SAFE } else { boot };
     connection.execute("UPDATE history SET opened_in = ?1", [opened_in])?;
-    let _ = fs::remove_file(mark(file));
+    mark::clear(file.path());
     set_up(connection, sync)?;
     connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))
-}
-
-/// Makes the mark, and forces it to the disk as far as that is possible.
-fn set_mark(file: &HistoryFile) -> io::Result<()> {
-    let mark = mark(file);
-    open_private(&mark)?;
-    let folder = mark.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let _ = fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-    Ok(())
-}
-
-/// Stands beside a history that does not have everything that was said.
-fn mark(file: &HistoryFile) -> PathBuf {
-    beside(file.path(), "-incomplete")
 }
 
 /// The largest number that a message ever had.

@@ -11,21 +11,26 @@
 mod choir;
 mod churn;
 mod crowd;
+mod disk;
 mod exhaustion;
 mod faults;
 mod floods;
 mod half_open;
 mod heads;
+mod kept;
+mod killed;
 mod log;
 mod million;
 mod offences;
 mod people;
+mod reading_back;
 mod relief;
 mod resume;
 mod slow_readers;
 mod slowloris;
 mod strace;
 mod visitors;
+mod witness;
 
 // The clients are those of the load generator.
 #[path = "../../benches/load/dialect.rs"]

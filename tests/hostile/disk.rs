@@ -12,7 +12,8 @@ use rustix::process::{Signal, geteuid};
 
 use crate::crowd::{Crowd, Talk};
 use crate::kept::{export, is_sound, serve};
-use crate::strace::{Folder, Strace, threads_of};
+use crate::strace::{Strace, threads_of};
+use crate::support::folder::Folder;
 use crate::support::program::Program;
 use crate::witness::Witness;
 

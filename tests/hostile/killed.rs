@@ -15,7 +15,7 @@ use serde_json::json;
 use tungstenite::{Message, WebSocket};
 
 use crate::kept::{Transcript, export, is_sound, serve, try_export};
-use crate::strace::Folder;
+use crate::support::folder::Folder;
 use crate::support::program::{Program, chinwag, chinwag_under};
 use crate::support::{DEADLINE, connect};
 use crate::witness::{ROOMS, Witness};

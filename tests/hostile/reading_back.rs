@@ -4,7 +4,8 @@
 use rustix::process::Signal;
 
 use crate::kept::{Message, Transcript, export, serve, serve_with};
-use crate::strace::{Folder, Strace, threads_of};
+use crate::strace::{Strace, threads_of};
+use crate::support::folder::Folder;
 use crate::support::program::Program;
 use crate::witness::{ROOMS, Witness};
 

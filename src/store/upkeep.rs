@@ -13,6 +13,8 @@ use super::index::{self, Entry, Index};
 
 /// New messages are waited for so long before they are indexed together.
 const REST: Duration = Duration::from_millis(100);
+/// So long after a failure it is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// So many go into the index at once.
 const BATCH: usize = 500;
 /// The log is moved into the file when it has so many bytes.
@@ -71,7 +73,7 @@ impl House<'_> {
     /// Waits for the bell, and then a moment longer: what comes in meanwhile is done together.
     /// False when there will be nothing more to do.
     fn wait(&mut self) -> bool {
-        if !self.rung && self.bell.recv().is_err() {
+        if self.over || (!self.rung && self.bell.recv().is_err()) {
             return false;
         }
         self.rest(REST);
@@ -112,11 +114,12 @@ impl House<'_> {
                 if !std::mem::replace(&mut self.failed, true) {
                     if is_damage(error.as_ref()) && self.index.renew().is_ok() {
                         log::warn!("the search index is made anew: {error}");
-                        self.rung = true;
                     } else {
                         log::warn!("the search may not find what is new: {error}");
                     }
                 }
+                self.rest(RETRY_AFTER);
+                self.rung = true;
             }
         }
         self.move_log();

@@ -14,6 +14,7 @@ mod index;
 mod inspect;
 mod mark;
 mod reader;
+mod recall;
 mod retention;
 mod row;
 mod schema;
@@ -40,6 +41,7 @@ use crate::config::Limits;
 use crate::keep::{Job, Kept, Lookups, READINGS_MAX, SEARCHES_MAX};
 use file::HistoryFile;
 use index::Index;
+use recall::Left;
 use writer::Writer;
 
 /// A history that is kept in a file.
@@ -164,10 +166,8 @@ impl Store {
     ) -> Result<Self, HistoryError> {
         let file = Arc::new(HistoryFile::open(&config.path)?);
         let (ring, bell) = bounded(1);
-        let (writer, epoch) = Writer::open(file.clone(), config, ring)?;
-        let (rooms, floor) = writer
-            .rooms_as_they_were_left(limits)
-            .map_err(|error| HistoryError::of(&config.path, error))?;
+        let (writer, epoch, left) = Writer::open(file.clone(), config, limits, ring)?;
+        let Left { rooms, floor } = left;
         let index = Index::at(&config.path, &epoch);
         if let Err(error) = index.open() {
             log::warn!("there will be no search: {error}");

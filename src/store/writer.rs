@@ -11,19 +11,16 @@ use rusqlite::{
 };
 
 use super::file::{HistoryFile, Use, beside};
+use super::recall::{Left, recall};
 use super::retention::Retention;
 use super::{HistoryConfig, HistoryError, Sync, mark, row, schema};
 use crate::chat::{Chat, HistoryLimits, Level, Message, RoomName};
-use crate::keep::{Keep, Recalled};
+use crate::keep::Keep;
 
 /// So long after a failure it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// So many messages at most go into one statement: it takes two thirds of the time of as many.
 const ROWS_MAX: usize = 16;
-/// So many rooms at most have their numbers remembered in memory.
-const ROOMS_MAX: usize = 10_000;
-/// So many messages of a room are taken up at the start; the rest stays in the file.
-const TAKEN_UP_MAX: usize = 100;
 
 /// The log is cut to this length when all of it has been moved into the file (bytes).
 const LOG_BYTES: i64 = 1024 * 1024;
@@ -59,21 +56,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the history for writing, and returns its epoch.
+    /// Opens the history for writing, and takes it up: its epoch, and what is left of it.
     pub(super) fn open(
         file: Arc<HistoryFile>,
         config: &HistoryConfig,
+        limits: HistoryLimits,
         bell: Sender<()>,
-    ) -> Result<(Self, String), HistoryError> {
+    ) -> Result<(Self, String, Left), HistoryError> {
         let sql = |error| HistoryError::of(file.path(), error);
         let mut connection = file.connect(Use::Write).map_err(sql)?;
         schema::prepare(&mut connection, file.path())?;
-        let epoch = take_up(&connection, &file, config.sync).map_err(sql)?;
+        // First, so that what cannot be read is left as it is.
+        let left = recall(&connection, limits).map_err(sql)?;
         let last_number = last_number(&connection).map_err(sql)?;
-        let mut writer = Self {
+        let ids = ids(&connection).map_err(sql)?;
+        let epoch = take_up(&connection, &file, config.sync).map_err(sql)?;
+        let writer = Self {
             connection,
             sync: config.sync,
-            rooms: HashMap::new(),
+            rooms: ids,
             last_number,
             taken: Vec::new(),
             bell,
@@ -82,56 +83,13 @@ impl Writer {
             retention: Retention::new(config),
             file: file.clone(),
         };
-        writer.rooms = writer.ids().map_err(sql)?;
         let _ = writer.bell.try_send(());
-        Ok((writer, epoch))
+        Ok((writer, epoch, left))
     }
 
     /// Whether messages are deleted again.
     pub(super) fn deletes(&self) -> bool {
         self.retention.next_step().is_some()
-    }
-
-    fn ids(&self) -> rusqlite::Result<HashMap<RoomName, i64>> {
-        let mut rooms = self.connection.prepare("SELECT name, id FROM room")?;
-        let rows = rooms.query_map([], |it| Ok((row::room(it, 0)?, it.get(1)?)))?;
-        rows.collect()
-    }
-
-    /// What a server needs to go on where the last one ended: the rooms that were used last, and
-    /// the largest number of all others, from which those go on counting.
-    pub(super) fn rooms_as_they_were_left(
-        &self,
-        limits: HistoryLimits,
-    ) -> rusqlite::Result<(Vec<Recalled>, u64)> {
-        let mut rooms = self.connection.prepare(
-            "SELECT r.name, r.id,
-                max(r.last_seq, coalesce((SELECT max(seq) FROM message WHERE room = r.id), 0)),
-                coalesce((SELECT number FROM message WHERE room = r.id
-                    ORDER BY seq DESC LIMIT 1), 0) AS newest
-             FROM room AS r ORDER BY newest DESC",
-        )?;
-        let rows = rooms.query_map([], |it| {
-            Ok((row::room(it, 0)?, it.get::<_, i64>(1)?, row::whole(it, 2)?))
-        })?;
-        let mut rooms: Vec<_> = rows.collect::<Result<_, _>>()?;
-        let rest = rooms.split_off(rooms.len().min(ROOMS_MAX));
-        let floor = rest.iter().map(|(_, _, seq)| *seq).max().unwrap_or(0);
-        rooms.reverse();
-        let skipped = rooms.len().saturating_sub(limits.idle_rooms_max);
-        let mut messages = self.connection.prepare(&format!(
-            "SELECT {} FROM message AS m WHERE room = ?1 ORDER BY seq DESC LIMIT ?2",
-            row::COLUMNS
-        ))?;
-        let each = rooms.into_iter().enumerate().map(|(index, (room, id, seq))| {
-            let count = if index < skipped { 0 } else { limits.lines_max.min(TAKEN_UP_MAX) };
-            let read = |it: &rusqlite::Row<'_>| row::message(room.clone(), it);
-            let newest_first = messages.query_map(params![id, count], read)?;
-            let mut messages: Vec<_> = newest_first.collect::<Result<_, _>>()?;
-            messages.reverse();
-            Ok(Recalled { room, seq, messages })
-        });
-        Ok((each.collect::<rusqlite::Result<_>>()?, floor))
     }
 
     /// Writes what was taken, in one transaction.
@@ -167,7 +125,7 @@ impl Writer {
         // back in.
         self.connection = self.file.connect(Use::Write)?;
         set_up(&self.connection, self.sync)?;
-        self.rooms = self.ids()?;
+        self.rooms = ids(&self.connection)?;
         let mut last_number = last_number(&self.connection)?.max(self.last_number);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -326,6 +284,12 @@ fn take_up(connection: &Connection, file: &HistoryFile, sync: Sync) -> rusqlite:
     mark::clear(file.path());
     set_up(connection, sync)?;
     connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))
+}
+
+fn ids(connection: &Connection) -> rusqlite::Result<HashMap<RoomName, i64>> {
+    let mut rooms = connection.prepare("SELECT name, id FROM room")?;
+    let rows = rooms.query_map([], |it| Ok((row::room(it, 0)?, it.get(1)?)))?;
+    rows.collect()
 }
 
 /// The largest number that a message ever had.

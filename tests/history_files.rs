@@ -1,0 +1,211 @@
+//! The file of a history as the file that it is: whose it is, and what the program leaves alone.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![cfg(feature = "history")]
+
+mod support;
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use rustix::process::Signal;
+use serde_json::json;
+use support::connect;
+use support::folder::Folder;
+use support::program::{FREE_PORTS, Program, chinwag, chinwag_under, errors, wait};
+use tungstenite::Message;
+
+const PAGE_BYTES: usize = 4096;
+
+fn server(mut command: Command, file: &Path) -> Command {
+    command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--history"]).arg(file);
+    command
+}
+
+fn serve(file: &Path) -> Program {
+    Program::start(&mut server(chinwag(), file))
+}
+
+/// Says something and hears it: it is kept then.
+fn say(program: &Program, text: &str) {
+    let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
+    socket.send(Message::text(text)).unwrap();
+    assert_eq!(socket.read().unwrap().to_text().unwrap(), format!("ana: {text}"));
+}
+
+/// An end in order.
+fn stop(program: Program) -> String {
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert!(status.success(), "{status}: {log}");
+    log
+}
+
+/// What a server says that does not come to serve, in one sentence and with exit code 1; or, where
+/// it does serve, `None`.
+fn refusal(file: &Path) -> Option<String> {
+    let child = server(chinwag(), file).spawn().unwrap();
+    let mut program = Program { child, banner: String::new() };
+    let mut stdout = program.child.stdout.take().unwrap();
+    if stdout.read(&mut [0]).unwrap() > 0 {
+        stop(program);
+        return None;
+    }
+    assert_eq!(wait(&mut program.child).code(), Some(1));
+    let said = errors(&mut program.child);
+    let sentence = said.lines().last().unwrap().to_owned();
+    assert!(sentence.starts_with("chinwag: "), "{said}");
+    Some(sentence)
+}
+
+fn history(command: &str, file: &Path) -> Output {
+    chinwag().args(["history", command]).arg(file).output().unwrap()
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A history of some dozens of pages, whose server ended in order.
+fn some_history(folder: &Folder) -> PathBuf {
+    let (lines, file) = (folder.file("lines"), folder.file("history"));
+    let line = |seq: usize| {
+        let (room, text) = (["lobby", "attic"][seq % 2], format!("{seq} {}", "x".repeat(400)));
+        json!({"room": room, "seq": seq / 2 + 1, "time": seq, "nick": "ana", "text": text})
+    };
+    let text: String = (0..400).map(|seq| format!("{}\n", line(seq))).collect();
+    fs::write(&lines, text).unwrap();
+    let mut import = chinwag();
+    assert!(import.args(["history", "import"]).args([&file, &lines]).status().unwrap().success());
+    stop(serve(&file));
+    file
+}
+
+#[test]
+fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
+    for umask in ["000", "077", "777"] {
+        let folder = Folder::new();
+        let file = folder.file("history");
+        let with_umask = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let command = chinwag_under(&["sh", "-c", &with_umask]);
+        let program = Program::start(&mut server(command, &file));
+        say(&program, "hello");
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+        assert!(files.len() >= 3, "{files:?}");
+        for file in &files {
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & !0o600, 0, "{file:?} has {mode:o}, with a umask of {umask}");
+        }
+        stop(program);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the history and its index");
+    }
+}
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let folder = Folder::new();
+    let (link, target) = (folder.file("link"), folder.file("target"));
+    symlink(&target, &link).unwrap();
+    for is_there in [false, true] {
+        let sentence = refusal(&link).expect("it is refused");
+        assert!(sentence.contains("is a symbolic link, which is not followed; give"), "{sentence}");
+        assert_eq!(target.exists(), is_there);
+        fs::write(&target, "mine").unwrap();
+    }
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
+}
+
+#[test]
+fn what_stands_beside_the_history_is_no_way_to_elsewhere() {
+    for name in ["history-wal", "history-shm", "history-search", "history-search-wal"] {
+        let folder = Folder::new();
+        let (file, victim) = (folder.file("history"), folder.file("victim"));
+        fs::write(&victim, "mine").unwrap();
+        symlink(&victim, folder.file(name)).unwrap();
+        let refusal = refusal(&file);
+        println!("{name} is a symbolic link: {}", refusal.as_deref().unwrap_or("it serves"));
+        assert_eq!(fs::read(&victim).unwrap(), b"mine", "{name} was followed");
+    }
+}
+
+#[test]
+fn a_second_server_is_told_so_and_the_first_goes_on() {
+    let folder = Folder::new();
+    let file = folder.file("history");
+    let program = serve(&file);
+    say(&program, "one");
+    let sentence = refusal(&file).expect("it is refused");
+    assert!(sentence.contains("is in use by another server; stop that one"), "{sentence}");
+    say(&program, "two");
+    let log = stop(program);
+    assert!(!log.contains("WARN"), "{log}");
+    assert_eq!(text_of(history("export", &file).stdout).lines().count(), 2);
+}
+
+#[test]
+fn what_is_no_history_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    let file = folder.file("notes");
+    // The header of somebody else's database, with a table in it.
+    let mut foreign = fs::read(some_history(&folder)).unwrap();
+    foreign[68..72].copy_from_slice(b"else");
+    let mut noise = vec![0; 3 * PAGE_BYTES];
+    StdRng::seed_from_u64(1).fill_bytes(&mut noise);
+    let text = "Milk, bread and a few eggs.\n".repeat(100).into_bytes();
+    for bytes in [b"hi".to_vec(), text, noise, foreign] {
+        fs::write(&file, &bytes).unwrap();
+        let sentence = refusal(&file).expect("it is refused");
+        assert!(sentence.contains("is no history of chinwag; choose another file"), "{sentence}");
+        assert!(fs::read(&file).unwrap() == bytes, "it is not what it was");
+        assert!(!folder.file("notes-wal").exists() && !folder.file("notes-search").exists());
+    }
+    let sentence = refusal(folder.path()).expect("a folder is refused");
+    assert!(sentence.contains("cannot use "), "{sentence}");
+}
+
+/// Each page in its turn is noise, and the file sometimes ends in the middle of it. Either the server says so,
+/// or it does not need that page; then `check` says so.
+#[test]
+fn a_damaged_history_is_told_of_and_left_as_it_is() {
+    let folder = Folder::new();
+    let whole = fs::read(some_history(&folder)).unwrap();
+    let pages = whole.len() / PAGE_BYTES;
+    let mut random = StdRng::seed_from_u64(2);
+    let (mut refused, mut served) = (0, 0);
+    for page in 0..pages {
+        let mut bytes = whole.clone();
+        random.fill_bytes(&mut bytes[page * PAGE_BYTES..][..PAGE_BYTES]);
+        if page % 5 == 0 {
+            bytes.truncate(page * PAGE_BYTES + PAGE_BYTES / 2);
+        }
+        let count = if is_refused(&folder, &bytes, page) { &mut refused } else { &mut served };
+        *count += 1;
+    }
+    println!("{pages} pages: {refused} damages are told of at the start, {served} by check");
+    assert!(refused > 10 && served > 10);
+}
+
+/// Whether a server refuses what it is given, of which this page is damaged.
+fn is_refused(folder: &Folder, bytes: &[u8], page: usize) -> bool {
+    let file = folder.file(&format!("damaged-{:016x}", rand::random::<u64>()));
+    fs::write(&file, bytes).unwrap();
+    let check = history("check", &file);
+    let said = text_of([check.stdout, check.stderr].concat());
+    assert_eq!(check.status.code(), Some(1), "page {page}: {said}");
+    let is_known = |it: &str| it.contains(" is damaged") || it.contains("is no history of chinwag");
+    assert!(is_known(&said), "page {page}: {said}");
+    let Some(sentence) = refusal(&file) else {
+        let now = fs::read(&file).unwrap();
+        let place = page * PAGE_BYTES..bytes.len().min((page + 1) * PAGE_BYTES);
+        assert!(now[place.clone()] == bytes[place], "page {page} is not as it was");
+        return false;
+    };
+    assert!(is_known(&sentence) && sentence.contains("; "), "page {page}: {sentence}");
+    assert!(fs::read(&file).unwrap() == bytes, "page {page}: {sentence}, but not as it was");
+    true
+}

@@ -1,7 +1,7 @@
 // For those who do not look: a number in the title, a dot on the icon and, if
 // they want, a sound and notifications.
 
-import { find } from './elements.js';
+import { page } from './elements.js';
 import { browser } from './storage.js';
 
 export const mayNotify = () => isSecureContext && window.Notification?.permission === 'granted' && browser.get('notify');
@@ -9,7 +9,7 @@ export const mayNotify = () => isSecureContext && window.Notification?.permissio
 export function showUnread({ active, talks }) {
 	const unread = [...talks.values()].reduce((sum, it) => sum + it.unread, 0);
 	document.title = `${unread ? `(${unread}) ` : ''}${active.title} · chinwag`;
-	find('[rel=icon]').href = unread ? '/icon-unread.svg' : '/icon.svg';
+	page.icon.href = unread ? '/icon-unread.svg' : '/icon.svg';
 }
 
 /** Somebody said our nickname, or something to us alone. */

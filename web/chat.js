@@ -12,6 +12,7 @@ export class Chat {
 	active;
 	nick = '';
 	limits = {};
+	canSearch = false;
 	#view;
 	#isReading = false;
 
@@ -31,11 +32,19 @@ export class Chat {
 
 	/** Shows a talk, and joins it if it is a room that we are not in. */
 	async visit(key) {
-		if (this.active) this.active.divider = null;
-		this.active = this.#open(key);
-		this.#view.visited();
+		this.#show(this.#open(key));
 		const { isRoom, isJoined } = this.active;
 		if (isRoom && !isJoined && this.session.isReady) await this.#join(this.active);
+	}
+
+	/** Shows a message that was found, with what was said around it. */
+	async jump({ room, seq, time }) {
+		const talk = this.#open(room);
+		if (!talk.isJoined) await this.#join(talk);
+		if (!talk.isJoined) return;
+		const find = (it) => it.items.find((item) => item.seq === seq && item.time === time);
+		const place = find(talk) ? talk : talk.recall(await this.session.ask('history', { room, before: seq + 8 }));
+		this.#show(place, find(place));
 	}
 
 	async leave({ key, isJoined }) {
@@ -49,21 +58,23 @@ export class Chat {
 		browser.set('nickname', this.session.isReady ? this.nick : nick);
 	}
 
-	/** Asks for older messages of what is shown. */
-	async readBack() {
+	/** Asks for what was said before what is shown, or after it. */
+	async read(isBack) {
 		const { active, session } = this;
-		if (this.#isReading || !active.hasMore || !active.isJoined) return;
+		const { key, items, oldest, isJoined } = active;
+		if (this.#isReading || !isJoined) return;
 		this.#isReading = true;
-		try {
-			const page = await session.ask('history', { room: active.key, before: active.oldest });
-			active.remember(page);
-			this.#view.prepended(active, page.messages.length);
-		} finally {
-			this.#isReading = false;
-		}
+		// So many come in one answer, however long they are.
+		const part = isBack ? { before: oldest } : { before: items.at(-1).seq + 16, limit: 15 };
+		const page = await session.ask('history', { room: key, ...part }).finally(() => (this.#isReading = false));
+		const { length } = items;
+		const shown = isBack ? active.remember(page) : active.goOn(page.messages);
+		const count = items.length - length;
+		if (active !== this.active || !count) return;
+		this.active = shown;
+		this.#view.grown(isBack ? count : 0);
 	}
 
-	/** What is shown has been seen. */
 	seen() {
 		if (!this.active.unread) return;
 		Object.assign(this.active, { unread: 0, isCalled: false });
@@ -72,8 +83,14 @@ export class Chat {
 
 	/** A line for us alone. */
 	note(text) {
-		this.active.add({ kind: 'note', text });
-		this.#view.appended(this.active);
+		this.active.now.add({ kind: 'note', text });
+		this.#view.appended(this.active.now);
+	}
+
+	#show(talk, found) {
+		if (this.active) this.active.divider = null;
+		this.active = talk;
+		this.#view.visited(found);
 	}
 
 	#open(key) {
@@ -93,9 +110,9 @@ export class Chat {
 		this.#view.listed();
 	}
 
-	async #welcome({ nick, limits }) {
+	async #welcome({ nick, limits, search: canSearch }) {
 		const wish = nick !== this.nick && browser.get('nickname');
-		Object.assign(this, { nick, limits });
+		Object.assign(this, { nick, limits, canSearch });
 		answerTo(nick);
 		// One by one: the answers may be long.
 		for (const talk of this.talks.values()) if (talk.isRoom) await this.#join(talk);
@@ -112,7 +129,9 @@ export class Chat {
 				this.session.arrived(item);
 				if (!isNew) this.#count(talk, item);
 			}
-			this.#view.joined(talk, fresh.length);
+			// The past may be numbered anew.
+			if (!answer.recovered && talk.isPrototypeOf(this.active)) this.#show(talk);
+			this.#view.joined(talk);
 		} catch (error) {
 			if (error.code === 'closed') throw error;
 			this.#close(talk.key);
@@ -147,12 +166,12 @@ export class Chat {
 			const talk = this.#open(`@${from === this.nick ? to : from}`);
 			this.#heard(talk, { ...rest, nick: from });
 		},
-		arrived: ({ room, nick }) => this.#change(room, 'in', nick),
-		left: ({ room, nick }) => this.#change(room, 'out', nick),
+		arrived: ({ room, nick }) => this.#change(room, 'joined', nick),
+		left: ({ room, nick }) => this.#change(room, 'left', nick),
 		renamed: ({ from, to, rooms }) => {
 			if (from === this.nick) answerTo((this.nick = to));
 			this.#view.named();
-			for (const room of rooms) this.#change(room, 'name', from, to);
+			for (const room of rooms) this.#change(room, 'renamed', from, to);
 			const talk = this.talks.get(`@${from}`);
 			if (!talk) return;
 			this.talks.delete(talk.key);

@@ -25,7 +25,7 @@ export const COMMANDS = {
 		const { rooms } = await chat.session.ask('rooms');
 		chat.note(rooms.map(({ room, members }) => `#${room} (${members})`).join(', '));
 	},
-	help: (chat) => chat.note(EXAMPLES),
+	help: (chat) => chat.note(COMMANDS.search ? `${EXAMPLES}\n/search cake from:ana` : EXAMPLES),
 };
 
 /** Does what `text` asks for: mostly, that it be said. */

@@ -1,24 +1,25 @@
-// What opens over the page: the invitation and the settings.
+// The invitation and the settings, which open over the page, and our nickname.
 
 import { mayNotify } from './attention.js';
-import { find } from './elements.js';
+import { onSubmit, page } from './elements.js';
 import { browser } from './storage.js';
 import { say } from './words.js';
 
-const [address, copy, code] = ['#address', '#copy', '#code'].map(find);
+const { address, code, copy, me, rename: form, wish: input, keep } = page;
 
 export function setUpDialogs(chat) {
 	for (const dialog of document.querySelectorAll('dialog')) {
 		// A click beside it closes it. (A handler must not return false.)
 		dialog.onclick = ({ target }) => void (target === dialog && dialog.close());
 	}
-	find('#invite').onclick = () => invite(chat.active);
+	setUpNickname(chat);
+	page.invite.onclick = () => invite(chat.active);
 	copy.onclick = copyAddress;
-	find('#settings').onclick = () => find('#choices').showModal();
-	const { theme, sound, notify } = find('#choices form').elements;
+	page.settings.onclick = () => page.choices.showModal();
+	const { theme, sound, notify } = page.choices.querySelector('form').elements;
 	theme.onchange = () => {
 		browser.set('theme', theme.value);
-		document.documentElement.dataset.theme = theme.value;
+		document.documentElement.style.colorScheme = theme.value.replace('auto', '');
 	};
 	theme.value = browser.get('theme', 'auto');
 	theme.onchange();
@@ -40,7 +41,7 @@ async function invite({ key, isRoom }) {
 	copy.hidden = code.hidden = !answer.ok;
 	if (answer.ok) code.src = `/invite.svg${query}`;
 	copy.textContent = say('copy');
-	find('#invitation').showModal();
+	page.invitation.showModal();
 }
 
 async function copyAddress() {
@@ -52,4 +53,32 @@ async function copyAddress() {
 		document.execCommand('copy');
 	}
 	copy.textContent = say('copied');
+}
+
+function setUpNickname(chat) {
+	me.onclick = () => {
+		edit(true);
+		input.value = browser.get('nickname') ?? chat.nick;
+		input.select();
+	};
+	keep.onclick = () => edit(false);
+	form.onkeydown = ({ key, isComposing }) => void (key === 'Escape' && !isComposing && edit(false));
+	input.oninput = () => input.setCustomValidity('');
+	onSubmit(form, async () => {
+		const wish = input.value.trim();
+		try {
+			if (wish !== chat.nick) await chat.rename(wish);
+			edit(false);
+		} catch ({ message }) {
+			input.setCustomValidity(message);
+			form.reportValidity();
+		}
+	});
+}
+
+function edit(isEditing) {
+	form.hidden = !isEditing;
+	me.hidden = isEditing;
+	document.body.classList.toggle('editing', isEditing);
+	if (!isEditing) me.focus();
 }

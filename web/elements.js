@@ -1,6 +1,7 @@
-// Elements of the page, found and made.
+// Elements of the page: those that are there, and new ones.
 
-export const find = (selector) => document.querySelector(selector);
+/** By their ids. */
+export const page = Object.fromEntries([...document.querySelectorAll('[id]')].map((it) => [it.id, it]));
 
 export function create(name, className, ...content) {
 	const element = document.createElement(name);

@@ -26,8 +26,7 @@ export function draw(item, before, nick, isDivided) {
 		body.dir = 'auto';
 		node.append(create('div', 'byline', author(item.nick), ' ', create('time', '', time(item.time))), create('div', 'bubble', body));
 	} else {
-		const line = create('p', 'notice', text ?? (kind === 'gap' ? say('gap') : folded(item.changes)));
-		node.append(line);
+		node.append(create('p', 'notice', text ?? (kind === 'gap' ? say('gap') : folded(item.changes))));
 	}
 	return node;
 }
@@ -45,18 +44,17 @@ export function drawUnsent(entry, act) {
 	return node;
 }
 
-/** Names in a row, cut short where they are many. */
-function list(names) {
-	const rest = names.length - NAMES_MAX;
+function list(changes) {
+	const rest = changes.length - NAMES_MAX;
 	// Each in its own direction.
-	const shown = names.slice(0, NAMES_MAX).map((name) => `\u2068${name}\u2069`).join(', ');
+	const shown = changes.slice(0, NAMES_MAX).map(({ nick }) => `\u2068${nick}\u2069`).join(', ');
 	return rest > 0 ? `${shown}, ${say('others', { n: rest })}` : shown;
 }
 
 // "ana, bo joined · cy left"
 function folded(changes) {
-	const nicks = (what) => changes.filter((it) => it.what === what).map((it) => it.nick);
-	const crowds = [['joined', nicks('in')], ['left', nicks('out')]].filter(([, names]) => names.length);
-	const renamed = changes.filter((it) => it.what === 'name').map(({ nick, to }) => say('renamed', { from: nick, to }));
-	return [...crowds.map(([key, names]) => say(key, { names: list(names) })), ...renamed].join(' · ');
+	const those = (what) => changes.filter((it) => it.what === what);
+	const crowds = ['joined', 'left'].filter((what) => those(what).length);
+	const renamed = those('renamed').map(({ nick, to }) => say('renamed', { from: nick, to }));
+	return [...crowds.map((what) => say(what, { names: list(those(what)) })), ...renamed].join(' · ');
 }

@@ -3,13 +3,13 @@
 import { call, showUnread } from './attention.js';
 import { Chat, LOBBY } from './chat.js';
 import { perform } from './commands.js';
-import { Composer } from './composer.js';
+import { setUpComposer } from './composer.js';
 import { setUpDialogs } from './dialogs.js';
-import { find } from './elements.js';
+import { page } from './elements.js';
+import { setUpFinder } from './finder.js';
 import { mentionsMe } from './markup.js';
-import { setUpNickname } from './nickname.js';
-import { Roster } from './roster.js';
-import { Timeline } from './timeline.js';
+import { setUpRoster } from './roster.js';
+import { setUpTimeline } from './timeline.js';
 import { fillIn, say } from './words.js';
 
 // What is back before that was not missed.
@@ -19,46 +19,51 @@ let banner;
 let listing;
 
 const chat = new Chat({
-	connected: () => showStatus('connected'),
+	connected() {
+		showStatus('connected');
+		offerToFind();
+	},
 	disconnected() {
 		banner ??= setTimeout(() => showStatus('disconnected'), BANNER_AFTER_MS);
 	},
 	named(wish) {
-		find('#nickname').textContent = chat.nick;
+		page.nickname.textContent = chat.nick;
 		if (wish && wish !== chat.nick) chat.note(say('nick_taken', { wish, nick: chat.nick }));
 		listed();
 	},
 	titled,
-	visited() {
+	visited(found) {
 		titled();
-		timeline.show();
+		timeline.show(found);
 		composer.visit();
 		seen();
 	},
-	joined(talk, count) {
-		if (talk === chat.active) timeline.joined(count);
+	joined(talk) {
+		if (talk === chat.active) timeline.joined();
 		listed();
 	},
 	appended(talk, isChange) {
-		if (talk === chat.active) timeline.appended(isChange);
+		if (talk === chat.active.now) timeline.appended(isChange);
 		listed();
 	},
-	prepended(talk, count) {
-		if (talk === chat.active) timeline.prepended(count);
-	},
+	grown: (count) => timeline.grown(count),
 	called: (talk, item) => call(chat, talk, item),
-	unsent: () => timeline.drawUnsent(),
-	failed: ({ message }) => composer.object(message),
-	isLookingAt: (talk) => talk === chat.active && !document.hidden && timeline.isFollowing,
+	unsent: () => timeline.showUnsent(),
+	failed: (error) => composer.object(error),
+	isLookingAt: (talk) => talk === chat.active && !document.hidden && timeline.isFollowing(),
 	isMentioned: (text) => mentionsMe(text, chat.nick),
 	listed,
 });
-const composer = new Composer(chat, async (text) => {
+const composer = setUpComposer(chat, async (text) => {
 	await perform(chat, text);
 	timeline.toEnd();
 });
-const roster = new Roster(chat, join);
-const timeline = new Timeline(chat, (what, entry) => {
+const roster = setUpRoster(chat, join);
+const offerToFind = setUpFinder(chat, roster, (found) => {
+	roster.open(false);
+	chat.jump(found).catch(composer.object);
+});
+const timeline = setUpTimeline(chat, (what, entry) => {
 	chat.session[what](entry);
 	if (what === 'withdraw') composer.giveBack(entry.text);
 });
@@ -66,8 +71,8 @@ const timeline = new Timeline(chat, (what, entry) => {
 function titled() {
 	const { key, title, isRoom } = chat.active;
 	history.replaceState(null, '', key === LOBBY ? location.pathname : `#${key}`);
-	find('#title').textContent = title;
-	find('#topic').textContent = isRoom ? '' : say('unstored');
+	page.title.textContent = title;
+	page.topic.textContent = isRoom ? '' : say('unstored');
 }
 
 function follow() {
@@ -79,7 +84,7 @@ function follow() {
 }
 
 function join(name) {
-	perform(chat, `/join ${name}`).catch(({ message }) => composer.object(message));
+	perform(chat, `/join ${name}`).catch(composer.object);
 }
 
 function listed() {
@@ -91,18 +96,17 @@ function listed() {
 }
 
 function seen() {
-	if (!document.hidden && timeline.isFollowing) chat.seen();
+	if (!document.hidden && timeline.isFollowing()) chat.seen();
 }
 
 function showStatus(state) {
 	banner = clearTimeout(banner);
-	find('#status').dataset.state = state;
-	find('#status').textContent = say(state);
+	page.status.dataset.state = state;
+	page.status.textContent = say(state);
 }
 
 fillIn();
 setUpDialogs(chat);
-setUpNickname(chat);
 showStatus('connecting');
 // The keyboard of a phone leaves less than the page thinks.
 visualViewport.onresize = () => document.body.style.setProperty('--height', `${visualViewport.height}px`);

@@ -6,6 +6,8 @@ import { isOwn } from './session.js';
 const asItem = (message) => ({ kind: 'say', ...message, isOwn: isOwn(message) });
 
 export class Talk {
+	/** The talk as it is now: itself, if it is not its past. */
+	now = this;
 	items = [];
 	members = [];
 	/** Not seen: how many, the first, and whether one calls us. */
@@ -62,10 +64,24 @@ export class Talk {
 		return this.items.at(-1);
 	}
 
-	/** Older messages, before all others. */
+	/** Older messages. */
 	remember({ messages, more }) {
 		this.items.unshift(...messages.map(asItem));
-		this.hasMore = more;
+		return Object.assign(this, { hasMore: more });
+	}
+
+	/** Its past: the same talk, with items of its own. */
+	recall(page) {
+		return Object.assign(Object.create(this), { items: [] }).remember(page).goOn([]);
+	}
+
+	/** Newer messages for the past. Returns the talk as it is now, once they meet. */
+	goOn(messages) {
+		const { items, now } = this;
+		const last = items.at(-1)?.seq;
+		items.push(...messages.filter(({ seq }) => seq > last).map(asItem));
+		const isNow = items.at(-1)?.seq >= now.#seq;
+		return isNow ? Object.assign(now, { items, hasMore: this.hasMore }) : this;
 	}
 
 	add(item) {
@@ -73,17 +89,17 @@ export class Talk {
 	}
 
 	/**
-	 * Somebody came (`in`), went (`out`) or is called `to` now (`name`). What
+	 * Somebody has `joined`, has `left`, or is called `to` now (`renamed`). What
 	 * happens between two messages is one line, without those who came and went.
 	 * True if it is a new line.
 	 */
 	fold(what, nick, to) {
 		const others = this.members.filter((it) => it !== nick);
-		this.members = { in: [...others, nick], out: others, name: [...others, to] }[what];
+		this.members = { joined: [...others, nick], left: others, renamed: [...others, to] }[what];
 		const { kind, changes } = this.items.at(-1) ?? {};
 		if (kind !== 'fold') this.add({ kind: 'fold', changes: [{ what, nick, to }] });
 		else {
-			const opposite = { in: 'out', out: 'in' }[what];
+			const opposite = { joined: 'left', left: 'joined' }[what];
 			const undone = changes.findIndex((it) => it.nick === nick && it.what === opposite);
 			if (undone < 0) changes.push({ what, nick, to });
 			else changes.splice(undone, 1);

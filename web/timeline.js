@@ -1,7 +1,7 @@
 // A window of at most 300 entries over a talk. It follows the newest while the
 // reader is at the end, and else holds still.
 
-import { find } from './elements.js';
+import { page } from './elements.js';
 import { draw, drawUnsent } from './entry.js';
 import { say } from './words.js';
 
@@ -10,140 +10,145 @@ const STEP = 60;
 const AT_END_PX = 48;
 const NEAR_PX = 600;
 
-const [scroller, messages, unsent, silence, newer] = ['#timeline', '#messages', '#unsent', '#silence', '#newer'].map(find);
+const { timeline: scroller, messages, unsent, silence, newer } = page;
 
-export class Timeline {
-	isFollowing = true;
-	#chat;
-	#act;
-	#items = [];
-	// The children of the list are items[from] to items[to - 1].
-	#from = 0;
-	#to = 0;
-	#top = 0;
-	#missed = 0;
-	#frame;
+/** `act` is told of `retry` and `withdraw`. */
+export function setUpTimeline(chat, act) {
+	let isFollowing = true;
+	// The children of the list are the items from `start` to `end - 1`.
+	let start = 0;
+	let end = 0;
+	let lastTop = 0;
+	let frame;
 
-	/** `act` is told of `retry` and `withdraw`. */
-	constructor(chat, act) {
-		this.#chat = chat;
-		this.#act = act;
-		scroller.onscroll = () => this.#scrolled();
-		newer.onclick = () => this.toEnd();
-		// A keyboard, a growing input or a turned screen change our height.
-		new ResizeObserver(() => this.#settle()).observe(scroller);
-	}
+	const isPast = () => chat.active !== chat.active.now;
 
-	/** Shows the talk, from the first unread on. */
-	show() {
-		const { items, divider } = this.#chat.active;
-		this.#items = items;
-		this.#from = this.#to = 0;
-		this.toEnd(divider ? items.indexOf(divider) : Infinity);
-		const top = find('.divider')?.offsetTop - AT_END_PX;
+	/** Shows the talk: what was `found` in it, or its end from the first unread on. */
+	function show(found) {
+		const { items, divider } = chat.active;
+		start = end = 0;
+		if (found) return reveal(items.indexOf(found));
+		toEnd(divider ? items.indexOf(divider) : Infinity);
+		const top = messages.querySelector('.divider')?.offsetTop - AT_END_PX;
 		if (!(top < scroller.scrollTop)) return;
 		scroller.scrollTop = top;
-		this.isFollowing = false;
+		isFollowing = false;
 	}
 
-	/** The talk was joined, perhaps again: so many messages came in. */
-	joined(count) {
-		if (this.isFollowing) return this.show();
-		this.#missed += count;
-		this.#scrolled();
-		this.#settle();
+	function reveal(index) {
+		move(Math.max(0, index - STEP), Math.min(chat.active.items.length, index + STEP));
+		isFollowing = false;
+		showUnsent();
+		const node = messages.children[index - start];
+		node.tabIndex = -1;
+		node.focus();
+		node.scrollIntoView({ block: 'center' });
+		scrolled();
 	}
 
-	toEnd(first = Infinity) {
-		const { length } = this.#items;
-		if (this.#to < length || !length) this.#window(Math.max(0, length - NODES_MAX, Math.min(first, length - STEP)), length);
-		this.isFollowing = true;
-		this.drawUnsent();
+	function joined() {
+		if (isFollowing) show();
+		else scrolled();
+	}
+
+	function toEnd(first = Infinity) {
+		if (isPast()) return chat.visit(chat.active.key);
+		const { length } = chat.active.items;
+		if (end < length || !length) move(Math.max(0, length - NODES_MAX, Math.min(first, length - STEP)), length);
+		isFollowing = true;
+		showUnsent();
 		scroller.scrollTop = scroller.scrollHeight;
 	}
 
 	/** An item was added at the end, or the last one has changed. */
-	appended(isChange) {
-		const { length } = this.#items;
-		const hasRoom = this.isFollowing || isChange || messages.children.length < NODES_MAX;
-		if (hasRoom && this.#to === (isChange ? length : length - 1)) {
+	function appended(isChange) {
+		const { length } = chat.active.items;
+		const hasRoom = isFollowing || isChange || messages.children.length < NODES_MAX;
+		if (hasRoom && !isPast() && end === (isChange ? length : length - 1)) {
 			if (isChange) messages.lastChild.remove();
-			messages.append(this.#draw(length - 1));
-			this.#to = length;
-			for (; messages.children.length > NODES_MAX; this.#from += 1) messages.firstChild.remove();
+			messages.append(drawn(length - 1));
+			end = length;
+			for (; messages.children.length > NODES_MAX; start += 1) messages.firstChild.remove();
 		}
-		if (!isChange && !this.isFollowing && this.#items.at(-1).nick) this.#missed += 1;
-		this.#settle();
+		settle();
 	}
 
-	/** So many items were put before all others. */
-	prepended(count) {
-		this.#from += count;
-		this.#to += count;
-		this.#scrolled();
+	/** Items were put behind all others or, so many, before them. */
+	function grown(count) {
+		start += count;
+		end += count;
+		scrolled();
 	}
 
-	drawUnsent() {
-		const { active, session } = this.#chat;
-		const ours = session.unsent.filter((entry) => entry.key === active.key);
-		unsent.replaceChildren(...ours.map((entry) => drawUnsent(entry, this.#act)));
-		this.#settle();
+	function showUnsent() {
+		const ours = chat.session.unsent.filter((entry) => entry.key === chat.active.key);
+		unsent.replaceChildren(...ours.map((entry) => drawUnsent(entry, act)));
+		settle();
 	}
 
-	#draw(index) {
-		const { nick, active } = this.#chat;
-		const item = this.#items[index];
+	function drawn(index) {
+		const { nick, active } = chat;
+		const item = active.items[index];
 		const isDivided = item === active.divider;
-		if (isDivided) find('.divider')?.remove();
-		return draw(item, this.#items[index - 1], nick, isDivided);
+		if (isDivided) messages.querySelector('.divider')?.remove();
+		return draw(item, active.items[index - 1], nick, isDivided);
 	}
 
 	// Nothing that is being read moves, and nothing old is read out.
-	#window(from, to) {
-		const drawn = (start, end) => this.#items.slice(start, end).map((_, index) => this.#draw(start + index));
-		const first = Math.max(from, this.#from);
-		const last = Math.max(first, Math.min(to, this.#to));
-		const kept = [...messages.children].slice(first - this.#from, last - this.#from);
+	function move(from, to) {
+		const range = (low, high) => chat.active.items.slice(low, high).map((_, index) => drawn(low + index));
+		const first = Math.max(from, start);
+		const last = Math.max(first, Math.min(to, end));
+		const kept = [...messages.children].slice(first - start, last - start);
 		const top = () => kept[0]?.lastChild.getBoundingClientRect().top;
 		const before = top();
 		scroller.ariaLive = 'off';
 		// What is above an entry decides on its head.
-		if (kept.length && from < first) kept[0] = this.#draw(first);
-		messages.replaceChildren(...drawn(from, first), ...kept, ...drawn(last, to));
-		[this.#from, this.#to] = [from, to];
+		if (kept.length && from < first) kept[0] = drawn(first);
+		const { activeElement } = document;
+		messages.replaceChildren(...range(from, first), ...kept, ...range(last, to));
+		activeElement.focus({ preventScroll: true });
+		[start, end] = [from, to];
 		scroller.scrollTop += top() - before || 0;
 		setTimeout(() => (scroller.ariaLive = 'polite'), 200);
 	}
 
-	#scrolled() {
+	function scrolled() {
 		const { scrollHeight, scrollTop, clientHeight } = scroller;
-		const [from, to, { length }] = [this.#from, this.#to, this.#items];
+		const { items: { length }, hasMore } = chat.active;
 		const below = scrollHeight - scrollTop - clientHeight;
 		// What grows below is no reason to let go: the reader's scrolling up is.
-		const isHeld = this.isFollowing && scrollTop >= this.#top;
-		this.isFollowing = to === length && (isHeld || below < AT_END_PX);
-		this.#top = scrollTop;
-		if (scrollTop < NEAR_PX && from) {
-			this.#window(Math.max(0, from - STEP), Math.min(to, from - STEP + NODES_MAX));
-		} else if (scrollTop < NEAR_PX) {
-			this.#chat.readBack();
-		} else if (below < NEAR_PX && to < length) {
-			this.#window(Math.max(from, to + STEP - NODES_MAX), Math.min(length, to + STEP));
+		const isHeld = isFollowing && scrollTop >= lastTop;
+		isFollowing = !isPast() && end === length && (isHeld || below < AT_END_PX);
+		lastTop = scrollTop;
+		if (scrollTop < NEAR_PX && start) {
+			move(Math.max(0, start - STEP), Math.min(end, start - STEP + NODES_MAX));
+		} else if (below < NEAR_PX && end < length) {
+			move(Math.max(start, end + STEP - NODES_MAX), Math.min(length, end + STEP));
+		} else if (scrollTop < NEAR_PX && hasMore) {
+			chat.read(true);
+		} else if (below < NEAR_PX && isPast()) {
+			chat.read(false);
 		}
-		if (!this.isFollowing) return;
-		this.#settle();
-		this.#chat.seen();
+		settle();
+		if (isFollowing) chat.seen();
 	}
 
-	#settle() {
-		silence.hidden = this.#items.length + unsent.children.length > 0;
-		if (this.isFollowing) this.#missed = 0;
-		newer.hidden = !this.#missed;
-		newer.textContent = say('n_new', { n: this.#missed });
+	function settle() {
+		const { items, now } = chat.active;
+		silence.hidden = items.length + unsent.children.length > 0;
+		newer.hidden = isFollowing;
+		newer.textContent = now.unread ? say('n_new', { n: now.unread }) : say('newest');
 		// Once for all that comes before the next frame.
-		this.#frame ??= requestAnimationFrame(() => {
-			this.#frame = null;
-			if (this.isFollowing) scroller.scrollTop = scroller.scrollHeight;
+		frame ??= requestAnimationFrame(() => {
+			frame = null;
+			if (isFollowing) scroller.scrollTop = scroller.scrollHeight;
 		});
 	}
+
+	scroller.onscroll = scrolled;
+	newer.onclick = () => toEnd();
+	// A keyboard, a growing input or a turned screen change our height.
+	new ResizeObserver(settle).observe(scroller);
+	return { show, joined, toEnd, appended, grown, showUnsent, isFollowing: () => isFollowing };
 }

@@ -5,7 +5,7 @@ import phrases from './phrases.js';
 const LANGUAGES = ['en', 'de', 'fr', 'es', 'zh'];
 const locale = navigator.languages.find((tag) => LANGUAGES.includes(tag.split('-')[0])) ?? 'en';
 const column = LANGUAGES.indexOf(locale.split('-')[0]) + 1;
-const rows = phrases.trim().split('\n').map((row) => row.split(' | '));
+const rows = phrases.trim().split('\n').map((row) => row.split('|'));
 const words = Object.fromEntries(rows.map((row) => [row[0], row[column]]));
 const plural = new Intl.PluralRules(locale);
 
@@ -25,5 +25,7 @@ export function fillIn() {
 	}
 }
 
-export const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format;
-export const day = new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format;
+const format = (dateStyle, timeStyle) => new Intl.DateTimeFormat(locale, { dateStyle, timeStyle }).format;
+export const day = format('full');
+export const time = format(undefined, 'short');
+export const moment = format('medium', 'short');

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { startBrowser } from './support/browser.js';
 import { House } from './support/page.js';
+import { jumpTo, search, withHistory } from './support/searching.js';
 
 const SCREENS = { desktop: { width: 1280, height: 800 }, phone: { width: 360, height: 640 } };
 
@@ -89,6 +90,25 @@ for (const colorScheme of ['light', 'dark']) {
       network.mend();
       await page.locator('.gap').waitFor();
       await isFine('a gap');
+    });
+
+    test(`nothing bars anybody from what was said, ${colorScheme}, on a ${screen}`, async (t) => {
+      const house = await House.open(t, { args: await withHistory(t) });
+      const bo = await house.enter('bo');
+      for (const number of Array(300).keys()) bo.say(`line ${number}`);
+      await bo.reads('line 299');
+      const ana = await house.visit(browser, { nick: 'ana', context: { viewport, colorScheme } });
+      const { page } = ana;
+      const isFine = async (when) => assert.deepEqual(await violations(page), [], when);
+      if (screen === 'phone') await page.locator('#menu').click();
+      await isFine('nothing is looked for');
+      await search(ana, 'line', '50+');
+      await isFine('results');
+      await search(ana, 'lime', '0');
+      await isFine('no results');
+      await search(ana, '"line 7"', '1');
+      await jumpTo(ana, 'line 7');
+      await isFine('what was found');
     });
   }
 }

@@ -12,7 +12,7 @@ const { default: phrases } = await import(new URL('phrases.js', WEB));
 const rows = phrases
   .trim()
   .split('\n')
-  .map((row) => row.split(' | '));
+  .map((row) => row.split('|'));
 
 // One for each test.
 const chats = new WeakMap();

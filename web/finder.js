@@ -1,0 +1,78 @@
+// What was said, found as one types, the newest first. It stands in place of
+// rooms and people.
+
+import { author } from './colour.js';
+import { COMMANDS } from './commands.js';
+import { button, create, page } from './elements.js';
+import { moment, say } from './words.js';
+
+const PAUSE_MS = 250;
+
+const { side, query, everywhere, matches, results } = page;
+
+/** `jump(message)` leads there. What is returned offers it all, if the server can search. */
+export function setUpFinder(chat, roster, jump) {
+	let timer;
+	let isAsking;
+	// Where older results begin.
+	let next;
+
+	async function search(before) {
+		const { value } = query;
+		const room = everywhere.checked || !chat.active.isRoom ? undefined : chat.active.key;
+		document.body.classList.toggle('finding', value);
+		if (!value) return;
+		if (isAsking) return soon();
+		isAsking = true;
+		const answer = await chat.session.ask('search', { query: value, room, before }).catch((error) => error);
+		isAsking = false;
+		const { messages, message, retry_ms } = answer;
+		if (retry_ms) return soon(retry_ms);
+		if (!before) results.replaceChildren();
+		results.append(...(messages ?? []).map(result));
+		next = answer.before;
+		const count = results.children.length + (next ? '+' : '');
+		matches.textContent = messages ? `${say('messages')}: ${count}` : message ?? say('disconnected');
+	}
+
+	function soon(ms = PAUSE_MS) {
+		next = null;
+		clearTimeout(timer);
+		timer = setTimeout(search, ms);
+	}
+
+	function result(message) {
+		const place = create('span', 'soft', create('bdi', '', `#${message.room}`), ` · ${moment(message.time)}`);
+		const said = create('span', 'excerpt', ...excerpt(message.text));
+		said.dir = 'auto';
+		return create('li', '', button('place', () => jump(message), author(message.nick), ' ', place, ' ', said));
+	}
+
+	query.oninput = everywhere.onchange = () => soon();
+	side.onscroll = () => {
+		if (next && !isAsking && side.scrollTop + 2 * side.clientHeight > side.scrollHeight) search(next);
+	};
+	return () => {
+		query.hidden = !chat.canSearch;
+		delete COMMANDS.search;
+		if (!chat.canSearch) query.value = '';
+		else COMMANDS.search = (_, words) => {
+			roster.open(true);
+			query.value = words;
+			query.focus();
+			search();
+		};
+		search();
+	};
+}
+
+// The text, from a little before the first word that was found, with all marked.
+// Accents are characters of their own here, and make no difference.
+function excerpt(text) {
+	const wish = query.value.normalize('NFD').replace(/\p{M}|(?<!\S)from:("[^"]*"?|\S*)/gu, '');
+	const words = wish.match(/[\p{L}\p{N}\p{So}'’]+/gu) ?? ['\0'];
+	const pattern = words.map((word) => word.replace(/./gu, '$&\\p{M}*')).join('(?![\\p{LC}\\p{N}])|');
+	const parts = text.normalize('NFD').split(RegExp(`(?<![\\p{LC}\\p{N}]\\p{M}*)(${pattern})`, 'giu'));
+	if (parts[1]) parts[0] = parts[0].replace(/^[^]+(?=[^]{60}$)/u, '…');
+	return parts.map((part, index) => create(index % 2 ? 'mark' : 'span', '', part.normalize()));
+}

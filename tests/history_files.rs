@@ -121,19 +121,6 @@ fn a_symbolic_link_is_not_followed() {
 }
 
 #[test]
-fn what_stands_beside_the_history_is_no_way_to_elsewhere() {
-    for name in ["history-wal", "history-shm", "history-search", "history-search-wal"] {
-        let folder = Folder::new();
-        let (file, victim) = (folder.file("history"), folder.file("victim"));
-        fs::write(&victim, "mine").unwrap();
-        symlink(&victim, folder.file(name)).unwrap();
-        let refusal = refusal(&file);
-        println!("{name} is a symbolic link: {}", refusal.as_deref().unwrap_or("it serves"));
-        assert_eq!(fs::read(&victim).unwrap(), b"mine", "{name} was followed");
-    }
-}
-
-#[test]
 fn a_second_server_is_told_so_and_the_first_goes_on() {
     let folder = Folder::new();
     let file = folder.file("history");

@@ -218,7 +218,7 @@ fn the_disk_fails_for_a_while() {
     const WRITES: &str = "pwrite64,fdatasync,fsync,ftruncate";
     let injections = [
         ("EIO", format!("{WRITES}:error=EIO")),
-        ("EROFS", format!("{WRITES},openat,unlink:error=EROFS")),
+        ("EROFS", format!("{WRITES},?open,openat,?unlink,unlinkat:error=EROFS")),
     ];
     for (error, injection) in injections {
         let folder = Folder::new();
@@ -234,7 +234,7 @@ fn the_disk_fails_for_a_while() {
 /// as far as clients are concerned.
 #[test]
 fn the_server_ends_while_the_disk_is_full() {
-    for signal in [Signal::KILL, Signal::TERM] {
+    for (name, signal) in [("SIGKILL", Signal::KILL), ("SIGTERM", Signal::TERM)] {
         let disk = SmallDisk::new();
         let file = disk.history();
         let mut watch = Watch::new(&file);
@@ -249,6 +249,6 @@ fn the_server_ends_while_the_disk_is_full() {
         let program = serve(&file);
         assert!(!watch.come(&program), "nobody knows that it has all that was seen");
         watch.all_is_kept();
-        println!("ended by {signal:?} with a full disk: a new epoch");
+        println!("{name} while the disk is full: a new epoch");
     }
 }

@@ -10,6 +10,7 @@ missing=
 command -v strace >/dev/null || missing="$missing strace"
 command -v ip >/dev/null || missing="$missing iproute2"
 { command -v prlimit && command -v setpriv; } >/dev/null || missing="$missing util-linux"
+{ command -v mount && command -v umount; } >/dev/null || missing="$missing mount"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 [ -n "$missing" ] || exit 0
 

@@ -40,7 +40,9 @@ impl HistoryFile {
             Errno::LOOP => HistoryError::SymbolicLink(path.to_owned()),
             error => io(error.into()),
         })?;
-        if !lock.metadata().map_err(io)?.is_file() {
+        let metadata = lock.metadata().map_err(io)?;
+        // SQLite takes a file of one byte for an empty one.
+        if !metadata.is_file() || metadata.len() == 1 {
             return Err(HistoryError::Foreign(path.to_owned()));
         }
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {

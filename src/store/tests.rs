@@ -139,9 +139,13 @@ fn what_is_no_history_of_ours_is_left_as_it_is() {
         assert!(open(&file).unwrap_err().to_string().contains(expected));
         assert!(fs::read(&file).unwrap() == before);
     }
-    let before = fs::read(&other).unwrap();
-    assert!(matches!(open(&other), Err(HistoryError::Foreign(_))));
-    assert!(fs::read(&other).unwrap() == before);
+    let short = folder.0.join("short");
+    fs::write(&short, "x").unwrap();
+    for other in [other, short] {
+        let before = fs::read(&other).unwrap();
+        assert!(matches!(open(&other), Err(HistoryError::Foreign(_))));
+        assert!(fs::read(&other).unwrap() == before);
+    }
 }
 
 #[test]

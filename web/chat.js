@@ -166,6 +166,7 @@ export class Chat {
 			const talk = this.#open(`@${from === this.nick ? to : from}`);
 			this.#heard(talk, { ...rest, nick: from });
 		},
+		notice: ({ text }) => this.note(text),
 		arrived: ({ room, nick }) => this.#change(room, 'joined', nick),
 		left: ({ room, nick }) => this.#change(room, 'left', nick),
 		renamed: ({ from, to, rooms }) => {

@@ -1,5 +1,4 @@
-// What was said, found as one types, the newest first. It stands in place of
-// rooms and people.
+// What was said, found as one types, in place of rooms and people.
 
 import { author } from './colour.js';
 import { COMMANDS } from './commands.js';
@@ -67,7 +66,7 @@ export function setUpFinder(chat, roster, jump) {
 }
 
 // The text, from a little before the first word that was found, with all marked.
-// Accents are characters of their own here, and make no difference.
+// Accents are characters of their own here.
 function excerpt(text) {
 	const wish = query.value.normalize('NFD').replace(/\p{M}|(?<!\S)from:("[^"]*"?|\S*)/gu, '');
 	const words = wish.match(/[\p{L}\p{N}\p{So}'’]+/gu) ?? ['\0'];

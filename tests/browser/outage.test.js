@@ -196,3 +196,19 @@ test('a server that answers no more is noticed when the reader comes back', asyn
   await ana.readsOwn('into the void');
   assert.deepEqual(await ana.texts(), ['into the void']);
 });
+
+test('what the server itself has to say is read among the messages', async (t) => {
+  const chat = await Chat.open(t);
+  const ana = await chat.visit(browser);
+  // As it says when its disk is full: that is the server's own test.
+  const notice = { type: 'notice', level: 'warning', text: 'The history cannot be written.' };
+  await ana.page.routeWebSocket(/./u, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      socket.send(frame);
+      if (JSON.parse(frame).type === 'joined') socket.send(JSON.stringify(notice));
+    });
+  });
+  await ana.page.reload();
+  await ana.page.locator('#messages', { hasText: notice.text }).waitFor();
+});

@@ -144,13 +144,13 @@ test('older results come as one scrolls', async (t) => {
   await isFound(bo, 'line 120');
   const ana = await chat.visit(browser, { nick: 'ana' });
   await search(ana, 'line', '50+');
-  await ana.page.locator('#side').evaluate(async (side) => {
-    const found = () => side.querySelectorAll('#results li').length;
-    while (found() < 120) {
+  const scrolled = ana.page.locator('#side').evaluate(async (side) => {
+    while (side.querySelectorAll('#results li').length < 120) {
       side.scrollTop = side.scrollHeight;
       await new Promise(requestAnimationFrame);
     }
   });
+  await within(READ_MAX_MS, scrolled, 'older results did not come');
   await ana.page.locator('#matches', { hasText: /: 120$/u }).waitFor();
   const expected = Array.from({ length: 120 }, (_, index) => `bo #lobby [line] ${120 - index}`);
   assert.deepEqual(await results(ana), expected);

@@ -159,10 +159,10 @@ impl Broadcaster {
                 self.fanout.deliver(&word, &Tags::default(), &self.chat);
             }
         }
-        self.fanout.end_turn(&self.chat);
         for event in self.events.drain(..) {
             self.watchers.retain_mut(|watcher| watcher.tell(event.clone()));
         }
+        self.fanout.end_turn(&self.chat);
     }
 
     fn take(&mut self, input: Input) {

@@ -79,8 +79,11 @@ pub(super) fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection>
     // Whoever made the file may have put anything into its schema.
     connection.execute_batch(
         "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024;",
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0;",
     )?;
+    // Readers have the file in the cache of the machine; small machines are to have room for more.
+    let cache_kib = if purpose == Use::Read { 512 } else { 1024 };
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "query_only", purpose == Use::Read)?;
     Ok(connection)
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, TEXT_BYTES};
+use crate::dialect::{Dialect, LOBBY};
 use crate::report::Row;
 use crate::swarm::Swarm;
+use crate::syscalls::Count;
 use crate::way::Way;
 use crate::window::Window;
 
@@ -20,6 +21,10 @@ const CLIENTS: usize = 100;
 const SENDERS: usize = 20;
 /// Time for queues and caches to reach their level before measuring.
 const WARM_UP: Duration = Duration::from_secs(1);
+/// Time in which system calls are counted.
+const COUNTED: Duration = Duration::from_secs(1);
+/// How long somebody is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Silence that means that the loop has come to a halt.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -27,6 +32,10 @@ const STALL: Duration = Duration::from_secs(5);
 struct Loop {
     swarm: Swarm,
     senders: Vec<Sender>,
+    /// Messages of each sender.
+    in_flight: usize,
+    /// Nothing more is sent.
+    is_ending: bool,
     ready: Vec<usize>,
     deliveries: u64,
     /// What the swarm had read when the counting of deliveries began.
@@ -49,40 +58,60 @@ struct Sender {
 }
 
 /// Measures with `in_flight` messages of each sender on their way.
-pub(crate) fn run(cores: &Cores, way: Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
-    let (server, dialect) = (way.start(cores)?, way.dialect);
-    let mut closed =
-        Loop::open(Swarm::connect(server.chat, CLIENTS, dialect)?, dialect, in_flight)?;
+pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
+    let server = way.start(cores)?;
+    let mut closed = Loop::new(Swarm::connect(server.chat, CLIENTS, way.spoken())?, way, in_flight);
+    closed.begin()?;
     closed.turn_for(WARM_UP)?;
     closed.forget();
     let window = Window::open(&server, cores)?;
     closed.turn_for(Duration::from_secs(seconds.into()))?;
     let spent = window.close()?;
 
-    let name = way.of_scenario(&format!("saturated {in_flight}"));
-    let mut row = Row::new(&name, CLIENTS);
+    let mut row = Row::new(&format!("saturated {in_flight}"), way, CLIENTS);
     row.rate(closed.deliveries, &spent);
     row.figure("bytes_per_delivery", closed.bytes() as f64 / closed.deliveries as f64);
     row.latency(&mut closed.round_trips);
+    closed.end()?;
+    if let Some(count) = Count::begin(server.pid()) {
+        closed.forget();
+        closed.begin()?;
+        closed.turn_for(COUNTED)?;
+        closed.end()?;
+        row.figure("syscalls_per_delivery", count.end()? as f64 / closed.deliveries as f64);
+    }
     row.lost(closed.swarm.lost());
     Ok(row)
 }
 
 impl Loop {
-    /// Sends the first messages.
-    fn open(swarm: Swarm, dialect: Dialect, in_flight: usize) -> Outcome<Self> {
-        let mut closed = Self {
+    fn new(swarm: Swarm, way: &Way, in_flight: usize) -> Self {
+        Self {
             bytes_before: swarm.bytes(),
             swarm,
-            senders: (0..SENDERS).map(|n| Sender::new(dialect, n, in_flight)).collect(),
+            senders: (0..SENDERS).map(|n| Sender::new(way, n, in_flight)).collect(),
+            in_flight,
+            is_ending: false,
             ready: Vec::new(),
             deliveries: 0,
             round_trips: Vec::new(),
-        };
-        for index in 0..SENDERS {
-            closed.send(index, in_flight)?;
         }
-        Ok(closed)
+    }
+
+    /// Sends the first messages.
+    fn begin(&mut self) -> Outcome {
+        self.is_ending = false;
+        (0..SENDERS).try_for_each(|index| self.send(index, self.in_flight))
+    }
+
+    /// Sends nothing more, and waits until nothing is on its way to anybody.
+    fn end(&mut self) -> Outcome {
+        self.is_ending = true;
+        while self.turn()? {}
+        if self.senders.iter().any(|sender| !sender.sent.is_empty()) {
+            return Err("the senders wait for echoes that do not come".into());
+        }
+        Ok(())
     }
 
     /// Keeps the loop turning for this long.
@@ -101,14 +130,15 @@ impl Loop {
         Ok(())
     }
 
-    fn turn(&mut self) -> Outcome {
+    /// Reads whoever has something; false when for a while nobody had.
+    fn turn(&mut self) -> Outcome<bool> {
         let mut ready = std::mem::take(&mut self.ready);
-        self.swarm.wait(Duration::from_millis(100), &mut ready)?;
+        self.swarm.wait(PATIENCE, &mut ready)?;
         for &index in &ready {
             self.receive(index)?;
         }
         self.ready = ready;
-        Ok(())
+        Ok(!self.ready.is_empty())
     }
 
     /// Reads one client, and sends anew if it was a sender whose messages
@@ -138,7 +168,7 @@ impl Loop {
     }
 
     fn send(&mut self, index: usize, count: usize) -> Outcome {
-        if count == 0 {
+        if count == 0 || self.is_ending {
             return Ok(());
         }
         let sender = &mut self.senders[index];
@@ -160,8 +190,9 @@ impl Loop {
 }
 
 impl Sender {
-    fn new(dialect: Dialect, index: usize, in_flight: usize) -> Self {
-        let frame = dialect.message(TEXT_BYTES, 0, index);
+    fn new(way: &Way, index: usize, in_flight: usize) -> Self {
+        let dialect = way.spoken();
+        let frame = dialect.message(LOBBY, way.text_bytes(), 0, index);
         Self {
             dialect,
             marker: dialect.marker(index),

@@ -90,10 +90,12 @@ fn idle_ticks(stat: &str, core: usize) -> Outcome<u64> {
     Ok(idle.map(str::parse::<u64>).sum::<Result<_, _>>()?)
 }
 
-/// Raises the soft limit of open files to the hard one, for the server too:
-/// a child inherits it.
+/// Descriptors that the generator and the server may have, each: what many systems give.
+const DESCRIPTORS_MAX: u64 = 20_000;
+
+/// Raises the limit of open files, for the server too: a child inherits it.
 pub(crate) fn allow_many_sockets() -> Outcome {
     let hard = getrlimit(Resource::Nofile).maximum;
-    let raised = Rlimit { current: hard, maximum: hard };
-    Ok(setrlimit(Resource::Nofile, raised)?)
+    let limit = Some(hard.map_or(DESCRIPTORS_MAX, |hard| hard.min(DESCRIPTORS_MAX)));
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })?)
 }

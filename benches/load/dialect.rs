@@ -8,6 +8,9 @@
 
 use crate::frames;
 
+/// The room of those who name none.
+pub(crate) const LOBBY: &str = "lobby";
+
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -17,8 +20,13 @@ pub(crate) enum Dialect {
 
 /// What is said in every message: about what a person types in one line.
 const WORDS: &str = "shall we meet at the usual place?";
-/// Bytes of the text of a message, in both dialects, if nobody says.
+/// Bytes of the text of a message to chinwag, in both dialects, if nobody says.
 pub(crate) const TEXT_BYTES: usize = 50;
+/// Bytes of a text that comes back as it is, in frames as long as chinwag's are with a text of
+/// [`TEXT_BYTES`]: on the average of the nicknames that it gives.
+pub(crate) const PLAIN_BYTES: usize = 62;
+/// The same beside the JSON dialect.
+pub(crate) const JSON_BYTES: usize = 181;
 
 const NUMBER_DIGITS: usize = 8;
 const SENDER_DIGITS: usize = 4;
@@ -26,11 +34,10 @@ const SENDER_DIGITS: usize = 4;
 const ID_BYTES: usize = NUMBER_DIGITS + 1 + SENDER_DIGITS;
 
 impl Dialect {
-    /// The name of a scenario that is played in this dialect.
-    pub(crate) fn of_scenario(self, name: &str) -> String {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Plain => name.to_owned(),
-            Self::Json => format!("{name} json"),
+            Self::Plain => "plain",
+            Self::Json => "json",
         }
     }
 
@@ -42,20 +49,28 @@ impl Dialect {
         }
     }
 
-    /// What a client sends first, to be in the lobby. In plain it is there.
-    pub(crate) fn greeting(self) -> Vec<u8> {
+    /// Where a client connects, to be in a room at once or by its [greeting](Self::greeting).
+    pub(crate) fn path(self, room: &str) -> String {
+        match self {
+            Self::Plain => format!("/?room={room}"),
+            Self::Json => "/".to_owned(),
+        }
+    }
+
+    /// What a client sends first, to be in a room. In plain it is there.
+    pub(crate) fn greeting(self, room: &str) -> Vec<u8> {
         match self {
             Self::Plain => Vec::new(),
             Self::Json => {
                 let hello = frames::masked_text(r#"{"type":"hello"}"#);
-                let join = frames::masked_text(r#"{"type":"join","room":"lobby"}"#);
-                [hello, join].concat()
+                let join = format!(r#"{{"type":"join","room":"{room}"}}"#);
+                [hello, frames::masked_text(&join)].concat()
             }
         }
     }
 
-    /// How many frames `clients` hear, all together, until each of them is in
-    /// the lobby: `welcome`, `joined`, and `arrived` for each who came later.
+    /// How many frames the `clients` of a room hear, all together, until each of them is in it:
+    /// `welcome`, `joined`, and `arrived` for each who came later.
     pub(crate) fn welcomes(self, clients: usize) -> usize {
         match self {
             Self::Plain => 0,
@@ -63,13 +78,19 @@ impl Dialect {
         }
     }
 
-    /// A frame that says a text of so many bytes in the lobby.
-    pub(crate) fn message(self, text_bytes: usize, number: u32, sender: usize) -> Vec<u8> {
+    /// A frame that says a text of so many bytes in a room.
+    pub(crate) fn message(
+        self,
+        room: &str,
+        text_bytes: usize,
+        number: u32,
+        sender: usize,
+    ) -> Vec<u8> {
         let id = format!("{number:0NUMBER_DIGITS$}-{sender:0SENDER_DIGITS$}");
         frames::masked_text(&match self {
             Self::Plain => format!("{WORDS:<0$}{id}", text_bytes - ID_BYTES),
             Self::Json => format!(
-                r#"{{"type":"say","room":"lobby","text":"{WORDS:<text_bytes$}","id":"{id}"}}"#
+                r#"{{"type":"say","room":"{room}","text":"{WORDS:<text_bytes$}","id":"{id}"}}"#
             ),
         })
     }

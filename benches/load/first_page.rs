@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::cores::Cores;
 use crate::report::Row;
-use crate::server::Server;
+use crate::way::{Program, Way};
 
 /// How often the server is started; the median counts.
 const STARTS: usize = 10;
@@ -18,20 +18,21 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures the time to the first page and the memory before any client.
 pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
+    let way = Way::plain(Program::Chinwag);
     let mut times = Vec::with_capacity(STARTS);
     let mut page_bytes = 0;
     for _ in 0..STARTS {
         let start = Instant::now();
-        let server = Server::start(cores)?;
-        page_bytes = fetch(server.page)?;
+        let server = way.start(cores)?;
+        page_bytes = fetch(server.page.ok_or("the server has no page")?)?;
         times.push(start.elapsed());
     }
-    let mut row = Row::new("start", 0);
+    let mut row = Row::new("start", &way, 0);
     row.latency(&mut times);
     row.figure("page_bytes", page_bytes as f64);
     row.note(format!("until the first page of {page_bytes} bytes"));
 
-    let server = Server::start(cores)?;
+    let server = way.start(cores)?;
     std::thread::sleep(SETTLE);
     let resident = server.resident_kib()?;
     row.figure("resident_kib", resident as f64);

@@ -40,6 +40,14 @@ fn masked(frame: Frame) -> Vec<u8> {
     bytes
 }
 
+/// A whole text of a server, appended to others.
+pub(crate) fn append_text(payload: &[u8], frames: &mut Vec<u8>) {
+    FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() }
+        .format(payload.len() as u64, frames)
+        .expect("a Vec takes every write");
+    frames.extend_from_slice(payload);
+}
+
 /// Splits the first whole frame off `bytes`: its first byte, its payload, and
 /// what follows it. `None` means that the frame is not complete yet.
 ///
@@ -48,18 +56,34 @@ fn masked(frame: Frame) -> Vec<u8> {
 #[inline]
 pub(crate) fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[first, length], after) = bytes.split_first_chunk()?;
-    let (length, after) = match length {
+    assert!(length & MASKED == 0, "the server sent a masked frame");
+    let (length, after) = payload_length(length, after)?;
+    let (payload, rest) = after.split_at_checked(length)?;
+    Some((first, payload, rest))
+}
+
+/// The same for a frame of this generator, whose mask changes nothing.
+pub(crate) fn split_masked(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[first, length], after) = bytes.split_first_chunk()?;
+    let (length, after) = payload_length(length & !MASKED, after)?;
+    let (payload, rest) = after.split_at_checked(MASK.len() + length)?;
+    Some((first, &payload[MASK.len()..], rest))
+}
+
+/// The bit beside the length that says that there is a mask (RFC 6455, 5.2).
+const MASKED: u8 = 0x80;
+
+#[inline]
+fn payload_length(length: u8, after: &[u8]) -> Option<(usize, &[u8])> {
+    Some(match length {
         0..=125 => (usize::from(length), after),
         126 => {
             let (length, after) = after.split_first_chunk()?;
             (usize::from(u16::from_be_bytes(*length)), after)
         }
-        127 => {
+        _ => {
             let (length, after) = after.split_first_chunk()?;
             (u64::from_be_bytes(*length).try_into().ok()?, after)
         }
-        _ => panic!("the server sent a masked frame"),
-    };
-    let (payload, rest) = after.split_at_checked(length)?;
-    Some((first, payload, rest))
+    })
 }

@@ -27,16 +27,17 @@ enum Greeting {
     Answered(TcpStream),
 }
 
-/// Connects `count` clients; the streams come back non-blocking.
+/// Connects `count` clients, each to the path that it is given; the streams come back non-blocking.
 pub(crate) fn connect_all(
     address: SocketAddr,
     count: usize,
     dialect: Dialect,
+    path: impl Fn(usize) -> String,
 ) -> Outcome<Vec<TcpStream>> {
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {
         let wave: Vec<Greeting> = (streams.len()..count.min(streams.len() + WAVE))
-            .map(|_| greet(address, dialect))
+            .map(|index| greet(address, dialect, &path(index)))
             .collect::<Outcome<_>>()?;
         for greeting in wave {
             streams.push(await_answer(greeting)?);
@@ -45,12 +46,12 @@ pub(crate) fn connect_all(
     Ok(streams)
 }
 
-fn greet(address: SocketAddr, dialect: Dialect) -> Outcome<Greeting> {
+fn greet(address: SocketAddr, dialect: Dialect, path: &str) -> Outcome<Greeting> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     let small = WebSocketConfig::default().read_buffer_size(1024);
-    let mut request = ClientRequestBuilder::new(format!("ws://{address}/").parse()?);
+    let mut request = ClientRequestBuilder::new(format!("ws://{address}{path}").parse()?);
     if let Some(subprotocol) = dialect.subprotocol() {
         request = request.with_sub_protocol(subprotocol);
     }

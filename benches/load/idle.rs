@@ -6,12 +6,10 @@ use crate::Outcome;
 use crate::cores::Cores;
 use crate::dialect::Dialect;
 use crate::report::Row;
-use crate::server::Server;
 use crate::swarm::Swarm;
+use crate::way::Way;
 use crate::window::Window;
 
-/// Clients that connect and keep silent.
-const CLIENTS: usize = 5_000;
 /// How long nobody says anything.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long a client hears nothing before the server pings it. A silence that
@@ -21,13 +19,13 @@ const FIRST_PING: Duration = Duration::from_secs(25);
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures memory, the connecting of all clients, and wake-ups in silence.
-pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
-    let server = Server::start(cores)?;
+pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
+    let server = way.start(cores)?;
     std::thread::sleep(SETTLE);
     let empty = server.resident_kib()?;
 
     let start = Instant::now();
-    let mut swarm = Swarm::connect(server.chat, CLIENTS, Dialect::Plain)?;
+    let mut swarm = Swarm::connect(server.chat, clients, Dialect::Plain)?;
     let connecting = start.elapsed();
     keep_silent(&mut swarm, SETTLE)?;
     let full = server.resident_kib()?;
@@ -39,8 +37,8 @@ pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
     let pings = swarm.pings() - pings;
     let undisturbed = start.elapsed() < FIRST_PING;
 
-    let mut row = Row::new("idle", CLIENTS);
-    row.figure("resident_kib_per_client", full.saturating_sub(empty) as f64 / CLIENTS as f64);
+    let mut row = Row::new("idle", way, clients);
+    row.resident(full, empty);
     row.figure("connecting_ms", connecting.as_secs_f64() * 1e3);
     row.spent(&spent);
     row.figure("silence_wake_ups", spent.server.waits as f64);

@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, LOBBY};
 use crate::frames;
 use crate::report::Row;
 use crate::server::{Server, Thread};
 use crate::swarm::Swarm;
+use crate::way::{Program, Way};
 
 /// Members of the room, besides the guest.
 const MEMBERS: usize = 1_000;
@@ -63,7 +64,7 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Ro
     }
 
     let what = if replayed { "join all" } else { "join" };
-    let mut row = Row::new(&dialect.of_scenario(what), MEMBERS + 1);
+    let mut row = Row::new(what, &Way::new(Program::Chinwag, dialect), MEMBERS + 1);
     let mut waits: Vec<Duration> = taken.iter().map(|one| one.wait).collect();
     row.latency(&mut waits);
     let mut cpu: Vec<Duration> = taken.iter().map(|one| one.cpu).collect();
@@ -78,15 +79,15 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Ro
 
 impl Room {
     fn open(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Self> {
-        let server = Server::start(cores)?;
+        let server = Way::new(Program::Chinwag, dialect).start(cores)?;
         let mut members = Swarm::connect(server.chat, MEMBERS, dialect)?;
         for number in 0..MESSAGES {
             // One at a time, so that nobody falls behind.
-            let message = dialect.message(TEXT_BYTES, number, 0);
+            let message = dialect.message(LOBBY, TEXT_BYTES, number, 0);
             members.send(0, &message)?;
             members.hear(MEMBERS, |_| {})?;
         }
-        let mut guest = Swarm::connect_silent(server.chat, 1, Dialect::Json)?;
+        let mut guest = Swarm::connect_silent(server.chat, 1, Dialect::Json, &[LOBBY.to_owned()])?;
         let mut epoch = Value::Null;
         guest.send(0, &frames::masked_text(r#"{"type":"hello"}"#))?;
         guest.hear(1, |welcome| {

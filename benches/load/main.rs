@@ -1,9 +1,11 @@
 //! A load generator for the whole server, over real sockets.
 //!
-//! `cargo bench --bench load -- [scenario ...] [--seconds N]` starts the
-//! release server as a process of its own, plays each scenario against it,
-//! prints one table, and writes all figures to `bench.json` in the target
-//! directory. `CHINWAG_BIN` names another program to measure.
+//! `cargo bench --bench load -- [scenario ...] [--seconds N] [--peer NAME=COMMAND ...]` starts the
+//! release server as a process of its own, plays each scenario against it, prints one table, and
+//! writes all figures to `bench.json` in the target directory. `CHINWAG_BIN` names another program
+//! to measure. Beside each figure stands its ratio to that of a program that does nothing but send
+//! the same bytes, and to those of the peers: other servers of the plain dialect, which print
+//! `WebSocket: ws://ADDRESS/` once they listen.
 //!
 //! One thread drives all clients, pinned to one core; the server is pinned to
 //! another. Everything stays on the loopback address, so the figures hold no
@@ -15,6 +17,7 @@ mod closed_loop;
 mod cores;
 mod dialect;
 mod first_page;
+mod floor;
 mod frames;
 mod handshake;
 mod idle;
@@ -22,7 +25,9 @@ mod join;
 mod open_loop;
 mod report;
 mod server;
+mod storm;
 mod swarm;
+mod syscalls;
 mod way;
 mod window;
 
@@ -34,30 +39,44 @@ use cores::Cores;
 use dialect::Dialect;
 use open_loop::Plan;
 use report::Row;
-use way::Way;
+use way::{Program, Way};
 
 /// A failure ends the run; its sentence is all that anybody needs.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Every scenario, in the order of the table.
-const SCENARIOS: [&str; 7] = ["start", "idle", "join", "quiet", "busy", "fanout", "saturated"];
+const SCENARIOS: [&str; 10] =
+    ["start", "idle", "join", "storm", "quiet", "busy", "fanout", "rooms", "saturated", "growth"];
 /// How long each scenario with messages is measured, if nobody says.
 const SECONDS: u32 = 4;
 
-const QUIET: Plan = Plan { name: "quiet", clients: 20, senders: 20, per_second: 40 };
-const BUSY: Plan = Plan { name: "busy", clients: 200, senders: 200, per_second: 200 };
-const FANOUT: Plan = Plan { name: "fanout", clients: 1_000, senders: 1, per_second: 10 };
+const QUIET: Plan = Plan { name: "quiet", clients: 20, rooms: 1, senders: 20, per_second: 40 };
+const BUSY: Plan = Plan { name: "busy", clients: 200, rooms: 1, senders: 200, per_second: 200 };
+const FANOUT: Plan = Plan { name: "fanout", clients: 1_000, rooms: 1, senders: 1, per_second: 10 };
+const ROOMS: Plan =
+    Plan { name: "rooms", clients: 1_000, rooms: 100, senders: 1_000, per_second: 1_000 };
+
+/// What growth goes through: clients in one room, and rooms of 1,000 clients.
+const GROWING_CLIENTS: [usize; 7] = [10, 30, 100, 300, 1_000, 3_000, 9_000];
+const GROWING_ROOMS: [usize; 6] = [4, 10, 40, 100, 250, 1_000];
+/// Deliveries a second while something grows, about.
+const GROWTH_DELIVERIES: usize = 20_000;
 
 /// What the command line asks for.
 struct Wish {
     scenarios: Vec<String>,
     seconds: u32,
+    peers: Vec<Program>,
     /// Cargo says so when it runs benches, and not when it runs tests.
     bench: bool,
 }
 
 fn main() -> ExitCode {
-    match read_arguments().and_then(|wish| run(&wish)) {
+    let outcome = match std::env::args().nth(1) {
+        Some(argument) if argument == server::FLOOR => floor::serve(),
+        _ => read_arguments().and_then(|wish| run(&wish)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("load: {error}");
@@ -67,12 +86,14 @@ fn main() -> ExitCode {
 }
 
 fn read_arguments() -> Outcome<Wish> {
-    let mut wish = Wish { scenarios: Vec::new(), seconds: SECONDS, bench: false };
+    let (scenarios, peers) = (Vec::new(), Vec::new());
+    let mut wish = Wish { scenarios, seconds: SECONDS, peers, bench: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => wish.bench = true,
             "--seconds" => wish.seconds = read_seconds(arguments.next())?,
+            "--peer" => wish.peers.push(read_peer(arguments.next())?),
             name if SCENARIOS.contains(&name) => wish.scenarios.push(argument),
             other => {
                 let known = SCENARIOS.join(", ");
@@ -81,6 +102,13 @@ fn read_arguments() -> Outcome<Wish> {
         }
     }
     Ok(wish)
+}
+
+fn read_peer(value: Option<String>) -> Outcome<Program> {
+    let value = value.unwrap_or_default();
+    let (name, command) = value.split_once('=').ok_or("--peer takes NAME=COMMAND")?;
+    let command = command.split_whitespace().map(str::to_owned).collect();
+    Ok(Program::Peer { name: name.to_owned(), command })
 }
 
 fn read_seconds(value: Option<String>) -> Outcome<u32> {
@@ -101,7 +129,7 @@ fn run(wish: &Wish) -> Outcome {
     for name in SCENARIOS {
         if wish.scenarios.is_empty() || wish.scenarios.iter().any(|wished| wished == name) {
             eprintln!("{name} ...");
-            rows.extend(play(name, &cores, wish.seconds)?);
+            rows.extend(play(name, &cores, wish)?);
         }
     }
     println!("{}\n\n{}", cores.describe(), report::table(&rows));
@@ -112,22 +140,55 @@ fn run(wish: &Wish) -> Outcome {
     Ok(())
 }
 
-fn play(name: &str, cores: &Cores, seconds: u32) -> Outcome<Vec<Row>> {
-    let open = |plan| Way::ALL.map(|way| open_loop::run(cores, plan, way, seconds));
-    let saturated = |in_flight| Way::ALL.map(|it| closed_loop::run(cores, it, in_flight, seconds));
-    let both = [Dialect::Plain, Dialect::Json];
-    let join = |replayed| both.map(|dialect| join::run(cores, dialect, replayed));
-    let rows = match name {
-        "start" => vec![first_page::run(cores)],
-        "idle" => vec![idle::run(cores)],
-        "join" => [join(false), join(true)].into_iter().flatten().collect(),
-        "quiet" => open(&QUIET).into(),
-        "busy" => open(&BUSY).into(),
-        "fanout" => open(&FANOUT).into(),
-        "saturated" => [saturated(8), saturated(64)].into_iter().flatten().collect(),
+fn play(name: &str, cores: &Cores, wish: &Wish) -> Outcome<Vec<Row>> {
+    let (chinwag, floor) = (Way::plain(Program::Chinwag), Way::plain(Program::Floor));
+    let peers: Vec<Way> = wish.peers.iter().cloned().map(Way::plain).collect();
+    let all = [Way::all(), peers.clone()].concat();
+    let open = |plan: &Plan, way: &Way| open_loop::run(cores, plan, way, wish.seconds);
+    let closed = |(in_flight, way)| closed_loop::run(cores, way, in_flight, wish.seconds);
+    let in_all = |plan| all.iter().map(|way| open(plan, way)).collect();
+    match name {
+        "start" => first_page::run(cores).map(|row| vec![row]),
+        "idle" => {
+            let few = std::iter::once(&chinwag).chain(&peers).map(|way| (way, 5_000));
+            few.chain([(&chinwag, 9_000)])
+                .map(|(way, clients)| idle::run(cores, way, clients))
+                .collect()
+        }
+        "join" => {
+            let both = |replayed| [(Dialect::Plain, replayed), (Dialect::Json, replayed)];
+            let ways = [false, true].into_iter().flat_map(both);
+            ways.map(|(dialect, replayed)| join::run(cores, dialect, replayed)).collect()
+        }
+        "storm" => {
+            let json = Way::new(Program::Chinwag, Dialect::Json);
+            let ways = [&chinwag, &floor, &json].into_iter().chain(&peers);
+            ways.map(|way| storm::run(cores, way)).collect()
+        }
+        "quiet" => in_all(&QUIET),
+        "busy" => in_all(&BUSY),
+        "fanout" => in_all(&FANOUT),
+        // The peers have only one.
+        "rooms" => Way::all().iter().map(|way| open(&ROOMS, way)).collect(),
+        "saturated" => {
+            let loops = [8, 64].into_iter().flat_map(|it| all.iter().map(move |way| (it, way)));
+            loops.map(closed).collect()
+        }
+        "growth" => {
+            let clients = GROWING_CLIENTS.map(|clients| growing(clients, 1));
+            let rooms = GROWING_ROOMS.map(|rooms| growing(1_000, rooms));
+            let plans = clients.iter().chain(&rooms);
+            plans.flat_map(|plan| [&chinwag, &floor].map(|way| open(plan, way))).collect()
+        }
         other => unreachable!("{other:?} is not in SCENARIOS"),
-    };
-    rows.into_iter().collect()
+    }
+}
+
+/// Everybody talks, and about as much is delivered whatever has grown.
+fn growing(clients: usize, rooms: usize) -> Plan {
+    let per_second = (GROWTH_DELIVERIES * rooms).div_ceil(clients);
+    let per_second = u32::try_from(per_second).unwrap_or(u32::MAX);
+    Plan { name: "growth", clients, rooms, senders: clients, per_second }
 }
 
 /// `bench.json` in the target directory, wherever that is.

@@ -1,4 +1,4 @@
-//! Quiet, busy, fan-out: messages at a fixed rate, whatever the server does.
+//! Quiet, busy, fan-out, many rooms: messages at a fixed rate, whatever the server does.
 //!
 //! The clock of a message starts when it was *due*, not when it was sent, so
 //! a server (or a generator) that falls behind cannot hide it. The generator
@@ -9,12 +9,19 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, TEXT_BYTES};
+use crate::dialect::{Dialect, LOBBY};
 use crate::report::Row;
 use crate::swarm::Swarm;
+use crate::syscalls::Count;
 use crate::way::Way;
 use crate::window::Window;
 
+/// Time for a fresh server to come to rest before it is weighed.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Seconds in which system calls are counted.
+const COUNTED: u32 = 1;
+/// With more threads than that, finding them all takes perf too long.
+const COUNTED_MAX: usize = 1_000;
 /// Seconds for caches and the branch predictor before measuring.
 const WARM_UP: u32 = 1;
 /// How long the last deliveries may take once everything has been sent.
@@ -27,6 +34,8 @@ const SPIN: Duration = Duration::from_millis(2);
 pub(crate) struct Plan {
     pub(crate) name: &'static str,
     pub(crate) clients: usize,
+    /// Rooms that the clients are in, as many in each.
+    pub(crate) rooms: usize,
     /// They take turns.
     pub(crate) senders: usize,
     /// Messages a second, all senders together.
@@ -37,6 +46,10 @@ pub(crate) struct Plan {
 struct Series<'a> {
     swarm: &'a mut Swarm,
     dialect: Dialect,
+    text_bytes: usize,
+    rooms: &'a [String],
+    /// Clients in each room.
+    members: usize,
     senders: usize,
     start: Instant,
     gap: Duration,
@@ -56,39 +69,67 @@ struct Message {
     last: Duration,
 }
 
-/// Measures one plan, in one dialect.
-pub(crate) fn run(cores: &Cores, plan: &Plan, way: Way, seconds: u32) -> Outcome<Row> {
-    let (server, dialect) = (way.start(cores)?, way.dialect);
-    let mut swarm = Swarm::connect(server.chat, plan.clients, dialect)?;
-    let warm_up = Series::new(&mut swarm, dialect, plan, 0, WARM_UP).play()?;
+/// Measures one plan, in one way.
+pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcome<Row> {
+    let server = way.start(cores)?;
+    std::thread::sleep(SETTLE);
+    let empty = server.resident_kib()?;
+    let rooms: Vec<String> = match plan.rooms {
+        1 => vec![LOBBY.to_owned()],
+        many => (1..=many).map(|number| format!("room-{number}")).collect(),
+    };
+    let mut swarm = Swarm::connect_to(server.chat, plan.clients, way.spoken(), &rooms)?;
+    let warm_up = Series::new(&mut swarm, way, plan, &rooms, 0, WARM_UP).play()?;
     let first = warm_up.count;
+    let full = server.resident_kib()?;
 
     let window = Window::open(&server, cores)?;
-    let mut series = Series::new(&mut swarm, dialect, plan, first, seconds).play()?;
+    let mut series = Series::new(&mut swarm, way, plan, &rooms, first, seconds).play()?;
     let spent = window.close()?;
 
-    let mut row = Row::new(&way.of_scenario(plan.name), plan.clients);
+    let mut row = Row::new(plan.name, way, plan.clients);
+    row.figure("rooms", plan.rooms as f64);
     row.rate(series.latencies.len() as u64, &spent);
+    row.resident(full, empty);
     row.latency(&mut series.latencies);
     let mut last: Vec<Duration> = series.messages.iter().map(|m| m.last).collect();
     row.last_receiver(&mut last);
     row.missing(series.missing());
+    let first = first + series.count;
+    if plan.clients <= COUNTED_MAX {
+        if let Some(count) = Count::begin(server.pid()) {
+            let series = Series::new(&mut swarm, way, plan, &rooms, first, COUNTED).play()?;
+            let deliveries = series.latencies.len() as f64;
+            row.figure("syscalls_per_delivery", count.end()? as f64 / deliveries);
+        }
+    }
     row.lost(swarm.lost());
     Ok(row)
 }
 
 impl<'a> Series<'a> {
-    fn new(swarm: &'a mut Swarm, dialect: Dialect, plan: &Plan, first: u32, seconds: u32) -> Self {
+    fn new(
+        swarm: &'a mut Swarm,
+        way: &Way,
+        plan: &Plan,
+        rooms: &'a [String],
+        first: u32,
+        seconds: u32,
+    ) -> Self {
         let gap = Duration::from_secs(1) / plan.per_second;
         let count = seconds * plan.per_second;
+        let members = swarm.len() / rooms.len();
         Self {
-            latencies: Vec::with_capacity(count as usize * plan.clients),
+            latencies: Vec::with_capacity(count as usize * members),
             messages: vec![Message::default(); count as usize],
             start: Instant::now(),
+            dialect: way.spoken(),
+            text_bytes: way.text_bytes(),
             senders: plan.senders,
             sent: 0,
             swarm,
-            dialect,
+            rooms,
+            members,
             first,
             count,
             gap,
@@ -113,7 +154,9 @@ impl<'a> Series<'a> {
     fn send_what_is_due(&mut self) -> Outcome {
         while self.sent < self.count && self.due(self.sent) <= Instant::now() {
             let sender = self.sent as usize % self.senders;
-            let frame = self.dialect.message(TEXT_BYTES, self.first + self.sent, sender);
+            let room = &self.rooms[sender % self.rooms.len()];
+            let number = self.first + self.sent;
+            let frame = self.dialect.message(room, self.text_bytes, number, sender);
             self.swarm.send(sender, &frame)?;
             self.sent += 1;
         }
@@ -154,11 +197,11 @@ impl<'a> Series<'a> {
 
     /// Deliveries of what has been sent that are still to come.
     fn on_their_way(&self) -> usize {
-        self.sent as usize * self.swarm.len() - self.latencies.len()
+        self.sent as usize * self.members - self.latencies.len()
     }
 
     /// Deliveries still to come, of all the series.
     fn missing(&self) -> usize {
-        self.messages.len() * self.swarm.len() - self.latencies.len()
+        self.messages.len() * self.members - self.latencies.len()
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::way::{Program, Way};
 use crate::window::Spent;
 
 /// What one scenario has shown.
 pub(crate) struct Row {
-    name: String,
+    scenario: String,
+    way: Way,
     clients: usize,
     /// Named figures. The unit is in the name; the table picks some of them.
     figures: Vec<(&'static str, f64)>,
@@ -23,28 +25,29 @@ type Column = (&'static str, &'static str, fn(f64) -> String);
 /// worthless.
 const DISTURBED: f64 = 10.0;
 
-/// The bytes are those of a delivery on the wire; the three behind them are the
-/// shares of a core that the server, the load generator and everybody else have
-/// used.
-const COLUMNS: [Column; 13] = [
+/// The bytes are those of a delivery on the wire; the last three are the shares of a core that the
+/// server, the load generator and everybody else have used.
+const COLUMNS: [Column; 14] = [
     ("deliveries/s", "deliveries_per_second", rate),
     ("CPU/delivery", "cpu_ns_per_delivery", time),
     ("bytes", "bytes_per_delivery", count),
-    ("server", "server_core_percent", percent),
-    ("load", "load_core_percent", percent),
-    ("others", "others_core_percent", percent),
-    ("waits/delivery", "waits_per_delivery", waits),
     ("p50", "latency_p50_ns", time),
     ("p99", "latency_p99_ns", time),
     ("p99.9", "latency_p999_ns", time),
     ("last receiver", "last_receiver_p50_ns", time),
     ("broadcaster", "broadcaster_cpu_p50_ns", time),
-    ("KiB/client", "resident_kib_per_client", kib),
+    ("KiB/client", "resident_kib_per_client", tenths),
+    ("switches", "switches_per_delivery", thousandths),
+    ("syscalls", "syscalls_per_delivery", thousandths),
+    ("server", "server_core_percent", percent),
+    ("load", "load_core_percent", percent),
+    ("others", "others_core_percent", percent),
 ];
 
 impl Row {
-    pub(crate) fn new(name: &str, clients: usize) -> Self {
-        Self { name: name.to_owned(), clients, figures: Vec::new(), notes: Vec::new() }
+    pub(crate) fn new(scenario: &str, way: &Way, clients: usize) -> Self {
+        let (scenario, way) = (scenario.to_owned(), way.clone());
+        Self { scenario, way, clients, figures: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn figure(&mut self, name: &'static str, value: f64) {
@@ -55,15 +58,16 @@ impl Row {
         self.notes.push(note);
     }
 
-    /// Deliveries and what they cost. A wait is a thread giving up its core
-    /// because it has nothing to do.
+    /// Deliveries and what they cost. A switch is a thread giving up its core, because it has
+    /// nothing to do or another is to have it.
     pub(crate) fn rate(&mut self, deliveries: u64, spent: &Spent) {
         let count = deliveries as f64;
         let cpu = spent.server.cpu.as_nanos() as f64;
         self.figure("deliveries", count);
         self.figure("deliveries_per_second", count / spent.elapsed.as_secs_f64());
         self.figure("cpu_ns_per_delivery", cpu / count);
-        self.figure("waits_per_delivery", spent.server.waits as f64 / count);
+        let switches = spent.server.waits + spent.server.preemptions;
+        self.figure("switches_per_delivery", switches as f64 / count);
         self.spent(spent);
     }
 
@@ -78,6 +82,13 @@ impl Row {
         if percent(spent.others) > DISTURBED {
             self.note("disturbed by other programs".to_owned());
         }
+    }
+
+    /// Memory with all clients and without any.
+    pub(crate) fn resident(&mut self, full_kib: u64, empty_kib: u64) {
+        let more = full_kib.saturating_sub(empty_kib) as f64;
+        self.figure("resident_kib", full_kib as f64);
+        self.figure("resident_kib_per_client", more / self.clients as f64);
     }
 
     /// Latencies, which are sorted on the way.
@@ -121,39 +132,85 @@ impl Row {
         }
     }
 
-    fn shown(&self, &(_, figure, show): &Column) -> String {
-        let found = self.figures.iter().find(|(name, _)| *name == figure);
-        found.map_or_else(String::new, |&(_, value)| show(value))
+    fn value(&self, figure: &str) -> Option<f64> {
+        self.figures.iter().find(|(name, _)| *name == figure).map(|&(_, value)| value)
     }
 
     fn cells(&self) -> Vec<String> {
-        let mut cells = vec![self.name.clone(), self.clients.to_string()];
-        cells.extend(COLUMNS.iter().map(|column| self.shown(column)));
+        let shown = |&(_, figure, show): &Column| self.value(figure).map_or_else(String::new, show);
+        let mut cells = vec![self.scenario.clone(), self.way.name(), self.clients.to_string()];
+        cells.extend(COLUMNS.iter().map(shown));
         cells
     }
 
-    fn json(&self) -> Value {
+    /// The rows that show what this one is worth: of the floor, and for chinwag of its peers.
+    fn compared_with<'a>(&'a self, rows: &'a [Self]) -> impl Iterator<Item = &'a Self> {
+        let same = |it: &Self| (&it.scenario, it.clients) == (&self.scenario, self.clients);
+        rows.iter().filter(move |it| {
+            same(it)
+                && match it.way.program {
+                    Program::Chinwag => false,
+                    Program::Floor => it.way != self.way && it.way.dialect == self.way.dialect,
+                    Program::Peer { .. } => self.way == Way::plain(Program::Chinwag),
+                }
+        })
+    }
+
+    /// The figures as ratios to those of another row.
+    fn ratios<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, f64)> + 'a {
+        let compared = COLUMNS.iter().filter(|(_, figure, _)| {
+            *figure != "bytes_per_delivery" && !figure.ends_with("_core_percent")
+        });
+        compared.filter_map(|(_, figure, _)| {
+            let ratio = self.value(figure)? / other.value(figure).filter(|it| *it > 0.0)?;
+            Some((*figure, ratio))
+        })
+    }
+
+    fn ratio_cells(&self, other: &Self) -> Vec<String> {
+        let ratios: Vec<_> = self.ratios(other).collect();
+        let mut cells = vec![String::new(), format!("  ÷ {}", other.way.name()), String::new()];
+        cells.extend(COLUMNS.iter().map(|(_, figure, _)| {
+            let ratio = ratios.iter().find(|(name, _)| name == figure);
+            ratio.map_or_else(String::new, |(_, ratio)| format!("{ratio:.2}"))
+        }));
+        cells
+    }
+
+    fn json(&self, rows: &[Self]) -> Value {
         let mut object = Map::new();
-        object.insert("scenario".to_owned(), json!(self.name));
+        object.insert("scenario".to_owned(), json!(self.scenario));
+        object.insert("server".to_owned(), json!(self.way.server()));
+        object.insert("dialect".to_owned(), json!(self.way.dialect.name()));
+        object.insert("kept".to_owned(), json!(self.way.is_kept));
         object.insert("clients".to_owned(), json!(self.clients));
         for (name, value) in &self.figures {
             object.insert((*name).to_owned(), json!(value));
         }
+        let ratios = |it: &Self| {
+            let ratios = self.ratios(it).map(|(name, ratio)| (name.to_owned(), json!(ratio)));
+            (it.way.name(), Value::Object(ratios.collect()))
+        };
+        let ratios: Map<_, _> = self.compared_with(rows).map(ratios).collect();
+        object.insert("ratios".to_owned(), Value::Object(ratios));
         object.insert("notes".to_owned(), json!(self.notes));
         Value::Object(object)
     }
 }
 
-/// The table, with the notes of a row behind its last column.
+/// The table, with the notes of a row behind its last column. Below each row stands how it compares
+/// with others.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let mut lines = vec![titles()];
-    lines.extend(rows.iter().map(Row::cells));
+    let mut lines = vec![(titles(), String::new())];
+    for row in rows {
+        lines.push((row.cells(), row.notes.join("; ")));
+        lines.extend(row.compared_with(rows).map(|it| (row.ratio_cells(it), String::new())));
+    }
     let widths = widths(&lines);
-    let notes = std::iter::once(String::new()).chain(rows.iter().map(|row| row.notes.join("; ")));
     let mut table = String::new();
-    for (cells, notes) in lines.iter().zip(notes) {
-        let mut line = format!("{:<1$}", cells[0], widths[0]);
-        for (cell, width) in cells.iter().zip(&widths).skip(1) {
+    for (cells, notes) in &lines {
+        let mut line = format!("{:<2$}  {:<3$}", cells[0], cells[1], widths[0], widths[1]);
+        for (cell, width) in cells.iter().zip(&widths).skip(2) {
             write!(line, "  {cell:>width$}").expect("a String takes every write");
         }
         table.push_str(format!("{line}  {notes}").trim_end());
@@ -164,18 +221,17 @@ pub(crate) fn table(rows: &[Row]) -> String {
 
 /// The same, and all the figures that the table leaves out.
 pub(crate) fn json(rows: &[Row], cores: &str) -> Value {
-    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-    json!({ "cores": cores, "scenarios": rows })
+    json!({ "cores": cores, "rows": rows.iter().map(|row| row.json(rows)).collect::<Vec<_>>() })
 }
 
 fn titles() -> Vec<String> {
     let titles = COLUMNS.iter().map(|&(title, _, _)| title);
-    ["scenario", "clients"].into_iter().chain(titles).map(str::to_owned).collect()
+    ["scenario", "server", "clients"].into_iter().chain(titles).map(str::to_owned).collect()
 }
 
-fn widths(lines: &[Vec<String>]) -> Vec<usize> {
-    let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max();
-    (0..lines[0].len()).map(|column| width(column).unwrap_or(0)).collect()
+fn widths(lines: &[(Vec<String>, String)]) -> Vec<usize> {
+    let width = |column: usize| lines.iter().map(|(cells, _)| cells[column].chars().count()).max();
+    (0..lines[0].0.len()).map(|column| width(column).unwrap_or(0)).collect()
 }
 
 /// The smallest value, in ns, that so many in a thousand do not exceed.
@@ -209,10 +265,10 @@ fn percent(share: f64) -> String {
     format!("{share:.0} %")
 }
 
-fn waits(count: f64) -> String {
+fn thousandths(count: f64) -> String {
     format!("{count:.3}")
 }
 
-fn kib(amount: f64) -> String {
+fn tenths(amount: f64) -> String {
     format!("{amount:.1}")
 }

@@ -10,19 +10,23 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Pid;
 
 use crate::Outcome;
 use crate::cores::Cores;
+use crate::way::Program;
 
+/// The argument with which the generator is the [floor](crate::floor).
+pub(crate) const FLOOR: &str = "floor";
 /// How long the server may take to print its addresses.
 const START_MAX: Duration = Duration::from_secs(10);
 
 /// A running server; dropping it kills the process.
 pub(crate) struct Server {
-    /// Where the page is.
-    pub(crate) page: SocketAddr,
     /// Where WebSockets are expected.
     pub(crate) chat: SocketAddr,
+    /// Where the page is, if there is one.
+    pub(crate) page: Option<SocketAddr>,
     child: Child,
     /// Kept open: a server whose stdout is gone may fail at its next line.
     _stdout: ChildStdout,
@@ -45,28 +49,18 @@ pub(crate) struct Usage {
     pub(crate) threads: usize,
     /// How often a thread gave up its core to wait: as many wake-ups follow.
     pub(crate) waits: u64,
+    /// How often one was made to give it up for another.
+    pub(crate) preemptions: u64,
 }
 
 impl Server {
-    /// The program that is measured: `CHINWAG_BIN`, or what cargo has built.
-    pub(crate) fn program() -> PathBuf {
-        std::env::var_os("CHINWAG_BIN")
-            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_chinwag")), PathBuf::from)
-    }
-
-    /// Starts a server on free ports of the loopback address.
-    pub(crate) fn start(cores: &Cores) -> Outcome<Self> {
-        Self::start_with(cores, None)
-    }
-
-    /// Starts one that keeps what is said in a file, which is gone when it has ended.
-    pub(crate) fn start_keeping(cores: &Cores) -> Outcome<Self> {
+    /// Starts a program on free ports of the loopback address. With `is_kept`, chinwag keeps what
+    /// is said in a file, which is gone when it has ended.
+    pub(crate) fn start(cores: &Cores, program: &Program, is_kept: bool) -> Outcome<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        Self::start_with(cores, Some(folder.join(format!("history-{}", std::process::id()))))
-    }
-
-    fn start_with(cores: &Cores, history: Option<PathBuf>) -> Outcome<Self> {
-        let mut child = cores.for_server(|| spawn(&Self::program(), history.as_deref()))?;
+        let file = || folder.join(format!("history-{}", std::process::id()));
+        let history = is_kept.then(file);
+        let mut child = cores.for_server(|| spawn(command(program, history.as_deref())?))?;
         let mut stdout = child.stdout.take().expect("stdout was asked for");
         match read_banner(&mut stdout) {
             Ok((page, chat)) => Ok(Self { page, chat, child, _stdout: stdout, history }),
@@ -77,15 +71,20 @@ impl Server {
         }
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Adds up what every thread has used.
     pub(crate) fn usage(&self) -> Outcome<Usage> {
-        let mut usage = Usage { cpu: Duration::ZERO, threads: 0, waits: 0 };
+        let mut usage = Usage { cpu: Duration::ZERO, threads: 0, waits: 0, preemptions: 0 };
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let thread = thread?.path();
             let on_cpu = fs::read_to_string(thread.join("schedstat"))?;
             let status = fs::read_to_string(thread.join("status"))?;
             usage.cpu += Duration::from_nanos(first_number(&on_cpu)?);
             usage.waits += field(&status, "voluntary_ctxt_switches:")?;
+            usage.preemptions += field(&status, "nonvoluntary_ctxt_switches:")?;
             usage.threads += 1;
         }
         Ok(usage)
@@ -140,19 +139,44 @@ impl Usage {
             cpu: self.cpu.saturating_sub(earlier.cpu),
             threads: self.threads,
             waits: self.waits.saturating_sub(earlier.waits),
+            preemptions: self.preemptions.saturating_sub(earlier.preemptions),
         }
     }
 }
 
-fn spawn(program: &Path, history: Option<&Path>) -> Outcome<Child> {
-    Command::new(program)
-        .args(history.into_iter().flat_map(|file| [OsStr::new("--history"), file.as_os_str()]))
-        .args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"])
-        .args(["--max-clients-per-address", "0", "--rate", "0", "--log-level", "warn"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot start {}: {error}", program.display()).into())
+fn command(program: &Program, history: Option<&Path>) -> Outcome<Command> {
+    Ok(match program {
+        Program::Chinwag => {
+            let mut command = Command::new(chinwag());
+            let history = history.map(|file| [OsStr::new("--history"), file.as_os_str()]);
+            command.args(history.into_iter().flatten());
+            command.args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"]);
+            command.args(["--max-clients-per-address", "0", "--rate", "0", "--log-level", "warn"]);
+            command
+        }
+        Program::Floor => {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg(FLOOR);
+            command
+        }
+        Program::Peer { command: words, .. } => {
+            let (program, arguments) = words.split_first().ok_or("a peer without a command")?;
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+    })
+}
+
+/// The program that is measured: `CHINWAG_BIN`, or what cargo has built.
+fn chinwag() -> PathBuf {
+    std::env::var_os("CHINWAG_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_chinwag")), PathBuf::from)
+}
+
+fn spawn(mut command: Command) -> Outcome<Child> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    child.map_err(|error| format!("cannot start {command:?}: {error}").into())
 }
 
 /// Ends the process and waits for it; one that has ended already is fine.
@@ -161,32 +185,28 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Reads stdout until both addresses have been printed.
-fn read_banner(stdout: &mut ChildStdout) -> Outcome<(SocketAddr, SocketAddr)> {
+/// Reads stdout until the address for WebSockets has been printed. chinwag prints that of its page
+/// before.
+fn read_banner(stdout: &mut ChildStdout) -> Outcome<(Option<SocketAddr>, SocketAddr)> {
     let deadline = Instant::now() + START_MAX;
     let mut banner = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let readable = PollFd::new(stdout, PollFlags::IN);
         if poll(&mut [readable], Some(&left.try_into()?))? == 0 {
-            return Err("the server did not print its addresses in time".into());
+            return Err("the server did not print its address in time".into());
         }
         let mut chunk = [0; 4096];
         let read = stdout.read(&mut chunk)?;
         if read == 0 {
-            return Err("the server ended before it had printed its addresses".into());
+            return Err("the server ended before it had printed its address".into());
         }
         banner.extend_from_slice(&chunk[..read]);
-        if let Some(addresses) = addresses(&String::from_utf8_lossy(&banner)) {
-            return Ok(addresses);
+        let banner = String::from_utf8_lossy(&banner);
+        if let Some(chat) = address_after(&banner, "WebSocket:", "ws://") {
+            return Ok((address_after(&banner, "On this machine:", "http://"), chat));
         }
     }
-}
-
-fn addresses(banner: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let page = address_after(banner, "On this machine:", "http://")?;
-    let chat = address_after(banner, "WebSocket:", "ws://")?;
-    Some((page, chat))
 }
 
 /// The address on the line with this label. The slash that ends it shows that

@@ -12,7 +12,7 @@ use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
 use crate::Outcome;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, LOBBY};
 use crate::frames::{self, CLOSE, PING, TEXT};
 use crate::handshake;
 
@@ -50,10 +50,23 @@ impl Swarm {
     /// Connects `size` clients that are in the lobby. Nothing is on its way to
     /// any of them then.
     pub(crate) fn connect(address: SocketAddr, size: usize, dialect: Dialect) -> Outcome<Self> {
-        let mut swarm = Self::connect_silent(address, size, dialect)?;
-        let greeting = dialect.greeting();
-        (0..size).try_for_each(|index| swarm.send(index, &greeting))?;
-        swarm.hear(dialect.welcomes(size), |_| {})?;
+        Self::connect_to(address, size, dialect, &[LOBBY.to_owned()])
+    }
+
+    /// The same in several rooms, which the clients enter in turn.
+    pub(crate) fn connect_to(
+        address: SocketAddr,
+        size: usize,
+        dialect: Dialect,
+        rooms: &[String],
+    ) -> Outcome<Self> {
+        let mut swarm = Self::connect_silent(address, size, dialect, rooms)?;
+        for index in 0..size {
+            swarm.send(index, &dialect.greeting(&rooms[index % rooms.len()]))?;
+        }
+        let members = |room| (size + rooms.len() - 1 - room) / rooms.len();
+        let welcomes = (0..rooms.len()).map(|room| dialect.welcomes(members(room))).sum();
+        swarm.hear(welcomes, |_| {})?;
         Ok(swarm)
     }
 
@@ -63,10 +76,12 @@ impl Swarm {
         address: SocketAddr,
         size: usize,
         dialect: Dialect,
+        rooms: &[String],
     ) -> Outcome<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut clients = Vec::with_capacity(size);
-        for stream in handshake::connect_all(address, size, dialect)? {
+        let path = |index: usize| dialect.path(&rooms[index % rooms.len()]);
+        for stream in handshake::connect_all(address, size, dialect, path)? {
             let index = EventData::new_u64(clients.len() as u64);
             epoll::add(&epoll, &stream, index, EventFlags::IN)?;
             clients.push(Client { stream: Some(stream), partial: Vec::new(), unsent: Vec::new() });

@@ -1,34 +1,86 @@
-//! In which ways a scenario is played: in either dialect, and with a history file or without.
+//! Which program is measured, and in which way: in either dialect, with a history file or without.
 
 use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, JSON_BYTES, PLAIN_BYTES, TEXT_BYTES};
 use crate::server::Server;
 
-/// One of the ways.
-#[derive(Clone, Copy)]
+/// A program that can be measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    Chinwag,
+    /// The [bare program](crate::floor) that does nothing but send.
+    Floor,
+    /// Another server, which speaks the plain dialect.
+    Peer {
+        name: String,
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}
+
+/// One of the ways to play a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
+    pub(crate) program: Program,
+    /// Others than chinwag are spoken to in plain, and only send as many bytes as this dialect has.
     pub(crate) dialect: Dialect,
     /// The server keeps what is said in a file.
-    is_kept: bool,
+    pub(crate) is_kept: bool,
 }
 
 impl Way {
-    /// What is compared stands side by side, and is measured one after the other.
-    pub(crate) const ALL: [Self; 4] = [
-        Self { dialect: Dialect::Plain, is_kept: false },
-        Self { dialect: Dialect::Plain, is_kept: true },
-        Self { dialect: Dialect::Json, is_kept: false },
-        Self { dialect: Dialect::Json, is_kept: true },
-    ];
-
-    /// The name of a scenario that is played in this way.
-    pub(crate) fn of_scenario(self, name: &str) -> String {
-        let name = self.dialect.of_scenario(name);
-        if self.is_kept { format!("{name} kept") } else { name }
+    pub(crate) fn new(program: Program, dialect: Dialect) -> Self {
+        Self { program, dialect, is_kept: false }
     }
 
-    pub(crate) fn start(self, cores: &Cores) -> Outcome<Server> {
-        if self.is_kept { Server::start_keeping(cores) } else { Server::start(cores) }
+    pub(crate) fn plain(program: Program) -> Self {
+        Self::new(program, Dialect::Plain)
+    }
+
+    /// Every way of chinwag, and the floor beside it. What is compared is measured one after the
+    /// other.
+    pub(crate) fn all() -> Vec<Self> {
+        let of = |dialect| {
+            let chinwag = Self::new(Program::Chinwag, dialect);
+            let kept = Self { is_kept: true, ..chinwag.clone() };
+            [chinwag, Self::new(Program::Floor, dialect), kept]
+        };
+        [of(Dialect::Plain), of(Dialect::Json)].into_iter().flatten().collect()
+    }
+
+    pub(crate) fn start(&self, cores: &Cores) -> Outcome<Server> {
+        Server::start(cores, &self.program, self.is_kept)
+    }
+
+    /// The dialect in which the server is spoken to.
+    pub(crate) fn spoken(&self) -> Dialect {
+        if self.program == Program::Chinwag { self.dialect } else { Dialect::Plain }
+    }
+
+    /// Bytes of the text of a message. chinwag puts a nickname before it, and in JSON more than
+    /// that; others are given what makes their deliveries as long as its own.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match (&self.program, self.dialect) {
+            (Program::Chinwag, _) => TEXT_BYTES,
+            (_, Dialect::Plain) => PLAIN_BYTES,
+            (_, Dialect::Json) => JSON_BYTES,
+        }
+    }
+
+    /// The name of the program.
+    pub(crate) fn server(&self) -> &str {
+        match &self.program {
+            Program::Chinwag => "chinwag",
+            Program::Floor => "floor",
+            Program::Peer { name, .. } => name,
+        }
+    }
+
+    /// What the row of this way is called.
+    pub(crate) fn name(&self) -> String {
+        let dialect = if self.dialect == Dialect::Json { " json" } else { "" };
+        let kept = if self.is_kept { " kept" } else { "" };
+        format!("{}{dialect}{kept}", self.server())
     }
 }

@@ -1,0 +1,70 @@
+//! Join storm: everybody comes at once, as after a power cut.
+
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::cores::Cores;
+use crate::dialect::{Dialect, LOBBY};
+use crate::report::Row;
+use crate::swarm::Swarm;
+use crate::way::Way;
+use crate::window::Window;
+
+/// Clients that come, into one room.
+const CLIENTS: usize = 5_000;
+/// How the answer to a join begins.
+const JOINED: &[u8] = br#"{"type":"joined""#;
+
+/// Measures the time until all are in the room, and until nothing is on its way any more: in JSON
+/// everybody hears of everybody who comes later, in plain of one message that is said in the end.
+pub(crate) fn run(cores: &Cores, way: &Way) -> Outcome<Row> {
+    let server = way.start(cores)?;
+    let window = Window::open(&server, cores)?;
+    let start = Instant::now();
+    let lobby = LOBBY.to_owned();
+    let mut swarm = Swarm::connect_silent(server.chat, CLIENTS, way.spoken(), &[lobby])?;
+    let connected = start.elapsed();
+    for index in 0..CLIENTS {
+        swarm.send(index, &way.spoken().greeting(LOBBY))?;
+    }
+    let joined = match way.spoken() {
+        Dialect::Plain => {
+            swarm.send(0, &way.spoken().message(LOBBY, way.text_bytes(), 0, 0))?;
+            swarm.hear(CLIENTS, |_| {})?;
+            start.elapsed()
+        }
+        Dialect::Json => {
+            let (mut answers, mut last) = (0, Duration::ZERO);
+            swarm.hear(way.spoken().welcomes(CLIENTS), |text| {
+                if text.starts_with(JOINED) {
+                    answers += 1;
+                    last = start.elapsed();
+                }
+            })?;
+            if answers != CLIENTS {
+                return Err(format!("only {answers} are in the room").into());
+            }
+            last
+        }
+    };
+    let settled = start.elapsed();
+    let spent = window.close()?;
+
+    let mut row = Row::new("storm", way, CLIENTS);
+    for (figure, time) in
+        [("connected_ms", connected), ("joined_ms", joined), ("settled_ms", settled)]
+    {
+        row.figure(figure, time.as_secs_f64() * 1e3);
+    }
+    row.figure("bytes", swarm.bytes() as f64);
+    row.spent(&spent);
+    row.note(format!(
+        "connected after {} ms, in the room after {} ms, quiet after {} ms ({} MiB)",
+        connected.as_millis(),
+        joined.as_millis(),
+        settled.as_millis(),
+        swarm.bytes() >> 20
+    ));
+    row.lost(swarm.lost());
+    Ok(row)
+}

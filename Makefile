@@ -3,7 +3,7 @@
 BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
 
-.PHONY: run test check fmt bench hostile soak loom conformance clients browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench plots hostile soak loom conformance clients browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -52,6 +52,17 @@ fmt:
 # A table on the terminal, and bench.json in the folder of the build.
 bench:
 	cargo bench --locked --bench load
+
+# What was measured, as SVG in docs/. Where the folder of the build is elsewhere:
+# make plots BENCH=path/to/bench.json
+BENCH = target/bench.json
+plots: $(BENCH)
+	PYTHON=$$(sh tests/python.sh target/plots benches/plots/requirements.txt) && \
+	    "$$PYTHON" benches/plots/draw.py "$(BENCH)" docs
+
+$(BENCH):
+	@echo "$@ is missing: make bench measures and writes it, BENCH=FILE names another." >&2
+	@false
 
 # Attacks, faults and shortages, against the release program, one after the other.
 hostile:

@@ -6,7 +6,7 @@
 //! whole frames and go out through the outbox like all others, so that nothing interleaves.
 
 use std::convert::Infallible;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 use crate::broadcaster::{Arrival, Input};
 use crate::chat::{ClientId, Command, Text};
 use crate::config::Limits;
+use crate::door::Place;
 use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
 use crate::pace::{Pace, TooMuch};
@@ -29,7 +30,9 @@ use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait, wait_for_ring};
 
 /// tungstenite allocates its buffer at once and keeps it: this much per idle client.
-const READ_BUFFER_BYTES: usize = 2 * 1024;
+const READ_BUFFER_BYTES: usize = 256;
+/// So many bytes are asked of the socket at once. They are held for no longer than they take.
+const CHUNK_BYTES: usize = 8 * 1024;
 /// So many bytes are read before the thread looks at its outbox and its clock again, whatever
 /// tungstenite makes of them: it reads on through any number of empty fragments.
 const READ_BYTES_PER_TURN: usize = 64 * 1024;
@@ -38,25 +41,27 @@ const READ_BYTES_PER_TURN: usize = 64 * 1024;
 const BYTES_PER_MESSAGE_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 
 /// A client whose request to upgrade was granted.
-pub(crate) struct Guest {
+pub(crate) struct Guest<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) entry: Entry,
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
+    /// Among the clients, for as long as it is one.
+    pub(crate) place: Place<'a>,
 }
 
 /// Runs the connection from the upgrade to the end.
-pub(crate) fn run(guest: Guest, inbox: &Sender<Input>, limits: &Limits) {
-    let Guest { client, address, entry, outbox, early } = guest;
+pub(crate) fn run(guest: Guest<'_>, inbox: &Sender<Input>, limits: &Limits) {
+    let Guest { client, address, entry, outbox, early, place: _place } = guest;
     let dialect = entry.dialect();
     let arrival = Arrival { client, address, entry, outbox: outbox.clone() };
     if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
         return;
     }
     let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
-    let mut connection = Connection::new(client, dialect, outbox, early, inbox, limits);
+    let mut connection = Connection::begin(client, dialect, outbox, early, inbox, limits);
     let Err(ending) = connection.talk();
     log::debug!("conn-{} ends: {}", client.0, ending.for_log());
     goodbye.say(ending.clone());
@@ -109,14 +114,17 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(
+    /// On the heap, and out of a frame of its own: what this takes of the stack, and what its
+    /// making took, would have each thread touch one page more, and keep it.
+    #[inline(never)]
+    fn begin(
         client: ClientId,
         dialect: Dialect,
         outbox: Arc<Outbox>,
         early: Vec<u8>,
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
-    ) -> Self {
+    ) -> Box<Self> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(MESSAGE_BYTES_MAX))
@@ -125,7 +133,7 @@ impl<'a> Connection<'a> {
         let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
         let now = Instant::now();
         let hello_due = (dialect == Dialect::Json).then(|| now + limits.hello_within);
-        Self {
+        Box::new(Self {
             client,
             socket,
             outbox,
@@ -137,7 +145,7 @@ impl<'a> Connection<'a> {
             pace: Pace::new(limits, now),
             hello_due,
             slowed: None,
-        }
+        })
     }
 
     /// Reads, drains and keeps time until there is a reason to end.
@@ -192,6 +200,7 @@ impl<'a> Connection<'a> {
             }
         }
         let wire = self.socket.get_mut();
+        wire.end_turn();
         if wire.unfinished > BYTES_PER_MESSAGE_MAX {
             return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
         }
@@ -288,7 +297,8 @@ impl<'a> Connection<'a> {
     }
 
     /// Tells the client why it ends, gives it time to answer, and lets go of it.
-    fn part(mut self, ending: &Ending) {
+    #[inline(never)]
+    fn part(mut self: Box<Self>, ending: &Ending) {
         let close_frame = match ending {
             Ending::Closed { .. } => self.socket.get_mut().replies.drain(..).collect(),
             _ => match ending.close_frame() {
@@ -353,6 +363,8 @@ fn ending_of(error: Error) -> Ending {
 /// What tungstenite reads from and writes to: the socket, in doses, and a buffer for its answers.
 struct Wire {
     outbox: Arc<Outbox>,
+    /// What the socket gave, as far as tungstenite has not taken it.
+    chunk: Cursor<Vec<u8>>,
     /// How much more may be read in this turn.
     allowance: usize,
     /// How much was read since the last whole message.
@@ -364,28 +376,59 @@ struct Wire {
 
 impl Wire {
     fn new(outbox: Arc<Outbox>) -> Self {
-        Self { outbox, allowance: 0, unfinished: 0, heard: Instant::now(), replies: Vec::new() }
+        Self {
+            outbox,
+            chunk: Cursor::default(),
+            allowance: 0,
+            unfinished: 0,
+            heard: Instant::now(),
+            replies: Vec::new(),
+        }
     }
 
     fn begin_turn(&mut self) {
         self.allowance = READ_BYTES_PER_TURN;
     }
-}
 
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// An idle client holds nothing.
+    fn end_turn(&mut self) {
+        if self.is_empty() {
+            self.chunk = Cursor::default();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chunk.position() == self.chunk.get_ref().len() as u64
+    }
+
+    /// Asks the socket for a chunk. An empty one is the end of the stream.
+    fn fill(&mut self) -> io::Result<()> {
         if self.allowance == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let length = self.outbox.transport.receive(buffer)?;
+        let mut chunk = std::mem::take(&mut self.chunk).into_inner();
+        chunk.resize(CHUNK_BYTES, 0);
+        let length = self.outbox.transport.receive(&mut chunk)?;
+        chunk.truncate(length);
+        self.chunk = Cursor::new(chunk);
         self.heard = Instant::now();
-        self.unfinished += length;
         self.allowance = self.allowance.saturating_sub(length);
-        if length < buffer.len() {
+        if length < CHUNK_BYTES {
             // There is no more for now. Asking the socket to say so would cost a system call; if
             // more has come since, `wait` returns at once.
             self.allowance = 0;
         }
+        Ok(())
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_empty() {
+            self.fill()?;
+        }
+        let length = self.chunk.read(buffer)?;
+        self.unfinished += length;
         Ok(length)
     }
 }

@@ -25,11 +25,14 @@ use crate::request::{House, Refusal, Wanted, end_of_head, is_to_head, understand
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
-use census::{Census, NoPlace, Place};
+pub(crate) use census::Place;
+use census::{Census, NoPlace};
 use invitation::invite;
 
 /// The most requests for the page or an invitation at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;
+/// About as many make up an answer that lets a client in.
+const UPGRADE_BYTES: usize = 256;
 /// How long a visitor who has been answered may go on sending.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -111,14 +114,23 @@ impl Door {
 
     /// Sees a connection through, from its head to its end.
     pub(crate) fn receive(&self, caller: Caller<'_>) {
+        if let Some(guest) = self.greet(caller) {
+            connection::run(guest, &self.inbox, &self.limits);
+        }
+    }
+
+    /// Answers a caller. One who came to talk is a guest from then on.
+    // A thread keeps the pages of its stack that were once touched. So that they are few, this has
+    // its frame where that of the connection will be, not above it.
+    #[inline(never)]
+    fn greet(&self, caller: Caller<'_>) -> Option<Guest<'_>> {
         let Caller { client, address, transport, place } = caller;
         let mut read = Vec::new();
-        let Some(end) = self.read_head(&transport, &mut read) else { return };
+        let end = self.read_head(&transport, &mut read)?;
         match end.and_then(|end| understand(&read[..end], &self.house).map(|it| (it, end))) {
             Ok((Wanted::Chat { answer, entry }, end)) => {
-                let early = read[end..].to_vec();
-                drop((read, place));
-                self.admit(client, address, transport, &answer, entry, early);
+                drop(place);
+                return self.admit(client, address, transport, &answer, entry, &read[end..]);
             }
             Ok((Wanted::Page(request), _)) => {
                 let fetch = || self.page.fetch(&request);
@@ -130,6 +142,7 @@ impl Door {
             }
             Err(refusal) => self.answer(&transport, &refusal.answer(is_to_head(&read))),
         }
+        None
     }
 
     /// Reads until the head is whole, and says where it ends in what was `read`. `None` when the
@@ -139,7 +152,7 @@ impl Door {
         transport: &Transport,
         read: &mut Vec<u8>,
     ) -> Option<Result<usize, Refusal>> {
-        const CHUNK_BYTES: usize = 1024;
+        const CHUNK_BYTES: usize = 2 * 1024;
         let deadline = Instant::now() + self.limits.head_within;
         loop {
             let ready = wait(transport, Interest::READABLE, &self.stopping, Some(deadline)).ok()?;
@@ -168,6 +181,7 @@ impl Door {
         }
     }
 
+    #[inline(never)]
     fn admit(
         &self,
         client: ClientId,
@@ -175,27 +189,28 @@ impl Door {
         transport: Arc<Transport>,
         answer: &Response,
         entry: Entry,
-        early: Vec<u8>,
-    ) {
-        let _place = match self.clients.place(address) {
+        early: &[u8],
+    ) -> Option<Guest<'_>> {
+        let place = match self.clients.place(address) {
             Ok(place) => place,
             Err(refused) => {
                 log::warn!("conn-{} is refused: {refused}, {address}", client.0);
-                return self.answer(&transport, &refusal(refused).answer(false));
+                self.answer(&transport, &refusal(refused).answer(false));
+                return None;
             }
         };
         let Ok(outbox) = Outbox::new(transport.clone(), self.limits.backlog_bytes_max) else {
-            return self.answer(&transport, &FULL.answer(false));
+            self.answer(&transport, &FULL.answer(false));
+            return None;
         };
-        let mut upgrade = Vec::new();
+        let mut upgrade = Vec::with_capacity(UPGRADE_BYTES);
         write_response(&mut upgrade, answer).expect("writing to memory does not fail");
         outbox.push(&upgrade.into());
-        drop(transport);
-        let guest = Guest { client, address, entry, outbox: Arc::new(outbox), early };
-        connection::run(guest, &self.inbox, &self.limits);
+        Some(Guest { client, address, entry, outbox: Arc::new(outbox), early: early.into(), place })
     }
 
     /// Answers with what is to be shown, if there is room for one more who looks at something.
+    #[inline(never)]
     fn show(
         &self,
         address: IpAddr,

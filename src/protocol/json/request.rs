@@ -91,16 +91,23 @@ pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
             let tags = Tags::read(members.reference.as_deref(), members.id.as_deref());
             Asked { tags, command: members.command(text_bytes_max) }
         }
-        Err(error) => {
-            let reference = serde_json::from_str(frame).map(|it: Reference| it.reference);
-            let id = serde_json::from_str(frame).map(|it: Name| it.id);
-            let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
-            // It may quote a value, which may be long.
-            let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
-            let problem = Problem::BadRequest(format!("this is no request: {error}"));
-            Asked { tags: Tags::read(reference.as_str(), id.as_str()), command: Err(problem) }
-        }
+        Err(error) => spoilt(frame, &error),
     }
+}
+
+/// What can be said of a frame that is no request.
+// Out of the frame of its caller on the stack, as what follows below is: a thread keeps the pages of
+// its stack that were once touched.
+#[cold]
+#[inline(never)]
+fn spoilt(frame: &str, error: &serde_json::Error) -> Asked {
+    let reference = serde_json::from_str(frame).map(|it: Reference| it.reference);
+    let id = serde_json::from_str(frame).map(|it: Name| it.id);
+    let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
+    // It may quote a value, which may be long.
+    let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
+    let problem = Problem::BadRequest(format!("this is no request: {error}"));
+    Asked { tags: Tags::read(reference.as_str(), id.as_str()), command: Err(problem) }
 }
 
 impl Tags {
@@ -115,6 +122,7 @@ fn id(member: &str, text: &str) -> Result<Id, Problem> {
 }
 
 impl Members<'_> {
+    #[inline(never)]
     fn command(&self, text_bytes_max: usize) -> Result<Command, Problem> {
         self.reference.as_deref().map(|reference| id("ref", reference)).transpose()?;
         Ok(match self.needed("type", &self.kind_of_request)? {

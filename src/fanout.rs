@@ -24,8 +24,9 @@ use ear::Ear;
 /// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
 /// can be in the middle of.
 const RUN_BYTES_MAX: usize = 64 * 1024;
-/// The turn is over, too, when answers of so many bytes wait for its end.
-const ANSWERS_BYTES_MAX: usize = 1024 * 1024;
+/// The turn is over, too, when answers of so many bytes wait for its end. When thousands come into
+/// a room at once, each turn tells everybody there of all who came in it.
+const ANSWERS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Everybody's ears, and what is on its way to them.
 pub(crate) struct Fanout {

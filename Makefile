@@ -2,8 +2,10 @@
 
 BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
+# A package of its own, of the same source.
+PARTS = --locked --manifest-path benches/parts/Cargo.toml --target-dir target/parts
 
-.PHONY: run test check fmt bench plots hostile soak loom conformance clients browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench plots bench-parts instructions hostile soak loom conformance clients browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -36,18 +38,25 @@ CHECKS = test loom conformance
 ifneq ($(BROWSER),no)
 CHECKS += clients
 endif
+# Without valgrind: make check INSTRUCTIONS=no.
+ifneq ($(INSTRUCTIONS),no)
+CHECKS += instructions
+endif
 
 check:
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/parts/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --test hostile --test soak --test clients -- -D warnings
+	cargo clippy $(PARTS) --bin parts --test instructions -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 	$(MAKE) $(CHECKS)
 
 fmt:
 	cargo fmt
+	cargo fmt --manifest-path benches/parts/Cargo.toml
 
 # A table on the terminal, and bench.json in the folder of the build.
 bench:
@@ -63,6 +72,15 @@ plots: $(BENCH)
 $(BENCH):
 	@echo "$@ is missing: make bench measures and writes it, BENCH=FILE names another." >&2
 	@false
+
+# The smallest parts by themselves, against the clock.
+bench-parts:
+	cargo run --release $(PARTS)
+
+# The parts against the budget of their instructions. To record it anew: RECORD=yes.
+instructions:
+	sh benches/parts/tools.sh
+	RECORD=$(RECORD) cargo test --release $(PARTS) -- --nocapture
 
 # Attacks, faults and shortages, against the release program, one after the other.
 hostile:

@@ -1,0 +1,100 @@
+//! What a connection makes of the bytes that its client sends.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, bounded};
+use rustix::io::ioctl_fionread;
+use socket2::SockRef;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{Frame, FrameHeader};
+
+use crate::broadcaster::{INBOX_MAX, Input};
+use crate::cases::{counting_begins, counting_ends};
+use crate::chat::{ClientId, RoomName};
+use crate::client::{PATIENCE, WORDS, connect, saying};
+use crate::config::Limits;
+use crate::connection::{Guest, run};
+use crate::door::Place;
+use crate::ending::Ending;
+use crate::protocol::{Dialect, Entry};
+
+pub(crate) fn read(messages: usize, dialect: Dialect) {
+    let visit = Visit::new(messages, dialect);
+    counting_begins();
+    let inputs = visit.read();
+    counting_ends();
+    let is_words = |input: &Input| match input {
+        Input::Said { .. } => true,
+        Input::Asked { asked, .. } => asked.command.is_ok(),
+        _ => false,
+    };
+    let inputs: Vec<_> = inputs.try_iter().collect();
+    assert!(matches!(inputs.last(), Some(Input::Left { ending: Ending::Closed { .. }, .. })));
+    assert_eq!(inputs.iter().filter(|input| is_words(input)).count(), messages);
+}
+
+/// Somebody says something so many times, and closes. All of it is there before it is read, so
+/// that it is read in the same portions every time.
+pub(crate) struct Visit {
+    guest: Guest<'static>,
+    _far_end: TcpStream,
+}
+
+impl Visit {
+    pub(crate) fn new(messages: usize, dialect: Dialect) -> Self {
+        let (outbox, mut far_end) = connect().expect("there is a socket");
+        let said = (0..messages).flat_map(|number| masked_text(saying(WORDS, number, dialect)));
+        let sent: Vec<u8> = said.chain(masked(Frame::close(None))).collect();
+        let room = SockRef::from(&far_end).set_send_buffer_size(2 * sent.len());
+        room.expect("a size can be asked for");
+        far_end.set_nonblocking(true).expect("a socket can be told not to block");
+        far_end.write_all(&sent).expect("the sockets take all of it");
+        far_end.shutdown(Shutdown::Write).expect("the socket is open");
+        let deadline = Instant::now() + PATIENCE;
+        while ioctl_fionread(&*outbox.transport).expect("a socket can be asked") < sent.len() as u64
+        {
+            assert!(Instant::now() < deadline, "the socket does not hold all of it");
+            std::thread::yield_now();
+        }
+        let entry = match dialect {
+            Dialect::Plain => Entry::Plain { room: RoomName::lobby(), wish: None },
+            Dialect::Json => Entry::Json,
+        };
+        let (address, outbox) = (Ipv4Addr::LOCALHOST.into(), Arc::new(outbox));
+        // There is no broadcaster to let go of it.
+        outbox.release();
+        let guest = Guest {
+            client: ClientId(1),
+            address,
+            entry,
+            outbox,
+            early: Vec::new(),
+            place: Place::default(),
+        };
+        Self { guest, _far_end: far_end }
+    }
+
+    /// What the broadcaster would be sent.
+    pub(crate) fn read(self) -> Receiver<Input> {
+        // There is a limit to look at, and nobody comes near it.
+        let limits = Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() };
+        let (inbox, inputs) = bounded(INBOX_MAX);
+        run(self.guest, &inbox, &limits);
+        inputs
+    }
+}
+
+fn masked_text(text: String) -> Vec<u8> {
+    masked(Frame::message(text, OpCode::Data(Data::Text), true))
+}
+
+fn masked(frame: Frame) -> Vec<u8> {
+    let header = FrameHeader { mask: Some(*b"mask"), ..frame.header().clone() };
+    let mut bytes = Vec::new();
+    let frame = Frame::from_payload(header, frame.into_payload());
+    frame.format(&mut bytes).expect("memory takes all");
+    bytes
+}

@@ -1,0 +1,115 @@
+//! What people do in a room where others are.
+
+use std::time::Instant;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use rand::rngs::StdRng;
+
+use crate::chat::{Chat, ClientId, Command, Delivery, Now, RoomName, Rules, Text};
+use crate::client::{WORDS, saying};
+use crate::config::Limits;
+use crate::protocol::Dialect;
+use crate::protocol::json::parse;
+
+/// The one who does what is measured.
+const ANA: ClientId = ClientId(1);
+const MEMBERS: u64 = 100;
+
+struct House {
+    chat: Chat,
+    random: StdRng,
+    deliveries: Vec<Delivery>,
+}
+
+impl House {
+    fn of_json() -> Self {
+        let mut house = Self::empty();
+        for number in 1..=MEMBERS {
+            let name = format!("ana-{number}");
+            for request in [request("hello", "nick", &name), request("join", "room", "lobby")] {
+                house.apply(ClientId(number), request);
+            }
+        }
+        house
+    }
+
+    fn of_plain() -> Self {
+        let mut house = Self::empty();
+        for number in 1..=MEMBERS {
+            let (room, random) = (RoomName::lobby(), &mut house.random);
+            house.chat.enter(ClientId(number), room, None, random, &mut house.deliveries);
+        }
+        house
+    }
+
+    fn empty() -> Self {
+        let Limits { history, grace, .. } = Limits::default();
+        let rules = Rules { epoch: String::new(), history, has_archive: false, grace };
+        Self { chat: Chat::new(rules), random: rand::make_rng(), deliveries: Vec::new() }
+    }
+
+    fn apply(&mut self, client: ClientId, command: Command) {
+        self.deliveries.clear();
+        self.chat.apply(client, command, now(), &mut self.random, &mut self.deliveries);
+    }
+}
+
+fn request(kind: &str, member: &str, value: &str) -> Command {
+    read(&format!(r#"{{"type":"{kind}","{member}":"{value}"}}"#))
+}
+
+fn read(request: &str) -> Command {
+    parse(request, WORDS.len()).command.expect("it is a request")
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix_ms: 0 }
+}
+
+#[divan::bench(sample_size = 32)]
+fn say_plain(bencher: Bencher<'_, '_>) {
+    let mut house = House::of_plain();
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| Text::parse(WORDS, WORDS.len()).expect("the words are short"))
+        .bench_local_values(|text| house.chat.say(ANA, text, now()));
+}
+
+#[divan::bench(sample_size = 32)]
+fn say_json(bencher: Bencher<'_, '_>) {
+    let mut house = House::of_json();
+    let mut said = 0;
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| {
+            said += 1;
+            read(&saying(WORDS, said, Dialect::Json))
+        })
+        .bench_local_values(|say| house.apply(ANA, say));
+}
+
+#[divan::bench(sample_size = 32)]
+fn part_and_join(bencher: Bencher<'_, '_>) {
+    let mut house = House::of_json();
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| ["part", "join"].map(|kind| request(kind, "room", "lobby")))
+        .bench_local_values(|[part, join]| {
+            house.apply(ANA, part);
+            house.apply(ANA, join);
+        });
+}
+
+#[divan::bench(sample_size = 32)]
+fn nick(bencher: Bencher<'_, '_>) {
+    let mut house = House::of_json();
+    let mut is_bo = false;
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| {
+            is_bo = !is_bo;
+            request("nick", "nick", if is_bo { "bo" } else { "ana" })
+        })
+        .bench_local_values(|nick| house.apply(ANA, nick));
+}

@@ -1,0 +1,6 @@
+//! What the smallest parts take, in time. A filter picks some of them: `parts chat`.
+
+mod chat;
+mod frames;
+mod outbox;
+mod reading;

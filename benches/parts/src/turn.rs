@@ -1,0 +1,172 @@
+//! Turns of the broadcaster.
+//!
+//! Its real loop runs in this one thread. Before each turn it asks whoever keeps the history when
+//! that has something to do next; a [`Script`] in that place puts into the inbox what the turn is
+//! to be about. The last turn is counted.
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::broadcaster::{Arrival, INBOX_MAX, Input, broadcast};
+use crate::cases::{counting_begins, counting_ends};
+use crate::chat::{Chat, ClientId, Level, Message, Nickname, RoomName, Text};
+use crate::client::{WORDS, connect, forget, hear, saying};
+use crate::config::Limits;
+use crate::keep::{Keep, Kept, Lookups};
+use crate::protocol::json::parse;
+use crate::protocol::{Dialect, Entry};
+
+/// So much is said before the counted turn: as much as a room holds.
+const SAID_BEFORE: usize = 500;
+/// So many inputs make up a turn that is not counted. What follows fits into any socket.
+const INPUTS_PER_TURN: usize = 250;
+/// What is said in the counted turn; as long as what was said before.
+const NEWS: &str = "it is closed; at the other one, then, half past 8?";
+
+/// Everybody in a room is told what some of them say, all of it in one turn.
+pub(crate) fn spread(messages: usize, members: usize, dialect: Dialect) {
+    let mut house = House::with(members, dialect);
+    let said = (0..messages).map(|number| house.says(NEWS, SAID_BEFORE + number));
+    house.turns.push(said.collect());
+    let heard = house.play();
+    let hears_all = |it: &String| it.matches(NEWS).count() == messages;
+    assert!(heard.iter().all(hears_all), "everybody hears everything");
+}
+
+/// Somebody comes into a room.
+pub(crate) fn join(members: usize) {
+    let mut house = House::with(members, Dialect::Json);
+    let mut before = house.arrival();
+    let join = before.pop();
+    house.turns.extend([before, join.into_iter().collect()]);
+    let heard = house.play();
+    let (newcomer, others) = heard.split_last().expect("somebody has come");
+    assert!(newcomer.contains(r#""joined""#) && newcomer.contains(WORDS));
+    assert!(others.iter().all(|it| it.matches(r#""arrived""#).count() == 1));
+}
+
+/// A room with people in it, who are known by their numbers, and what is to happen there.
+struct House {
+    dialect: Dialect,
+    far_ends: Vec<TcpStream>,
+    turns: Vec<Vec<Input>>,
+}
+
+impl House {
+    /// With so many people, and as much to read as a room holds.
+    fn with(members: usize, dialect: Dialect) -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        // Where that is too few, somebody gets no socket, and the error says so.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+        let mut house = Self { dialect, far_ends: Vec::new(), turns: Vec::new() };
+        let arrivals: Vec<_> = (0..members).flat_map(|_| house.arrival()).collect();
+        let said = (0..SAID_BEFORE).map(|number| house.says(WORDS, number));
+        let mut inputs = arrivals.into_iter().chain(said).peekable();
+        let mut turns = Vec::new();
+        while inputs.peek().is_some() {
+            turns.push(inputs.by_ref().take(INPUTS_PER_TURN).collect());
+        }
+        drop(inputs);
+        Self { turns, ..house }
+    }
+
+    /// The next one comes in.
+    fn arrival(&mut self) -> Vec<Input> {
+        let number = self.far_ends.len();
+        let (outbox, far_end) = connect().expect("there are sockets enough");
+        self.far_ends.push(far_end);
+        let nickname = format!("ana-{number:04}");
+        let (entry, requests) = match self.dialect {
+            Dialect::Plain => {
+                let wish = Nickname::parse(&nickname).ok();
+                (Entry::Plain { room: RoomName::lobby(), wish }, Vec::new())
+            }
+            Dialect::Json => {
+                let hello = format!(r#"{{"type":"hello","nick":"{nickname}"}}"#);
+                (Entry::Json, vec![hello, r#"{"type":"join","room":"lobby"}"#.to_owned()])
+            }
+        };
+        let client = id_of(number);
+        let address = Ipv4Addr::LOCALHOST.into();
+        let arrival = Arrival { client, address, entry, outbox: Arc::new(outbox) };
+        let arrived = Input::Arrived(Box::new(arrival));
+        let asked = requests.iter().map(|request| asked(client, request));
+        std::iter::once(arrived).chain(asked).collect()
+    }
+
+    /// The next one in turn says something.
+    fn says(&self, words: &str, number: usize) -> Input {
+        let client = id_of(number % self.far_ends.len());
+        match self.dialect {
+            Dialect::Plain => {
+                let text = Text::parse(words, words.len()).expect("the words are short");
+                Input::Said { client, text }
+            }
+            Dialect::Json => asked(client, &saying(words, number, Dialect::Json)),
+        }
+    }
+
+    /// Has everything happen, and returns what each was sent in the last turn.
+    fn play(self) -> Vec<String> {
+        let (inbox, inputs) = bounded(INBOX_MAX);
+        let (into, turns) = bounded(self.turns.len());
+        for turn in self.turns {
+            into.send(turn).expect("there is room for all of them");
+        }
+        let far_ends: Arc<[_]> = self.far_ends.into();
+        let script = Script { inbox, turns, far_ends: far_ends.clone() };
+        let kept = Kept {
+            epoch: format!("{:016x}", 1),
+            rooms: Vec::new(),
+            floor: 0,
+            keeper: Box::new(script),
+            // Never asked for anything: all that was said is held in memory.
+            lookups: Lookups { readings: bounded(0).0, searches: bounded(0).0 },
+        };
+        broadcast(inputs, &Limits::default(), Some(kept));
+        far_ends.iter().map(hear).collect()
+    }
+}
+
+fn id_of(number: usize) -> ClientId {
+    ClientId(number as u64 + 1)
+}
+
+fn asked(client: ClientId, request: &str) -> Input {
+    Input::Asked { client, asked: Box::new(parse(request, Limits::default().text_bytes_max)) }
+}
+
+/// In place of a history that is kept: it keeps nothing, and says what happens next.
+struct Script {
+    inbox: Sender<Input>,
+    turns: Receiver<Vec<Input>>,
+    far_ends: Arc<[TcpStream]>,
+}
+
+impl Keep for Script {
+    fn take(&mut self, _: &Arc<Message>) {}
+
+    fn end_turn(&mut self, _: &Chat, _: Instant) -> Option<(&'static str, Level)> {
+        None
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        let Ok(turn) = self.turns.try_recv() else {
+            counting_ends();
+            self.inbox.send(Input::End).expect("the broadcaster is there");
+            return None;
+        };
+        self.far_ends.iter().for_each(forget);
+        for input in turn {
+            self.inbox.send(input).expect("the broadcaster is there");
+        }
+        if self.turns.is_empty() {
+            counting_begins();
+        }
+        None
+    }
+}

@@ -26,18 +26,14 @@ use crate::protocol::{ECHOES, Entry};
 
 /// The inbox holds so many inputs. Full: a connection's thread waits with the next, and so reads
 /// its client no further.
-pub(crate) const INBOX_MAX: usize = 4096;
+pub(crate) const INBOX_MAX: usize = 1024;
 
 /// What the broadcaster is sent.
 pub(crate) enum Input {
     /// A client has come in.
     Arrived(Box<Arrival>),
-    /// A plain client said something.
-    Said { client: ClientId, text: Text },
-    /// A client of the JSON dialect asks for something.
-    Asked { client: ClientId, asked: Box<Asked> },
-    /// A client's message, to come back to it alone; sent in the build for the conformance suite.
-    Echoed { client: ClientId, frames: Frames },
+    /// What was read of a client at once, in its order.
+    Heard { client: ClientId, words: Vec<Word> },
     /// What was looked up for a client.
     #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
     Found { client: ClientId, number: u64, answer: Frames },
@@ -53,6 +49,16 @@ pub(crate) enum Input {
     Stop,
     /// Every connection has ended.
     End,
+}
+
+/// One message of a client.
+pub(crate) enum Word {
+    /// A plain client said something.
+    Said(Text),
+    /// A client of the JSON dialect asks for something.
+    Asked(Asked),
+    /// To come back to the client alone; sent in the build for the conformance suite.
+    Echoed(Frames),
 }
 
 /// A client that has come in.
@@ -87,11 +93,11 @@ pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits, kept: Option<Ke
                 return broadcaster.end_turn();
             }
             broadcaster.take(input);
-            if broadcaster.fanout.is_long() {
-                broadcaster.end_turn();
-            }
         }
         broadcaster.end_turn();
+        // Whoever has something for the inbox, and waits for this core, comes first: then more of it
+        // is in the next turn.
+        std::thread::yield_now();
     }
 }
 
@@ -165,15 +171,20 @@ impl Broadcaster {
         self.fanout.end_turn(&self.chat);
     }
 
+    fn end_long_turn(&mut self) {
+        if self.fanout.is_long() {
+            self.end_turn();
+        }
+    }
+
     fn take(&mut self, input: Input) {
         match input {
-            Input::Said { client, text } => {
-                if let Some(message) = self.chat.say(client, text, self.now) {
-                    self.spread(message, Some(client));
+            Input::Heard { client, words } => {
+                for word in words {
+                    self.hear(client, word);
+                    self.end_long_turn();
                 }
             }
-            Input::Asked { client, asked } => self.answer(client, *asked),
-            Input::Echoed { client, frames } => self.fanout.push(client, &frames),
             Input::Found { client, number, answer } => self.fanout.found(client, number, &answer),
             Input::Arrived(arrival) => self.enter(*arrival),
             Input::Left { client, ending } => self.leave(client, &ending),
@@ -198,6 +209,19 @@ impl Broadcaster {
                 self.fanout.close_all(&Ending::Stopping);
             }
             Input::End => {}
+        }
+        self.end_long_turn();
+    }
+
+    fn hear(&mut self, client: ClientId, word: Word) {
+        match word {
+            Word::Said(text) => {
+                if let Some(message) = self.chat.say(client, text, self.now) {
+                    self.spread(message, Some(client));
+                }
+            }
+            Word::Asked(asked) => self.answer(client, asked),
+            Word::Echoed(frames) => self.fanout.push(client, &frames),
         }
     }
 
@@ -335,8 +359,8 @@ mod tests {
     }
 
     fn ask(broadcaster: &mut Broadcaster, client: ClientId, request: &str) {
-        let asked = Box::new(parse(request, 100));
-        broadcaster.take(Input::Asked { client, asked });
+        let words = vec![Word::Asked(parse(request, 100))];
+        broadcaster.take(Input::Heard { client, words });
     }
 
     #[test]

@@ -15,14 +15,14 @@ use crossbeam_channel::Sender;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
-use crate::broadcaster::{Arrival, Input};
+use crate::broadcaster::{Arrival, Input, Word};
 use crate::chat::{ClientId, Command, Text};
 use crate::config::Limits;
 use crate::door::Place;
 use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
 use crate::pace::{Pace, TooMuch};
-use crate::protocol::json::{self, Problem};
+use crate::protocol::json::{self, Asked, Problem};
 use crate::protocol::{
     Dialect, ECHOES, Entry, MESSAGE_BYTES_MAX, close_code, close_frame, message_frame, ping_frame,
 };
@@ -36,6 +36,8 @@ const CHUNK_BYTES: usize = 8 * 1024;
 /// So many bytes are read before the thread looks at its outbox and its clock again, whatever
 /// tungstenite makes of them: it reads on through any number of empty fragments.
 const READ_BYTES_PER_TURN: usize = 64 * 1024;
+/// So many messages are passed on at once. An empty one takes little on the wire, and more here.
+const WORDS_MAX: usize = 128;
 /// So many bytes may make up one message, its frame headers included. The smallest frame has a
 /// header of 6 bytes, and a message of 16 KiB sent byte by byte stays below this.
 const BYTES_PER_MESSAGE_MAX: usize = 8 * MESSAGE_BYTES_MAX;
@@ -107,6 +109,8 @@ struct Connection<'a> {
     dialect: Dialect,
     /// How much the client may say and ask for.
     pace: Pace,
+    /// What was read and is yet to be passed on.
+    words: Vec<Word>,
     /// Until when the client has to say hello, if it has to and has not.
     hello_due: Option<Instant>,
     /// Until when nothing is read, because the client has said too much.
@@ -143,6 +147,7 @@ impl<'a> Connection<'a> {
             blocked: None,
             dialect,
             pace: Pace::new(limits, now),
+            words: Vec::new(),
             hello_due,
             slowed: None,
         })
@@ -182,10 +187,22 @@ impl<'a> Connection<'a> {
     /// One that talks faster cannot be told in the plain dialect: it is read more slowly, until
     /// its own socket is full, and loses nothing.
     fn read(&mut self) -> Result<(), Ending> {
-        self.socket.get_mut().begin_turn();
+        let now = Instant::now();
+        self.socket.get_mut().begin_turn(now);
+        let read = self.read_words(now);
+        // The close frame in answer to another is the last that is sent.
+        if !matches!(read, Err(Ending::Closed { .. })) {
+            self.answer();
+        }
+        // Whatever ends the connection, what was said before counts.
+        self.pass_on()?;
+        read
+    }
+
+    fn read_words(&mut self, now: Instant) -> Result<(), Ending> {
         loop {
             if self.dialect == Dialect::Plain {
-                self.slowed = self.pace.pause(Instant::now());
+                self.slowed = self.pace.pause(now);
             }
             if self.slowed.is_some() {
                 break;
@@ -193,7 +210,7 @@ impl<'a> Connection<'a> {
             match self.socket.read() {
                 Ok(message) => {
                     self.socket.get_mut().unfinished = 0;
-                    self.take(message)?;
+                    self.take(message, now)?;
                 }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(ending_of(error)),
@@ -204,44 +221,44 @@ impl<'a> Connection<'a> {
         if wire.unfinished > BYTES_PER_MESSAGE_MAX {
             return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
         }
-        self.answer();
         Ok(())
     }
 
-    fn take(&mut self, message: Message) -> Result<(), Ending> {
-        match message {
-            Message::Text(_) | Message::Binary(_) if ECHOES => {
-                let frames = message_frame(message);
-                self.send(Input::Echoed { client: self.client, frames })
+    fn take(&mut self, message: Message, now: Instant) -> Result<(), Ending> {
+        let word = match message {
+            Message::Text(_) | Message::Binary(_) if ECHOES => Word::Echoed(message_frame(message)),
+            Message::Text(asked) if self.dialect == Dialect::Json => {
+                Word::Asked(self.ask(&asked, now)?)
             }
-            Message::Text(asked) if self.dialect == Dialect::Json => self.ask(&asked),
             Message::Text(said) => {
-                self.pace.count_text(Instant::now());
-                let text = Text::parse(&said, self.limits.text_bytes_max)
-                    .map_err(|error| Ending::offence(close_code::TOO_BIG, error))?;
-                self.send(Input::Said { client: self.client, text })
+                self.pace.count_text(now);
+                let text = Text::parse(&said, self.limits.text_bytes_max);
+                Word::Said(text.map_err(|error| Ending::offence(close_code::TOO_BIG, error))?)
             }
-            Message::Binary(_) => Err(Ending::offence(close_code::BINARY, "only text is spoken")),
+            Message::Binary(_) => {
+                return Err(Ending::offence(close_code::BINARY, "only text is spoken"));
+            }
             Message::Close(frame) => {
                 // Has tungstenite write its answer, which `part` sends.
                 let _ = self.socket.flush();
                 let (code, reason) = frame.map_or((close_code::NO_CODE, String::new()), |frame| {
                     (frame.code.into(), frame.reason.to_string())
                 });
-                Err(Ending::Closed { code, reason })
+                return Err(Ending::Closed { code, reason });
             }
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
-        }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
+        };
+        self.words.push(word);
+        if self.words.len() < WORDS_MAX { Ok(()) } else { self.pass_on() }
     }
 
-    /// Passes a request on, as far as the client may ask for it.
-    fn ask(&mut self, frame: &str) -> Result<(), Ending> {
-        let now = Instant::now();
+    /// A request, as far as the client may ask for it.
+    fn ask(&mut self, frame: &str, now: Instant) -> Result<Asked, Ending> {
         let mut asked = json::parse(frame, self.limits.text_bytes_max);
         match self.pace.admit(asked.command.as_ref().ok(), now) {
             Ok(()) => {}
             Err(TooMuch::Until(until)) => {
-                let retry_ms = until.duration_since(now).as_millis() + 1;
+                let retry_ms = until.duration_since(now).as_nanos().div_ceil(1_000_000);
                 let retry_ms = u64::try_from(retry_ms).unwrap_or(u64::MAX);
                 asked.command = Err(Problem::RateLimited { retry_ms });
             }
@@ -250,7 +267,7 @@ impl<'a> Connection<'a> {
         if matches!(asked.command, Ok(Command::Hello { .. })) {
             self.hello_due = None;
         }
-        self.send(Input::Asked { client: self.client, asked: Box::new(asked) })
+        Ok(asked)
     }
 
     /// Sends what tungstenite has to say of its own.
@@ -261,10 +278,13 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Passes something on. A ping that came before it is answered before it.
-    fn send(&mut self, input: Input) -> Result<(), Ending> {
-        self.answer();
-        self.inbox.send(input).map_err(|_| Ending::Crashed)
+    /// Passes on what was read.
+    fn pass_on(&mut self) -> Result<(), Ending> {
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let heard = Input::Heard { client: self.client, words: std::mem::take(&mut self.words) };
+        self.inbox.send(heard).map_err(|_| Ending::Crashed)
     }
 
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
@@ -365,7 +385,9 @@ struct Wire {
     outbox: Arc<Outbox>,
     /// What the socket gave, as far as tungstenite has not taken it.
     chunk: Cursor<Vec<u8>>,
-    /// How much more may be read in this turn.
+    /// When this turn began.
+    now: Instant,
+    /// How much more may be read in it.
     allowance: usize,
     /// How much was read since the last whole message.
     unfinished: usize,
@@ -376,17 +398,20 @@ struct Wire {
 
 impl Wire {
     fn new(outbox: Arc<Outbox>) -> Self {
+        let now = Instant::now();
         Self {
             outbox,
             chunk: Cursor::default(),
+            now,
             allowance: 0,
             unfinished: 0,
-            heard: Instant::now(),
+            heard: now,
             replies: Vec::new(),
         }
     }
 
-    fn begin_turn(&mut self) {
+    fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
         self.allowance = READ_BYTES_PER_TURN;
     }
 
@@ -411,7 +436,7 @@ impl Wire {
         let length = self.outbox.transport.receive(&mut chunk)?;
         chunk.truncate(length);
         self.chunk = Cursor::new(chunk);
-        self.heard = Instant::now();
+        self.heard = self.now;
         self.allowance = self.allowance.saturating_sub(length);
         if length < CHUNK_BYTES {
             // There is no more for now. Asking the socket to say so would cost a system call; if

@@ -13,6 +13,8 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::chat::{Chat, ClientId, Delivery, Notice, RoomName};
 use crate::ending::Ending;
 use crate::keep::{Job, Lookups};
@@ -23,7 +25,7 @@ use ear::Ear;
 
 /// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
 /// can be in the middle of.
-const RUN_BYTES_MAX: usize = 64 * 1024;
+const RUN_BYTES_MAX: usize = 128 * 1024;
 /// The turn is over, too, when answers of so many bytes wait for its end. When thousands come into
 /// a room at once, each turn tells everybody there of all who came in it.
 const ANSWERS_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -31,7 +33,7 @@ const ANSWERS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Everybody's ears, and what is on its way to them.
 pub(crate) struct Fanout {
     host: Host,
-    ears: HashMap<ClientId, Ear>,
+    ears: FxHashMap<ClientId, Ear>,
     /// Of this turn, for each room that there is anything for.
     runs: HashMap<RoomName, Run>,
     /// What is for one client alone, and goes out before the rest of the runs.
@@ -58,7 +60,7 @@ struct Run {
     plain: Vec<u8>,
     json: Vec<u8>,
     /// How much of it, in their own dialect, some have had already, or are not to have.
-    heard: HashMap<ClientId, usize>,
+    heard: FxHashMap<ClientId, usize>,
 }
 
 impl Run {
@@ -84,7 +86,7 @@ impl Fanout {
     pub(crate) fn new(host: Host, lookups: Option<Lookups>) -> Self {
         Self {
             host,
-            ears: HashMap::new(),
+            ears: FxHashMap::default(),
             runs: HashMap::new(),
             answers: Vec::new(),
             answers_bytes: 0,

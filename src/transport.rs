@@ -10,7 +10,7 @@ use socket2::SockRef;
 use crate::wake::{Interest, Waker, wait};
 
 /// Bounds what the kernel keeps for a client that does not read (bytes; Linux doubles it).
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Bounds what the kernel keeps of a client that is read slowly (bytes; Linux doubles it).
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes that nobody acknowledges for so long mean that the peer is gone.

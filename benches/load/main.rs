@@ -1,9 +1,9 @@
 //! A load generator for the whole server, over real sockets.
 //!
-//! `cargo bench --bench load -- [scenario ...] [--seconds N] [--peer NAME=COMMAND ...]` starts the
-//! release server as a process of its own, plays each scenario against it, prints one table, and
-//! writes all figures to `bench.json` in the target directory. `CHINWAG_BIN` names another program
-//! to measure. Beside each figure stands its ratio to that of a program that does nothing but send
+//! `cargo bench --bench load -- [scenario ...] [--seconds N] [--only NAME] [--peer NAME=COMMAND ...]`
+//! starts the release server as a process of its own, plays each scenario against it, prints one
+//! table, and writes all figures to `bench.json` in the target directory. `CHINWAG_BIN` names
+//! another program to measure, and `--only` a server as the table does. Beside each figure stands its ratio to that of a program that does nothing but send
 //! the same bytes, and to those of the peers: other servers of the plain dialect, which print
 //! `WebSocket: ws://ADDRESS/` once they listen.
 //!
@@ -66,6 +66,8 @@ const GROWTH_DELIVERIES: usize = 20_000;
 struct Wish {
     scenarios: Vec<String>,
     seconds: u32,
+    /// The name of the only rows to be filled.
+    only: Option<String>,
     peers: Vec<Program>,
     /// Cargo says so when it runs benches, and not when it runs tests.
     bench: bool,
@@ -87,12 +89,13 @@ fn main() -> ExitCode {
 
 fn read_arguments() -> Outcome<Wish> {
     let (scenarios, peers) = (Vec::new(), Vec::new());
-    let mut wish = Wish { scenarios, seconds: SECONDS, peers, bench: false };
+    let mut wish = Wish { scenarios, seconds: SECONDS, only: None, peers, bench: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => wish.bench = true,
             "--seconds" => wish.seconds = read_seconds(arguments.next())?,
+            "--only" => wish.only = Some(arguments.next().ok_or("--only takes a NAME")?),
             "--peer" => wish.peers.push(read_peer(arguments.next())?),
             name if SCENARIOS.contains(&name) => wish.scenarios.push(argument),
             other => {
@@ -143,7 +146,9 @@ fn run(wish: &Wish) -> Outcome {
 fn play(name: &str, cores: &Cores, wish: &Wish) -> Outcome<Vec<Row>> {
     let (chinwag, floor) = (Way::plain(Program::Chinwag), Way::plain(Program::Floor));
     let peers: Vec<Way> = wish.peers.iter().cloned().map(Way::plain).collect();
+    let is_wished = |way: &Way| wish.only.as_ref().is_none_or(|only| *only == way.name());
     let all = [Way::all(), peers.clone()].concat();
+    let all: Vec<Way> = all.into_iter().filter(is_wished).collect();
     let open = |plan: &Plan, way: &Way| open_loop::run(cores, plan, way, wish.seconds);
     let closed = |(in_flight, way)| closed_loop::run(cores, way, in_flight, wish.seconds);
     let in_all = |plan| all.iter().map(|way| open(plan, way)).collect();

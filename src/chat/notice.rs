@@ -48,7 +48,8 @@ impl Id {
     pub(crate) fn parse(id: &str) -> Option<Self> {
         const BYTES_MAX: usize = 64;
         let fits = (1..=BYTES_MAX).contains(&id.len());
-        (fits && id.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(id.into()))
+        let visible = id.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic());
+        (fits && visible).then(|| Self(id.into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

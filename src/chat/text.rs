@@ -22,7 +22,8 @@ impl Text {
         }
         // Most texts are plain and are copied as they are.
         let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | 0x20..0x7f);
-        if said.bytes().all(plain) {
+        // `all` would stop at the first that is not, and take the bytes one by one for that.
+        if said.bytes().fold(true, |all, byte| all & plain(byte)) {
             return Ok(Self(said.to_owned()));
         }
         let clean = said.replace("\r\n", "\n").replace('\r', "\n");

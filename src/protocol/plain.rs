@@ -31,6 +31,11 @@ fn write(message: &Message, line: &mut Vec<u8>) {
 
 /// A line break becomes a space, so that nobody can forge a second line.
 fn write_in_one_line(text: &str, line: &mut Vec<u8>) {
+    // Most texts have none of the bytes with which a break begins, and are copied as they are.
+    let may_break = |byte: u8| (byte == b'\n') | (byte == 0xe2);
+    if !text.bytes().fold(false, |any, byte| any | may_break(byte)) {
+        return line.extend_from_slice(text.as_bytes());
+    }
     for (index, part) in text.split(['\n', '\u{2028}', '\u{2029}']).enumerate() {
         if index > 0 {
             line.push(b' ');

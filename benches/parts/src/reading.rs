@@ -11,7 +11,7 @@ use socket2::SockRef;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::broadcaster::{INBOX_MAX, Input};
+use crate::broadcaster::{INBOX_MAX, Input, Word};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{ClientId, RoomName};
 use crate::client::{PATIENCE, WORDS, connect, saying};
@@ -26,14 +26,18 @@ pub(crate) fn read(messages: usize, dialect: Dialect) {
     counting_begins();
     let inputs = visit.read();
     counting_ends();
-    let is_words = |input: &Input| match input {
-        Input::Said { .. } => true,
-        Input::Asked { asked, .. } => asked.command.is_ok(),
-        _ => false,
+    let is_well = |word: &&Word| match word {
+        Word::Said(_) => true,
+        Word::Asked(asked) => asked.command.is_ok(),
+        Word::Echoed(_) => false,
+    };
+    let words = |input: &Input| match input {
+        Input::Heard { words, .. } => words.iter().filter(is_well).count(),
+        _ => 0,
     };
     let inputs: Vec<_> = inputs.try_iter().collect();
     assert!(matches!(inputs.last(), Some(Input::Left { ending: Ending::Closed { .. }, .. })));
-    assert_eq!(inputs.iter().filter(|input| is_words(input)).count(), messages);
+    assert_eq!(inputs.iter().map(words).sum::<usize>(), messages);
 }
 
 /// Somebody says something so many times, and closes. All of it is there before it is read, so

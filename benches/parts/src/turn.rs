@@ -11,7 +11,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::broadcaster::{Arrival, INBOX_MAX, Input, broadcast};
+use crate::broadcaster::{Arrival, INBOX_MAX, Input, Word, broadcast};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{Chat, ClientId, Level, Message, Nickname, RoomName, Text};
 use crate::client::{WORDS, connect, forget, hear, saying};
@@ -104,7 +104,7 @@ impl House {
         match self.dialect {
             Dialect::Plain => {
                 let text = Text::parse(words, words.len()).expect("the words are short");
-                Input::Said { client, text }
+                Input::Heard { client, words: vec![Word::Said(text)] }
             }
             Dialect::Json => asked(client, &saying(words, number, Dialect::Json)),
         }
@@ -137,7 +137,8 @@ fn id_of(number: usize) -> ClientId {
 }
 
 fn asked(client: ClientId, request: &str) -> Input {
-    Input::Asked { client, asked: Box::new(parse(request, Limits::default().text_bytes_max)) }
+    let asked = parse(request, Limits::default().text_bytes_max);
+    Input::Heard { client, words: vec![Word::Asked(asked)] }
 }
 
 /// In place of a history that is kept: it keeps nothing, and says what happens next.

@@ -89,7 +89,8 @@ pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
     match serde_json::from_str::<Members<'_>>(frame) {
         Ok(members) => {
             let tags = Tags::read(members.reference.as_deref(), members.id.as_deref());
-            Asked { tags, command: members.command(text_bytes_max) }
+            let command = members.command(&tags, text_bytes_max);
+            Asked { tags, command }
         }
         Err(error) => spoilt(frame, &error),
     }
@@ -116,15 +117,16 @@ impl Tags {
     }
 }
 
-fn id(member: &str, text: &str) -> Result<Id, Problem> {
-    let problem = || Problem::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"));
-    Id::parse(text).ok_or_else(problem)
+fn no_id(member: &str) -> Problem {
+    Problem::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"))
 }
 
 impl Members<'_> {
     #[inline(never)]
-    fn command(&self, text_bytes_max: usize) -> Result<Command, Problem> {
-        self.reference.as_deref().map(|reference| id("ref", reference)).transpose()?;
+    fn command(&self, tags: &Tags, text_bytes_max: usize) -> Result<Command, Problem> {
+        if self.reference.is_some() && tags.reference.is_none() {
+            return Err(no_id("ref"));
+        }
         Ok(match self.needed("type", &self.kind_of_request)? {
             "hello" => Command::Hello {
                 wish: self.nick.as_deref().and_then(|nick| Nickname::parse(nick).ok()),
@@ -135,11 +137,11 @@ impl Members<'_> {
             "say" => Command::Say {
                 room: self.room()?,
                 text: self.text(text_bytes_max)?,
-                id: self.id()?,
+                id: self.id(tags)?,
                 kind: self.kind()?,
             },
             "tell" => {
-                let (id, to) = (self.id()?, self.needed("to", &self.to)?);
+                let (id, to) = (self.id(tags)?, self.needed("to", &self.to)?);
                 let nobody = |_| Problem::NoSuchNick(to.chars().take(64).collect());
                 let to = Nickname::parse_any(to).map_err(nobody)?;
                 Command::Tell { to, text: self.text(text_bytes_max)?, id }
@@ -180,8 +182,10 @@ impl Members<'_> {
         Some(Since { epoch, after: self.after? })
     }
 
-    fn id(&self) -> Result<Id, Problem> {
-        id("id", self.needed("id", &self.id)?)
+    /// The one that the answer is tagged with.
+    fn id(&self, tags: &Tags) -> Result<Id, Problem> {
+        self.needed("id", &self.id)?;
+        tags.id.clone().ok_or_else(|| no_id("id"))
     }
 
     fn text(&self, bytes_max: usize) -> Result<Text, Problem> {

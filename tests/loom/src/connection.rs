@@ -1,5 +1,5 @@
 //! In place of the connection: its loops, with the same calls of the outbox in the same order, and
-//! nothing of what else they are for. What is changed in `src/connection.rs` is changed here.
+//! nothing of what else they are for. What is changed in `src/connection/mod.rs` is changed here.
 
 use std::convert::Infallible;
 

@@ -1,7 +1,7 @@
 //! The wake protocol of the outbox, under every interleaving of the threads that meet in it.
 //!
 //! The outbox is the real one. The socket and the bell below it are models, and so is the loop of
-//! the connection above it, which makes the calls of `src/connection.rs` in their order. loom runs
+//! the connection above it, which makes the calls of `src/connection/mod.rs` in their order. loom runs
 //! each test once for every order in which the locks can be taken; a wake-up that is lost leaves
 //! both threads waiting, which loom reports as a deadlock.
 

@@ -5,8 +5,10 @@
 //! client is slow. tungstenite reads; its own answers (pongs, the closing frame) are collected as
 //! whole frames and go out through the outbox like all others, so that nothing interleaves.
 
+mod wire;
+
 use std::convert::Infallible;
-use std::io::{self, Cursor, ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,14 +30,10 @@ use crate::protocol::{
 };
 use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait, wait_for_ring};
+use wire::Wire;
 
 /// tungstenite allocates its buffer at once and keeps it: this much per idle client.
 const READ_BUFFER_BYTES: usize = 256;
-/// So many bytes are asked of the socket at once. They are held for no longer than they take.
-const CHUNK_BYTES: usize = 8 * 1024;
-/// So many bytes are read before the thread looks at its outbox and its clock again, whatever
-/// tungstenite makes of them: it reads on through any number of empty fragments.
-const READ_BYTES_PER_TURN: usize = 64 * 1024;
 /// So many messages are passed on at once. An empty one takes little on the wire, and more here.
 const WORDS_MAX: usize = 128;
 /// So many bytes may make up one message, its frame headers included. The smallest frame has a
@@ -377,94 +375,5 @@ fn ending_of(error: Error) -> Ending {
         Error::Utf8(_) => Ending::offence(close_code::NOT_UTF8, "the text is not UTF-8"),
         Error::Capacity(error) => Ending::offence(close_code::TOO_BIG, error),
         error => Ending::offence(close_code::PROTOCOL_ERROR, error),
-    }
-}
-
-/// What tungstenite reads from and writes to: the socket, in doses, and a buffer for its answers.
-struct Wire {
-    outbox: Arc<Outbox>,
-    /// What the socket gave, as far as tungstenite has not taken it.
-    chunk: Cursor<Vec<u8>>,
-    /// When this turn began.
-    now: Instant,
-    /// How much more may be read in it.
-    allowance: usize,
-    /// How much was read since the last whole message.
-    unfinished: usize,
-    /// When something was last read.
-    heard: Instant,
-    replies: Vec<u8>,
-}
-
-impl Wire {
-    fn new(outbox: Arc<Outbox>) -> Self {
-        let now = Instant::now();
-        Self {
-            outbox,
-            chunk: Cursor::default(),
-            now,
-            allowance: 0,
-            unfinished: 0,
-            heard: now,
-            replies: Vec::new(),
-        }
-    }
-
-    fn begin_turn(&mut self, now: Instant) {
-        self.now = now;
-        self.allowance = READ_BYTES_PER_TURN;
-    }
-
-    /// An idle client holds nothing.
-    fn end_turn(&mut self) {
-        if self.is_empty() {
-            self.chunk = Cursor::default();
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.chunk.position() == self.chunk.get_ref().len() as u64
-    }
-
-    /// Asks the socket for a chunk. An empty one is the end of the stream.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.allowance == 0 {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let mut chunk = std::mem::take(&mut self.chunk).into_inner();
-        chunk.resize(CHUNK_BYTES, 0);
-        let length = self.outbox.transport.receive(&mut chunk)?;
-        chunk.truncate(length);
-        self.chunk = Cursor::new(chunk);
-        self.heard = self.now;
-        self.allowance = self.allowance.saturating_sub(length);
-        if length < CHUNK_BYTES {
-            // There is no more for now. Asking the socket to say so would cost a system call; if
-            // more has come since, `wait` returns at once.
-            self.allowance = 0;
-        }
-        Ok(())
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_empty() {
-            self.fill()?;
-        }
-        let length = self.chunk.read(buffer)?;
-        self.unfinished += length;
-        Ok(length)
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
-        self.replies.extend_from_slice(frames);
-        Ok(frames.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

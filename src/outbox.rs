@@ -38,20 +38,29 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
 }
 
+/// Small, because the broadcaster looks at thousands of them for one message: who keeps up, as
+/// nearly all do, has nothing elsewhere.
 #[derive(Debug, Default)]
 struct State {
-    /// The run that the socket took a part of. While there is one, everything else waits.
+    /// While there is anything, everything else waits, too.
+    waiting: Option<Box<Waiting>>,
+    /// Set once; from then on nothing more is taken.
+    ending: Option<Box<Ending>>,
+    /// The broadcaster has let go: nothing more will be pushed.
+    released: bool,
+}
+
+/// What the socket has not taken.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The run that it took a part of.
     unsent: Option<Unsent>,
-    /// What waits behind it. An idle client, as most are, pays nothing for it.
+    /// What is behind it.
     backlog: Option<Backlog>,
     /// The close frame. It goes last, and past every bound.
     last: Option<Frames>,
-    /// Since when the socket has taken nothing, while something waits.
+    /// Since when the socket has taken nothing.
     blocked_since: Option<Instant>,
-    /// Set once; from then on nothing more is taken.
-    ending: Option<Ending>,
-    /// The broadcaster has let go: nothing more will be pushed.
-    released: bool,
 }
 
 #[derive(Debug)]
@@ -84,8 +93,8 @@ impl Outbox {
         if state.ending.is_some() {
             return;
         }
-        if state.unsent.is_some() {
-            let backlog = state.backlog.get_or_insert_with(Backlog::new);
+        if let Some(waiting) = &mut state.waiting {
+            let backlog = waiting.backlog.get_or_insert_with(Backlog::new);
             if !backlog.push(frames, self.backlog_bytes_max) {
                 self.end(&mut state, Ending::TooSlow);
             }
@@ -94,8 +103,10 @@ impl Outbox {
         match self.transport.send(frames) {
             Ok(Sent::All) => {}
             Ok(Sent::Part(sent)) => {
-                state.unsent = Some(Unsent { frames: frames.clone(), sent });
-                state.blocked_since = Some(Instant::now());
+                let unsent = Some(Unsent { frames: frames.clone(), sent });
+                let blocked_since = Some(Instant::now());
+                let waiting = Waiting { unsent, blocked_since, ..Waiting::default() };
+                state.waiting = Some(Box::new(waiting));
                 self.waker.ring();
             }
             Err(error) => self.end(&mut state, Ending::lost(error)),
@@ -108,7 +119,7 @@ impl Outbox {
     }
 
     fn end(&self, state: &mut State, ending: Ending) {
-        state.ending.get_or_insert(ending);
+        state.ending.get_or_insert_with(|| Box::new(ending));
         self.waker.ring();
     }
 
@@ -127,13 +138,15 @@ impl Outbox {
     /// for both: they arrive whenever the client reads again.
     pub(crate) fn finish(&self, ending: &Ending, close_frame: Frames) {
         let mut state = self.lock();
-        state.ending.get_or_insert_with(|| ending.clone());
+        state.ending.get_or_insert_with(|| Box::new(ending.clone()));
+        let waiting = state.waiting.get_or_insert_default();
         if *ending == Ending::TooSlow {
-            state.backlog = None;
-            let rest = state.unsent.as_ref().map_or(0, |unsent| unsent.frames.len() - unsent.sent);
+            waiting.backlog = None;
+            let unsent = waiting.unsent.as_ref();
+            let rest = unsent.map_or(0, |unsent| unsent.frames.len() - unsent.sent);
             self.transport.make_room(rest + close_frame.len());
         }
-        state.last = Some(close_frame);
+        waiting.last = Some(close_frame);
     }
 
     /// What the connection's thread does when the bell rings, or the socket has room again: sends
@@ -157,7 +170,7 @@ impl Outbox {
 
     /// Why the connection was asked to end, if it was.
     fn ending(&self) -> Option<Ending> {
-        self.lock().ending.clone()
+        self.lock().ending.as_deref().cloned()
     }
 
     /// Writes what waits, as far as the socket takes it.
@@ -166,19 +179,21 @@ impl Outbox {
     /// When the connection is broken.
     pub(crate) fn drain(&self) -> io::Result<Drained> {
         let mut state = self.lock();
-        while let Some(Unsent { frames, sent }) = state.next() {
+        let Some(waiting) = &mut state.waiting else { return Ok(Drained::All) };
+        while let Some(Unsent { frames, sent }) = waiting.next() {
             match self.transport.send(&frames[sent..])? {
-                Sent::All => state.blocked_since = None,
+                Sent::All => waiting.blocked_since = None,
                 Sent::Part(more) => {
-                    state.unsent = Some(Unsent { frames, sent: sent + more });
-                    if more > 0 || state.blocked_since.is_none() {
-                        state.blocked_since = Some(Instant::now());
-                    }
-                    break;
+                    waiting.unsent = Some(Unsent { frames, sent: sent + more });
+                    let same = waiting.blocked_since.filter(|_| more == 0);
+                    let since = same.unwrap_or_else(Instant::now);
+                    waiting.blocked_since = Some(since);
+                    return Ok(Drained::Blocked(since));
                 }
             }
         }
-        Ok(state.blocked_since.map_or(Drained::All, Drained::Blocked))
+        state.waiting = None;
+        Ok(Drained::All)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -187,17 +202,14 @@ impl Outbox {
     }
 }
 
-impl State {
+impl Waiting {
     /// What goes out next.
     fn next(&mut self) -> Option<Unsent> {
         if let Some(unsent) = self.unsent.take() {
             return Some(unsent);
         }
-        let waiting = self.backlog.as_mut().and_then(Backlog::pop);
-        if waiting.is_none() {
-            self.backlog = None;
-        }
-        waiting.or_else(|| self.last.take()).map(|frames| Unsent { frames, sent: 0 })
+        let next = self.backlog.as_mut().and_then(Backlog::pop);
+        next.or_else(|| self.last.take()).map(|frames| Unsent { frames, sent: 0 })
     }
 }
 
@@ -253,7 +265,7 @@ mod tests {
     fn block(outbox: &Outbox) -> usize {
         let frames = run_of(b'x', 16 * 1024);
         let mut pushed = 0;
-        while outbox.lock().unsent.is_none() {
+        while outbox.lock().waiting.is_none() {
             outbox.push(&frames);
             pushed += frames.len();
         }
@@ -295,7 +307,7 @@ mod tests {
         let got = read_to_end(&outbox, client);
         assert_eq!(got.len(), blocked + 20);
         assert_eq!(&got[blocked..], b"bbbbbbbbbbcccccccccc");
-        assert!(outbox.lock().backlog.is_none(), "an idle client pays for no channel");
+        assert!(outbox.lock().waiting.is_none(), "an idle client pays for no channel");
     }
 
     #[test]

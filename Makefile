@@ -4,8 +4,9 @@ BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
 # A package of its own, of the same source.
 PARTS = --locked --manifest-path benches/parts/Cargo.toml --target-dir target/parts
+PEERS = benches/peers
 
-.PHONY: run test check fmt bench plots bench-parts instructions hostile soak loom conformance clients browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench bench-peers plots bench-parts instructions hostile soak loom conformance clients browser-test browser-tools screenshots install
 
 run:
 	cargo run --release
@@ -46,6 +47,7 @@ endif
 check:
 	cargo fmt --check
 	cargo fmt --check --manifest-path benches/parts/Cargo.toml
+	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
@@ -57,10 +59,19 @@ check:
 fmt:
 	cargo fmt
 	cargo fmt --manifest-path benches/parts/Cargo.toml
+	cargo fmt --manifest-path $(PEERS)/axum/Cargo.toml
 
 # A table on the terminal, and bench.json in the folder of the build.
 bench:
 	cargo bench --locked --bench load
+
+# The same beside two other servers: one on axum and tokio, one on Node and ws.
+bench-peers:
+	sh $(PEERS)/ws/tools.sh
+	cd $(PEERS)/ws && npm ci --silent --no-audit --no-fund
+	cargo build --locked --release --manifest-path $(PEERS)/axum/Cargo.toml --target-dir target/peers
+	cargo bench --locked --bench load -- \
+	    --peer axum=target/peers/release/chinwag-peer-axum --peer "ws=node $(PEERS)/ws/server.mjs"
 
 # What was measured, as SVG in docs/. Where the folder of the build is elsewhere:
 # make plots BENCH=path/to/bench.json

@@ -47,6 +47,7 @@ endif
 check:
 	cargo fmt --check
 	cargo fmt --check --manifest-path benches/parts/Cargo.toml
+	cargo fmt --check --manifest-path tests/loom/Cargo.toml
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
@@ -59,6 +60,7 @@ check:
 fmt:
 	cargo fmt
 	cargo fmt --manifest-path benches/parts/Cargo.toml
+	cargo fmt --manifest-path tests/loom/Cargo.toml
 	cargo fmt --manifest-path $(PEERS)/axum/Cargo.toml
 
 # A table on the terminal, and bench.json in the folder of the build.

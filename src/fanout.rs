@@ -28,7 +28,7 @@ use ear::Ear;
 const RUN_BYTES_MAX: usize = 128 * 1024;
 /// The turn is over, too, when answers of so many bytes wait for its end. When thousands come into
 /// a room at once, each turn tells everybody there of all who came in it.
-const ANSWERS_BYTES_MAX: usize = 8 * 1024 * 1024;
+const ANSWERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Everybody's ears, and what is on its way to them.
 pub(crate) struct Fanout {

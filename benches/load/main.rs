@@ -1,17 +1,19 @@
 //! A load generator for the whole server, over real sockets.
 //!
-//! `cargo bench --bench load -- [scenario ...] [--seconds N] [--only NAME] [--peer NAME=COMMAND ...]`
-//! starts the release server as a process of its own, plays each scenario against it, prints one
-//! table, and writes all figures to `bench.json` in the target directory. `CHINWAG_BIN` names
-//! another program to measure, and `--only` a server as the table does. Beside each figure stands its ratio to that of a program that does nothing but send
-//! the same bytes, and to those of the peers: other servers of the plain dialect, which print
+//! `cargo bench --bench load -- [scenario ...]` starts the release server as a process of its own,
+//! plays each scenario against it, prints one table, and writes all figures to `bench.json` in the
+//! target directory. `--seconds N` says how long, `--only NAME` which rows of the table alone, and
+//! `--peer NAME=COMMAND` what else is to be measured. `CHINWAG_BIN` names another program in place
+//! of the one that was built.
+//!
+//! Below each row stands its ratio to that of a program that does nothing but send the same bytes,
+//! and to those of the peers: other servers of the plain dialect, which print
 //! `WebSocket: ws://ADDRESS/` once they listen.
 //!
-//! One thread drives all clients, pinned to one core; the server is pinned to
-//! another. Everything stays on the loopback address, so the figures hold no
-//! network: they compare servers, and versions of a server, on one machine.
-//! It deliberately checks nothing but that the deliveries come; whether they
-//! are right is for the tests.
+//! One thread drives all clients, pinned to one core; the server is pinned to another. Everything
+//! stays on the loopback address, so the figures hold no network: they compare servers, and
+//! versions of a server, on one machine. It deliberately checks nothing but that the deliveries
+//! come; whether they are right is for the tests.
 
 mod closed_loop;
 mod cores;

@@ -83,10 +83,10 @@ def growth_cost(growth):
     figure = new_figure("CPU for a delivery, in µs", height=3.6)
     clients, rooms = figure.subplots(1, 2, sharey=True)
     cost = ("cpu_ns_per_delivery", 1e3)
-    floor = series(growth, "clients", *cost, server="floor", rooms=1)
-    line(clients, floor, "floor {}", is_floor=True)
-    line(clients, series(growth, "clients", *cost, server=OWN, rooms=1), "chinwag {}")
-    line(rooms, series(growth, "rooms", *cost, server=OWN, clients=1_000), "chinwag {}")
+    for server, is_floor in [("floor", True), (OWN, False)]:
+        words = server + " {}"
+        line(clients, series(growth, "clients", *cost, server=server, rooms=1), words, is_floor)
+        line(rooms, series(growth, "rooms", *cost, server=server, clients=1_000), words, is_floor)
     clients.set(ylim=(0, None), xlabel="clients in one room")
     rooms.set(xlabel="rooms, with 1,000 clients in all")
     return figure
@@ -109,7 +109,7 @@ def growth_memory(growth):
 
 def series(rows, x, figure, unit, **those):
     rows = [row for row in rows if those.items() <= row.items() and figure in row]
-    return sorted({row[x]: row[figure] / unit for row in rows}.items())
+    return sorted({int(row[x]): row[figure] / unit for row in rows}.items())
 
 
 def line(axes, points, words, is_floor=False):

@@ -27,6 +27,8 @@ const COUNTED: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Silence that means that the loop has come to a halt.
 const STALL: Duration = Duration::from_secs(5);
+/// What is said of it then.
+const HALT: &str = "the senders wait for echoes that do not come";
 
 /// One closed loop under way.
 struct Loop {
@@ -78,7 +80,7 @@ pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> O
         closed.begin()?;
         closed.turn_for(COUNTED)?;
         closed.end()?;
-        row.figure("syscalls_per_delivery", count.end()? as f64 / closed.deliveries as f64);
+        row.syscalls(count.end()?, closed.deliveries);
     }
     row.lost(closed.swarm.lost());
     Ok(row)
@@ -109,7 +111,7 @@ impl Loop {
         self.is_ending = true;
         while self.turn()? {}
         if self.senders.iter().any(|sender| !sender.sent.is_empty()) {
-            return Err("the senders wait for echoes that do not come".into());
+            return Err(HALT.into());
         }
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Loop {
             if self.deliveries > seen_before {
                 last_seen = Instant::now();
             } else if last_seen.elapsed() > STALL {
-                return Err("the senders wait for echoes that do not come".into());
+                return Err(HALT.into());
             }
         }
         Ok(())

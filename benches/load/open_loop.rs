@@ -99,8 +99,7 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcom
     if plan.clients <= COUNTED_MAX {
         if let Some(count) = Count::begin(server.pid()) {
             let series = Series::new(&mut swarm, way, plan, &rooms, first, COUNTED).play()?;
-            let deliveries = series.latencies.len() as f64;
-            row.figure("syscalls_per_delivery", count.end()? as f64 / deliveries);
+            row.syscalls(count.end()?, series.latencies.len() as u64);
         }
     }
     row.lost(swarm.lost());

@@ -84,6 +84,11 @@ impl Row {
         }
     }
 
+    /// System calls, counted while so much was delivered.
+    pub(crate) fn syscalls(&mut self, count: u64, deliveries: u64) {
+        self.figure("syscalls_per_delivery", count as f64 / deliveries as f64);
+    }
+
     /// Memory with all clients and without any.
     pub(crate) fn resident(&mut self, full_kib: u64, empty_kib: u64) {
         let more = full_kib.saturating_sub(empty_kib) as f64;

@@ -13,7 +13,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    Chat, ClientId, Delivery, Listing, Message, Nickname, Notice, Now, RoomName, Rules, Text,
+    ANSWER_BYTES_MAX, Chat, ClientId, Delivery, Listing, Message, Network, Nickname, Notice, Now,
+    Quota, RoomName, Rules, Text,
 };
 use crate::config::Limits;
 use crate::ending::Ending;
@@ -72,8 +73,8 @@ pub(crate) struct Arrival {
 /// The loop of the broadcaster's thread. It ends with [`Input::End`]. Should it panic, the inbox
 /// is gone with it, so that nobody waits for room in it.
 #[expect(clippy::needless_pass_by_value, reason = "it is to be dropped with this loop")]
-pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits, kept: Option<Kept>) {
-    let mut broadcaster = Broadcaster::new(limits, kept);
+pub(crate) fn broadcast(inbox: Receiver<Input>, limits: &Limits, quota: Quota, kept: Option<Kept>) {
+    let mut broadcaster = Broadcaster::new(limits, quota, kept);
     loop {
         let next = match broadcaster.next_tick() {
             Some(tick) => inbox.recv_deadline(tick),
@@ -117,12 +118,19 @@ struct Broadcaster {
 }
 
 impl Broadcaster {
-    fn new(limits: &Limits, kept: Option<Kept>) -> Self {
+    fn new(limits: &Limits, quota: Quota, kept: Option<Kept>) -> Self {
         let fresh = || format!("{:016x}", rand::random::<u64>());
         let epoch = kept.as_ref().map_or_else(fresh, |kept| kept.epoch.clone());
         let host = limits.host(&epoch, kept.is_some());
-        let (history, grace) = (limits.history, limits.grace);
-        let mut chat = Chat::new(Rules { epoch, history, has_archive: kept.is_some(), grace });
+        let mut chat = Chat::new(Rules {
+            epoch,
+            history: limits.history,
+            has_archive: kept.is_some(),
+            grace: limits.grace,
+            quota,
+            text_bytes_max: limits.text_bytes_max,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        });
         let (mut keeper, mut lookups) = (None, None);
         if let Some(kept) = kept {
             chat.count_on_from(kept.floor);
@@ -199,7 +207,7 @@ impl Broadcaster {
             }
             Input::Listed(answer) => {
                 let listing = |it: Listing| (self.chat.members(&it.room), it);
-                let rooms = self.chat.listings().into_iter().map(listing);
+                let rooms = self.chat.listings(None).map(listing);
                 // Who asked waits for it, or has gone.
                 let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
             }
@@ -231,12 +239,15 @@ impl Broadcaster {
             outbox.close(Ending::Stopping);
             return outbox.release();
         }
-        self.fanout.add(client, entry.dialect(), outbox);
+        self.fanout.add(client, entry.dialect(), outbox.clone());
+        self.chat.connect(client, Network::of(address));
         self.tell(|| Event::Open { client, address });
         if let Entry::Plain { room, wish } = entry {
-            let (random, deliveries) = (&mut self.random, &mut self.deliveries);
-            let nickname = self.chat.enter(client, room, wish, random, deliveries);
-            log::debug!("conn-{} is {nickname}", client.0);
+            let (now, random, deliveries) = (self.now, &mut self.random, &mut self.deliveries);
+            match self.chat.enter(client, room, wish, now, random, deliveries) {
+                Ok(nickname) => log::debug!("conn-{} is {nickname}", client.0),
+                Err(refused) => outbox.close(Ending::Refused { reason: refused.to_string() }),
+            }
             self.carry_out(&Tags::default());
         }
     }
@@ -365,7 +376,7 @@ mod tests {
 
     #[test]
     fn who_was_replaced_asks_for_nothing_more() {
-        let mut broadcaster = Broadcaster::new(&Limits::default(), None);
+        let mut broadcaster = Broadcaster::new(&Limits::default(), Rules::simple().quota, None);
         let [old, new] = [ClientId(1), ClientId(2)];
         let _far_ends = [old, new].map(|client| arrive(&mut broadcaster, client));
         ask(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);

@@ -27,8 +27,9 @@ pub struct Config {
     pub allowed_origins: Vec<Origin>,
     /// The most clients at once. `None`, the default, is what the descriptor limit allows.
     pub clients_max: Option<usize>,
-    /// The most clients at once from one address; 64 by default, 0 for no limit. Several people
-    /// may share an address, but no single machine should fill the house.
+    /// The most clients at once from one address, or from one /64 network of IPv6; 64 by default.
+    /// Several people may share an address, but no single machine should fill the server. With 0
+    /// nothing is counted by address: neither clients nor what they say, join and open together.
     pub clients_per_address_max: usize,
     /// Bounds in time and space.
     pub limits: Limits,
@@ -58,13 +59,16 @@ impl Default for Config {
 /// Bounds in time and space. The defaults are for a LAN with telephones on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default. Frames and
-    /// messages of more than 16 KiB are refused whatever this says.
+    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default. A request in JSON
+    /// may be 6 times as long and 16 KiB longer, so that such a text fits however it is escaped. A
+    /// plain frame of more than 16 KiB is refused whatever this says.
     pub text_bytes_max: usize,
     /// How many texts a client may say at once; 10 by default. It is more than people write, and
     /// less than it takes to drown what others write.
     pub burst: u32,
-    /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. A
+    /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. What
+    /// a client says before it has been there that long is lent by its address, which lends all of
+    /// its clients together 8 times the burst at once and twice this in the long run. A
     /// plain client that says more is read more slowly, and loses nothing; others are told, and
     /// closed with 4029 when they go on. What only the server hears may be asked for ten times as
     /// often.
@@ -72,7 +76,8 @@ pub struct Limits {
     /// What is held of what was said, for those who come later or come back.
     pub history: HistoryLimits,
     /// How long a client of the JSON dialect keeps its nickname and its places when its connection
-    /// breaks; 10 s by default. Who closes, and a plain client however it goes, leaves at once.
+    /// breaks, and its nickname when it closes; 10 s by default. A client that is away counts as one
+    /// that is there, and makes way for one where there are too many. A plain client leaves at once.
     pub grace: Duration,
     /// How long such a client may take to say hello before it is closed with 4002; 15 s by default.
     pub hello_within: Duration,
@@ -84,8 +89,9 @@ pub struct Limits {
     /// A client that takes nothing of what waits for it for so long is cut with 4008; 10 s by
     /// default. A telephone changes from one access point to the next in less.
     pub stall_max: Duration,
-    /// The most bytes that wait for one client before it is cut with 4008; 512 KiB by default.
-    /// The kernel holds some 128 KiB more. No more than 1,024 runs of frames wait, either.
+    /// The most bytes that wait for one client before it is cut with 4008; 1 MiB by default, which
+    /// is the longest answer (768 KiB) and some more. The kernel holds some 128 KiB besides. No more
+    /// than 1,024 runs of frames wait, either.
     pub backlog_bytes_max: usize,
     /// How long the end of a connection may take; 2 s by default. Stopping the server takes no
     /// longer.
@@ -130,7 +136,7 @@ impl Default for Limits {
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(10),
             stall_max: Duration::from_secs(10),
-            backlog_bytes_max: 512 * 1024,
+            backlog_bytes_max: 1024 * 1024,
             close_within: Duration::from_secs(2),
             head_within: Duration::from_secs(5),
         }

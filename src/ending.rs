@@ -23,6 +23,8 @@ pub(crate) enum Ending {
     Replaced,
     /// The client of the JSON dialect did not say hello in time.
     NoHello,
+    /// There is no place for the client just now. It may come back later.
+    Refused { reason: String },
     /// The client went on after it was told that it asks too much.
     Flooding,
     /// The server stops.
@@ -48,6 +50,7 @@ impl Ending {
             Self::TooSlow => close_code::TOO_SLOW,
             Self::Replaced => close_code::REPLACED,
             Self::NoHello => close_code::NO_HELLO,
+            Self::Refused { .. } => close_code::TRY_AGAIN_LATER,
             Self::Flooding => close_code::FLOODING,
             Self::Stopping => close_code::GOING_AWAY,
             Self::Crashed => close_code::INTERNAL_ERROR,
@@ -64,6 +67,7 @@ impl Ending {
             Self::TooSlow => "too slow: what was sent was not read",
             Self::Replaced => "replaced by a newer connection",
             Self::NoHello => "hello did not come in time",
+            Self::Refused { reason } => reason,
             Self::Flooding => "too many requests",
             Self::Stopping => "the server is stopping",
             Self::Crashed => "internal error",

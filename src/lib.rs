@@ -40,10 +40,10 @@ mod protocol;
 mod reach;
 mod request;
 
+mod allowance;
 mod ending;
 mod outbox;
 mod pace;
-mod rate;
 mod transport;
 mod wake;
 

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::rate::Rate;
+use crate::token_bucket::TokenBucket;
 
 /// Lines that may come at once from one module: a busy minute.
 const LINES_BURST: u32 = 500;
@@ -105,7 +105,7 @@ struct Writer {
 }
 
 struct Source {
-    rate: Rate,
+    rate: TokenBucket,
     left_out: u64,
 }
 
@@ -139,7 +139,7 @@ impl Writer {
 
 impl Source {
     fn new() -> Self {
-        let rate = Rate::new(LINES_PER_SECOND, LINES_BURST, Instant::now());
+        let rate = TokenBucket::new(LINES_PER_SECOND, LINES_BURST, Instant::now());
         Self { rate: rate.expect("the rate is not 0"), left_out: 0 }
     }
 
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn lines_beyond_the_rate_are_counted_instead() {
         let start = Instant::now();
-        let mut source = Source { rate: Rate::new(10, 3, start).unwrap(), left_out: 0 };
+        let mut source = Source { rate: TokenBucket::new(10, 3, start).unwrap(), left_out: 0 };
         let mut admit = |after| source.admit(start + Duration::from_millis(after));
         assert_eq!([0; 5].map(&mut admit), [Some(0), Some(0), Some(0), None, None]);
         assert_eq!([100, 200].map(&mut admit), [Some(2), Some(0)]);

@@ -3,7 +3,8 @@
 #[cfg(feature = "history")]
 mod history;
 mod logger;
-mod rate;
+#[path = "chat/token_bucket.rs"]
+mod token_bucket;
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};

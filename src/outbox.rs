@@ -57,6 +57,8 @@ struct Waiting {
     unsent: Option<Unsent>,
     /// What is behind it.
     backlog: Option<Backlog>,
+    /// How much waits, without the close frame (bytes).
+    bytes: usize,
     /// The close frame. It goes last, and past every bound.
     last: Option<Frames>,
     /// Since when the socket has taken nothing.
@@ -94,8 +96,9 @@ impl Outbox {
             return;
         }
         if let Some(waiting) = &mut state.waiting {
+            waiting.bytes += frames.len();
             let backlog = waiting.backlog.get_or_insert_with(Backlog::new);
-            if !backlog.push(frames, self.backlog_bytes_max) {
+            if waiting.bytes > self.backlog_bytes_max || !backlog.push(frames) {
                 self.end(&mut state, Ending::TooSlow);
             }
             return;
@@ -103,10 +106,14 @@ impl Outbox {
         match self.transport.send(frames) {
             Ok(Sent::All) => {}
             Ok(Sent::Part(sent)) => {
+                let bytes = frames.len() - sent;
                 let unsent = Some(Unsent { frames: frames.clone(), sent });
                 let blocked_since = Some(Instant::now());
-                let waiting = Waiting { unsent, blocked_since, ..Waiting::default() };
+                let waiting = Waiting { unsent, blocked_since, bytes, ..Waiting::default() };
                 state.waiting = Some(Box::new(waiting));
+                if bytes > self.backlog_bytes_max {
+                    self.end(&mut state, Ending::TooSlow);
+                }
                 self.waker.ring();
             }
             Err(error) => self.end(&mut state, Ending::lost(error)),
@@ -181,9 +188,14 @@ impl Outbox {
         let mut state = self.lock();
         let Some(waiting) = &mut state.waiting else { return Ok(Drained::All) };
         while let Some(Unsent { frames, sent }) = waiting.next() {
+            let rest = frames.len() - sent;
             match self.transport.send(&frames[sent..])? {
-                Sent::All => waiting.blocked_since = None,
+                Sent::All => {
+                    waiting.bytes = waiting.bytes.saturating_sub(rest);
+                    waiting.blocked_since = None;
+                }
                 Sent::Part(more) => {
+                    waiting.bytes = waiting.bytes.saturating_sub(more);
                     waiting.unsent = Some(Unsent { frames, sent: sent + more });
                     let same = waiting.blocked_since.filter(|_| more == 0);
                     let since = same.unwrap_or_else(Instant::now);
@@ -208,7 +220,7 @@ impl Waiting {
         if let Some(unsent) = self.unsent.take() {
             return Some(unsent);
         }
-        let next = self.backlog.as_mut().and_then(Backlog::pop);
+        let next = self.backlog.as_ref().and_then(Backlog::pop);
         next.or_else(|| self.last.take()).map(|frames| Unsent { frames, sent: 0 })
     }
 }
@@ -218,25 +230,21 @@ impl Waiting {
 struct Backlog {
     into: Sender<Frames>,
     out: Receiver<Frames>,
-    bytes: usize,
 }
 
 impl Backlog {
     fn new() -> Self {
         let (into, out) = bounded(BACKLOG_RUNS_MAX);
-        Self { into, out, bytes: 0 }
+        Self { into, out }
     }
 
     /// False when it is full.
-    fn push(&mut self, frames: &Frames, bytes_max: usize) -> bool {
-        self.bytes += frames.len();
-        self.bytes <= bytes_max && self.into.try_send(frames.clone()).is_ok()
+    fn push(&self, frames: &Frames) -> bool {
+        self.into.try_send(frames.clone()).is_ok()
     }
 
-    fn pop(&mut self) -> Option<Frames> {
-        let frames = self.out.try_recv().ok()?;
-        self.bytes -= frames.len();
-        Some(frames)
+    fn pop(&self) -> Option<Frames> {
+        self.out.try_recv().ok()
     }
 }
 
@@ -251,10 +259,14 @@ mod tests {
     const BYTES_MAX: usize = 512 * 1024;
 
     fn outbox_and_client() -> (Outbox, TcpStream) {
+        outbox_of(BYTES_MAX)
+    }
+
+    fn outbox_of(bytes_max: usize) -> (Outbox, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let transport = Transport::new(listener.accept().unwrap().0).unwrap();
-        (Outbox::new(Arc::new(transport), BYTES_MAX).unwrap(), client)
+        (Outbox::new(Arc::new(transport), bytes_max).unwrap(), client)
     }
 
     fn run_of(byte: u8, length: usize) -> Frames {
@@ -312,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_run_that_goes_out_in_many_parts_arrives_as_it_is() {
-        let (outbox, mut client) = outbox_and_client();
+        let (outbox, mut client) = outbox_of(16 * 1024 * 1024);
         let run: Frames = (0..1024 * 1024_u32).flat_map(u32::to_be_bytes).collect();
         let mut got = vec![0; run.len()];
         outbox.push(&run);
@@ -326,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_clock_of_a_blocked_client_starts_anew_whenever_it_takes_something() {
-        let (outbox, mut client) = outbox_and_client();
+        let (outbox, mut client) = outbox_of(16 * 1024 * 1024);
         outbox.push(&run_of(b'x', 16 * 1024 * 1024));
         let blocked = (0..100).map(|_| outbox.drain().unwrap()).last().unwrap();
         assert!(matches!(blocked, Drained::Blocked(_)));
@@ -341,22 +353,35 @@ mod tests {
 
     #[test]
     fn what_has_gone_out_leaves_room_in_the_backlog() {
-        let mut backlog = Backlog::new();
-        for length in [60, 40] {
-            assert!(backlog.push(&run_of(b'x', length), 100));
+        let (outbox, client) = outbox_and_client();
+        block(&outbox);
+        for _ in 0..10 {
+            outbox.push(&run_of(b'b', BYTES_MAX - 16 * 1024));
+            assert_eq!(outbox.ending(), None);
+            let mut some = vec![0; 64 * 1024];
+            while outbox.drain().unwrap() != Drained::All {
+                let length = (&client).read(&mut some).unwrap();
+                assert!(length > 0);
+            }
+            block(&outbox);
         }
-        backlog.pop().unwrap();
-        assert!(backlog.push(&run_of(b'x', 60), 100));
-        assert!(!backlog.push(&run_of(b'x', 1), 100));
     }
 
     #[test]
     fn a_full_backlog_ends_the_connection() {
         let (outbox, _client) = outbox_and_client();
         block(&outbox);
-        outbox.push(&run_of(b'b', BYTES_MAX));
+        let waiting = outbox.lock().waiting.as_ref().unwrap().bytes;
+        outbox.push(&run_of(b'b', BYTES_MAX - waiting));
         assert_eq!(outbox.ending(), None);
         outbox.push(&run_of(b'c', 1));
+        assert_eq!(outbox.ending(), Some(Ending::TooSlow));
+    }
+
+    #[test]
+    fn the_first_run_counts_like_any_other() {
+        let (outbox, _client) = outbox_and_client();
+        outbox.push(&run_of(b'a', 64 * BYTES_MAX));
         assert_eq!(outbox.ending(), Some(Ending::TooSlow));
     }
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Joined, Message, Nickname, Notice, Query, RoomName};
+use super::notice::string_bytes;
+use super::{Joined, Members, Message, Notice, Query, RoomName, Rules};
 
-/// What somebody gets who comes into a room and was not there before.
+/// Maximum number of messages for a client that comes into a room and was not there before.
 pub(super) const MESSAGES_FOR_A_NEWCOMER: usize = 100;
 /// The most that one page of history weighs (bytes).
 const PAGE_BYTES_MAX: usize = 128 * 1024;
-/// The most that all that somebody missed in a room weighs (bytes), if it is to come in one answer.
-/// That is more than 500 texts of 1 KiB, and, as JSON, still a message that clients take: many
-/// refuse one of over 1 MiB.
-const MISSED_BYTES_MAX: usize = 768 * 1024;
-/// So many messages at most come in one answer: every one of them weighs something.
-const MISSED_MAX: u64 = (MISSED_BYTES_MAX / Message::AROUND) as u64;
+/// Maximum length of one answer to a client that comes back (bytes of JSON). Many clients refuse
+/// a message of over 1 MiB.
+pub(crate) const ANSWER_BYTES_MAX: usize = 768 * 1024;
+/// What an answer takes besides its room, its messages and its members, at most (bytes of JSON).
+const ENVELOPE_BYTES: usize = 512;
 
 /// What an answer is looked for that the chat itself does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) struct Search {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) room: RoomName,
-    /// The newest first, without a hole.
+    /// The newest first.
     held: Vec<Arc<Message>>,
     /// What is asked for goes on with the message before this one.
     pub(crate) before: u64,
@@ -50,29 +50,48 @@ pub(crate) struct Reading {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Purpose {
-    /// To have what was said after a message, or last, by somebody who comes in. The number is that
-    /// of the room's newest message.
-    Joined { seq: u64, after: Option<u64>, members: Vec<Nickname> },
+    /// To come into a room. `after` is the last message that the client has of it, if any, and `seq`
+    /// the newest of the room.
+    Joined { seq: u64, after: Option<u64>, members: Members },
+    /// The same, one part: what follows on `after`, as much as an answer holds.
+    Part { seq: u64, after: u64, bytes_max: usize, members: Members },
     /// To read one page back.
     History { limit: usize },
 }
 
 impl Reading {
-    /// By somebody who comes in, and has everything up to `after`, or nothing.
-    pub(super) fn joined(
+    /// By a client that comes in and has nothing.
+    pub(super) fn newest(
         room: RoomName,
         seq: u64,
-        after: Option<u64>,
-        members: Vec<Nickname>,
+        members: Members,
         newest_first: impl Iterator<Item = Arc<Message>>,
     ) -> Self {
-        let missed = after.and_then(|after| seq.checked_sub(after));
-        let missed = missed.filter(|missed| *missed <= MISSED_MAX);
-        let missed = missed.and_then(|missed| usize::try_from(missed).ok());
-        let messages_max = missed.unwrap_or(MESSAGES_FOR_A_NEWCOMER);
-        let after = after.filter(|_| missed.is_some());
-        let purpose = Purpose::Joined { seq, after, members };
-        Self::new(room, seq.saturating_add(1), messages_max, purpose, newest_first)
+        let purpose = Purpose::Joined { seq, after: None, members };
+        Self::new(room, seq.saturating_add(1), MESSAGES_FOR_A_NEWCOMER, purpose, newest_first)
+    }
+
+    /// By a client that has everything up to `after`, where an archive has what is not held. Few messages fit into one answer, however
+    /// long they are. Of many, the archive is asked for a part.
+    pub(super) fn missed(
+        room: RoomName,
+        seq: u64,
+        after: u64,
+        members: Members,
+        held: impl DoubleEndedIterator<Item = Arc<Message>>,
+        rules: &Rules,
+    ) -> Self {
+        // Every byte of a text may be escaped with another, and so may the name beside it.
+        let message_bytes_max = 2 * rules.text_bytes_max + 1024;
+        let left = messages_bytes_max(rules.answer_bytes_max, &room, &members);
+        let missing = usize::try_from(seq - after).unwrap_or(usize::MAX);
+        let (messages_max, purpose) = if missing <= left / message_bytes_max {
+            (missing, Purpose::Joined { seq, after: Some(after), members })
+        } else {
+            let bytes_max = left;
+            (MESSAGES_FOR_A_NEWCOMER, Purpose::Part { seq, after, bytes_max, members })
+        };
+        Self::new(room, seq.saturating_add(1), messages_max, purpose, held.rev())
     }
 
     /// One page back from `before`.
@@ -103,31 +122,139 @@ impl Reading {
         if self.before <= 1 { 0 } else { self.messages_max - self.held.len() }
     }
 
+    /// Whether the answer has to be looked up.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.missing() > 0 || self.part_after().is_some()
+    }
+
     /// Whether what is held is an answer of some use. A page of history without its end is none: it
     /// would say that there is no more.
     pub(crate) fn is_of_use_alone(&self) -> bool {
-        matches!(self.purpose, Purpose::Joined { .. })
+        match self.purpose {
+            Purpose::Joined { .. } => true,
+            Purpose::Part { .. } => !self.held.is_empty(),
+            Purpose::History { .. } => false,
+        }
+    }
+
+    /// The message on which the part follows that is asked for, if one is.
+    pub(crate) fn part_after(&self) -> Option<u64> {
+        match self.purpose {
+            Purpose::Part { after, .. } => Some(after),
+            _ => None,
+        }
+    }
+
+    /// The answer with a part of what was missed: the messages that follow, the oldest first. Gives
+    /// the reading back where the first of them is missing.
+    pub(crate) fn complete_part(
+        self,
+        following: impl Iterator<Item = Arc<Message>>,
+    ) -> Result<Notice, Self> {
+        let Purpose::Part { after, bytes_max, .. } = self.purpose else { return Err(self) };
+        let mut missed = Missed::new(after, bytes_max);
+        missed.extend(following);
+        if missed.messages.is_empty() {
+            return Err(self);
+        }
+        Ok(self.answer(true, true, missed.messages))
     }
 
     /// The answer, with what is older than `before`, the newest first.
     pub(crate) fn complete(self, older: impl Iterator<Item = Arc<Message>>) -> Notice {
-        let Self { room, held, purpose, .. } = self;
-        let newest_first = held.into_iter().chain(older);
-        match purpose {
-            Purpose::Joined { seq, after, members } => {
+        let mut newest_first = self.held.iter().cloned().chain(older).peekable();
+        match self.purpose {
+            Purpose::Joined { seq, after, .. } => {
                 let (recovered, messages) = joined(seq, after, newest_first);
-                Notice::Joined(Box::new(Joined { room, seq, recovered, messages, members }))
+                self.answer(recovered, false, messages)
+            }
+            Purpose::Part { .. } => {
+                let messages = page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER);
+                self.answer(false, true, messages)
             }
             Purpose::History { limit } => {
-                let mut newest_first = newest_first.peekable();
                 let messages = page(&mut newest_first, limit);
-                Notice::History { room, messages, more: newest_first.peek().is_some() }
+                let more = newest_first.peek().is_some();
+                Notice::History { room: self.room, messages, more }
             }
+        }
+    }
+
+    fn answer(self, recovered: bool, more: bool, messages: Vec<Arc<Message>>) -> Notice {
+        match self.purpose {
+            Purpose::Joined { seq, members, .. } | Purpose::Part { seq, members, .. } => {
+                let room = self.room;
+                Notice::Joined(Box::new(Joined { room, seq, recovered, messages, more, members }))
+            }
+            Purpose::History { .. } => Notice::History { room: self.room, messages, more },
         }
     }
 }
 
-/// Everything after a message, if all of it is there and fits; or else the newest.
+/// The answer to a client that has everything up to `after`, where there is nothing but what is held:
+/// all messages behind that one, the oldest first.
+pub(super) fn missed(
+    room: RoomName,
+    seq: u64,
+    after: u64,
+    members: Members,
+    held: impl DoubleEndedIterator<Item = Arc<Message>> + Clone,
+    rules: &Rules,
+) -> Joined {
+    let bytes_max = messages_bytes_max(rules.answer_bytes_max, &room, &members);
+    let mut missed = Missed::new(after, bytes_max);
+    missed.extend(held.clone());
+    let more = missed.is_full;
+    let recovered = more || missed.next > seq;
+    let messages = if recovered {
+        missed.messages
+    } else {
+        page(&mut held.rev().peekable(), MESSAGES_FOR_A_NEWCOMER)
+    };
+    Joined { room, seq, recovered, messages, more, members }
+}
+
+/// What the messages of an answer may take (bytes of JSON).
+fn messages_bytes_max(answer_bytes_max: usize, room: &RoomName, members: &Members) -> usize {
+    let nicknames = members.nicknames.iter().map(|nickname| string_bytes(nickname.as_str()) + 1);
+    let others = ENVELOPE_BYTES + room.as_str().len() + nicknames.sum::<usize>();
+    answer_bytes_max.saturating_sub(others)
+}
+
+/// Messages that follow one on the other, as many as one answer holds.
+struct Missed {
+    messages: Vec<Arc<Message>>,
+    /// The number of the message that comes next.
+    next: u64,
+    bytes_left: usize,
+    is_full: bool,
+}
+
+impl Missed {
+    fn new(after: u64, bytes_left: usize) -> Self {
+        Self { messages: Vec::new(), next: after + 1, bytes_left, is_full: false }
+    }
+
+    /// Takes messages up to a hole, or until the next would be too much. One always fits, so that a
+    /// client comes to the end.
+    fn extend(&mut self, following: impl Iterator<Item = Arc<Message>>) {
+        for message in following {
+            if message.seq != self.next {
+                return;
+            }
+            let bytes = message.wire_bytes();
+            self.is_full = bytes > self.bytes_left && !self.messages.is_empty();
+            if self.is_full {
+                return;
+            }
+            self.bytes_left = self.bytes_left.saturating_sub(bytes);
+            self.next += 1;
+            self.messages.push(message);
+        }
+    }
+}
+
+/// Everything after a message, if all of it is there, or else the newest.
 fn joined(
     seq: u64,
     after: Option<u64>,
@@ -135,14 +262,11 @@ fn joined(
 ) -> (bool, Vec<Arc<Message>>) {
     let mut missed = Vec::new();
     let recovered = after.is_some_and(|after| {
-        let mut left = MISSED_BYTES_MAX;
         (after + 1..=seq).rev().all(|seq| {
             let Some(message) = newest_first.next() else { return false };
             let is_next = message.seq == seq;
-            let fits = left.checked_sub(message.weight());
-            left = fits.unwrap_or(0);
             missed.push(message);
-            is_next && fits.is_some()
+            is_next
         })
     });
     if recovered {

@@ -9,15 +9,18 @@
 //! connections.
 
 mod lookup;
+mod network;
 mod nickname;
 mod notice;
 mod person;
 mod query;
+mod quota;
 mod room;
 mod rooms;
 mod session;
 mod speech;
 mod text;
+mod token_bucket;
 mod visits;
 
 #[cfg(test)]
@@ -34,30 +37,38 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rustc_hash::FxHashMap;
 
-pub(crate) use lookup::{Lookup, Reading, Search};
+pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, Reading, Search};
+pub(crate) use network::Network;
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{
-    Command, Delivery, Departure, Id, Joined, Kind, Level, Listing, Message, Notice, Refused, Since,
+    Command, Delivery, Departure, Id, Joined, Kind, Level, Listing, Members, Message, Notice,
+    Refused, Since,
 };
 #[cfg(feature = "history")]
 pub(crate) use query::words;
 pub(crate) use query::{Query, QueryError};
+pub(crate) use quota::Quota;
 pub use room::{ROOM_NAME_CHARS_MAX, RoomName, RoomNameError};
 pub use rooms::HistoryLimits;
 pub(crate) use rooms::Listener;
 pub(crate) use session::Token;
 pub(crate) use text::Text;
 pub use text::TooLong;
+pub(crate) use token_bucket::TokenBucket;
 
 use nickname::GIVEN_NAMES;
-use person::Person;
+use person::{Person, Presence};
+use quota::Networks;
 use rooms::Rooms;
 use session::{Ended, Memory, Receipt};
 
-/// The most clients that a chat can hold: as many as there are names to give.
-pub(crate) const CLIENTS_MAX: usize = GIVEN_NAMES as usize;
+/// Maximum number of clients of a chat: half of the names that can be given, so that a free one is
+/// found soon.
+pub(crate) const CLIENTS_MAX: usize = GIVEN_NAMES as usize / 2;
 /// The most rooms that one person is in.
 pub(crate) const ROOMS_PER_PERSON_MAX: usize = 16;
+/// Maximum number of nicknames in one answer.
+const MEMBERS_PER_ANSWER_MAX: usize = 500;
 
 /// A client, for as long as the server runs. Ids only grow, and none is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +97,27 @@ pub(crate) struct Rules {
     pub(crate) has_archive: bool,
     /// How long somebody with a session keeps nickname and place when the connection breaks.
     pub(crate) grace: Duration,
+    pub(crate) quota: Quota,
+    /// Maximum length of a text (bytes).
+    pub(crate) text_bytes_max: usize,
+    /// Maximum length of one answer to a client that comes back (bytes of JSON).
+    pub(crate) answer_bytes_max: usize,
+}
+
+#[cfg(test)]
+impl Rules {
+    /// Of a chat that counts no networks and has no archive.
+    pub(crate) fn simple() -> Self {
+        Self {
+            epoch: "e1".to_owned(),
+            history: HistoryLimits::default(),
+            has_archive: false,
+            grace: Duration::from_secs(10),
+            quota: Quota { people_max: 5000, people_per_network_max: None },
+            text_bytes_max: 8192,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        }
+    }
 }
 
 /// Who is here, under which name, in which rooms, and what was said there.
@@ -97,10 +129,14 @@ pub(crate) struct Chat {
     rules: Rules,
     people: FxHashMap<PersonId, Person>,
     people_count: u64,
+    /// The clients, and where each comes from.
+    connected: FxHashMap<ClientId, Network>,
     by_client: FxHashMap<ClientId, PersonId>,
     by_token: HashMap<Token, PersonId>,
     /// Every form of every nickname in use ([`Nickname::forms`]), and whose it is.
     taken: HashMap<String, PersonId>,
+    /// What the clients of each network have and do.
+    networks: Networks,
     rooms: Rooms,
     memory: Memory,
     /// Those who are away from some room, and when they are there no longer.
@@ -110,10 +146,13 @@ pub(crate) struct Chat {
 impl Chat {
     pub(crate) fn new(rules: Rules) -> Self {
         let rooms = Rooms::new(rules.history);
+        let networks = Networks::new(rules.quota.people_per_network_max);
         Self {
             rules,
+            networks,
             people: FxHashMap::default(),
             people_count: 0,
+            connected: FxHashMap::default(),
             by_client: FxHashMap::default(),
             by_token: HashMap::new(),
             taken: HashMap::new(),
@@ -149,6 +188,15 @@ impl Chat {
         people.filter_map(|person| person.client).collect()
     }
 
+    /// A client has connected from a network, and is nobody yet.
+    pub(crate) fn connect(&mut self, client: ClientId, network: Network) {
+        self.connected.insert(client, network);
+    }
+
+    fn network_of(&self, client: ClientId) -> Network {
+        self.connected.get(&client).copied().unwrap_or(Network::UNKNOWN)
+    }
+
     /// A plain client comes into a room. It gets the nickname it wishes for, or a random one where
     /// that is taken or none was wished for. The nickname is returned.
     pub(crate) fn enter(
@@ -156,13 +204,18 @@ impl Chat {
         client: ClientId,
         room: RoomName,
         wish: Option<Nickname>,
+        now: Now,
         random: &mut impl Rng,
         out: &mut Vec<Delivery>,
-    ) -> Nickname {
-        let nickname = self.free_or_fresh(wish, random);
-        let person = self.add(Person::new(nickname.clone(), client, None));
-        self.take_seat(person, client, room, out);
-        nickname
+    ) -> Result<Nickname, Refused> {
+        let network = self.network_of(client);
+        self.admit(network, now, out)?;
+        self.admit_to_room(&room, network, now)?;
+        let nickname = self.free_or_fresh(wish, random)?;
+        let person = self.add(Person::new(nickname.clone(), client, network, None), now);
+        self.arrive(person, &room, out);
+        self.listen(person, client, &room, out);
+        Ok(nickname)
     }
 
     /// A client says something to a room that it is in, and gave no name to it.
@@ -213,12 +266,13 @@ impl Chat {
     ) {
         let done = match (command, self.by_client.get(&client).copied()) {
             (Command::Hello { wish, session }, None) => {
-                self.hello(client, wish, session, now, random, out);
-                Ok(())
+                self.hello(client, wish, session, now, random, out)
             }
             (Command::Hello { .. }, Some(_)) => Err(Refused::HelloAgain),
             (_, None) => Err(Refused::NotReady),
-            (Command::Join { room, since }, Some(me)) => self.join(client, me, room, since, out),
+            (Command::Join { room, since }, Some(me)) => {
+                self.join(client, me, room, since, now, out)
+            }
             (Command::Part { room }, Some(me)) => self.part(client, me, room, out),
             (Command::Say { room, text, id, kind }, Some(me)) => {
                 self.say_as(client, me, room, text, id, kind, now, out)
@@ -232,10 +286,15 @@ impl Chat {
                 self.history(client, me, room, before, limit, out)
             }
             (Command::Search(search), Some(_)) => self.search(client, search, out),
-            (Command::Rooms, Some(_)) => {
-                let notice = Notice::Rooms(self.listings());
+            (Command::Rooms { after, limit }, Some(_)) => {
+                let mut rooms = self.listings(after.as_ref());
+                let listed = rooms.by_ref().take(limit).collect();
+                let notice = Notice::Rooms { rooms: listed, more: rooms.next().is_some() };
                 out.push(Delivery::Reply { client, notice });
                 Ok(())
+            }
+            (Command::Members { room, after }, Some(me)) => {
+                self.list_members(client, me, room, after, out)
             }
             (Command::Ping, Some(_)) => {
                 out.push(Delivery::Reply { client, notice: Notice::Pong });
@@ -247,16 +306,13 @@ impl Chat {
         }
     }
 
-    /// The rooms that have somebody in them or something to read.
-    pub(crate) fn listings(&self) -> Vec<Listing> {
-        let listing = |(room, it): (&RoomName, &rooms::Room)| Listing {
+    /// The rooms that have members or messages, by name: those after one.
+    pub(crate) fn listings(&self, after: Option<&RoomName>) -> impl Iterator<Item = Listing> {
+        self.rooms.after(after).map(|(room, it)| Listing {
             room: room.clone(),
             members: it.seats().len(),
             seq: it.seq(),
-        };
-        let mut listings: Vec<_> = self.rooms.iter().map(listing).collect();
-        listings.sort_by(|a, b| a.room.cmp(&b.room));
-        listings
+        })
     }
 
     /// The nicknames of those in a room, in the order in which they came.
@@ -280,7 +336,7 @@ impl Chat {
     pub(crate) fn rooms_of(&self, client: ClientId) -> impl Iterator<Item = &RoomName> {
         let person = self.by_client.get(&client).and_then(|person| self.people.get(person));
         let stays = person.into_iter().flat_map(|person| &person.stays);
-        stays.filter(|stay| stay.away.is_none()).map(|stay| &stay.room)
+        stays.filter(|stay| stay.presence == Presence::Listening).map(|stay| &stay.room)
     }
 
     #[cfg(test)]

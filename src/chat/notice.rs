@@ -1,6 +1,7 @@
 //! What people ask of the chat, and what they are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ClientId, Lookup, Nickname, RoomName, Search, Text, Token};
 
@@ -25,8 +26,10 @@ pub(crate) enum Command {
     History { room: RoomName, before: Option<u64>, limit: usize },
     /// To find what was said.
     Search(Search),
-    /// To know which rooms there are.
-    Rooms,
+    /// To know which rooms there are, by name: those after one.
+    Rooms { after: Option<RoomName>, limit: usize },
+    /// To know who is in a room: those who came after one of them.
+    Members { room: RoomName, after: Option<Nickname> },
     /// To hear that the other side is there.
     Ping,
 }
@@ -82,7 +85,44 @@ pub(crate) struct Message {
     pub(crate) kind: Kind,
 }
 
+/// The bytes that a text takes as a JSON string, with its quotation marks. No text, nickname or name
+/// of a room has a control character but line feed and tab.
+pub(super) fn string_bytes(text: &str) -> usize {
+    text.len()
+        + 2
+        + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count()
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+impl Refused {
+    /// Refuses until so much time has passed.
+    pub(super) fn for_now(wait: Duration) -> Self {
+        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
+        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
+    }
+}
+
 impl Message {
+    /// What it takes among the messages of a JSON answer (bytes), with the comma behind it.
+    pub(crate) fn wire_bytes(&self) -> usize {
+        const AROUND: usize =
+            r#"{"room":"","seq":,"time":,"nick":,"text":,"id":,"kind":""},"#.len();
+        let id = match &self.id {
+            Some(id) => string_bytes(id.as_str()),
+            None => r#""plain-""#.len() + digits(self.seq),
+        };
+        let kind = match self.kind {
+            Kind::Say => "say".len(),
+            Kind::Me => "me".len(),
+        };
+        let strings = [self.nickname.as_str(), self.text.as_str()].map(string_bytes);
+        let room = self.room.as_str().len();
+        AROUND + room + digits(self.seq) + digits(self.time) + strings[0] + strings[1] + id + kind
+    }
+
     /// What counts as being around a text (bytes).
     pub(crate) const AROUND: usize = 200;
 
@@ -141,7 +181,15 @@ pub(crate) enum Notice {
         messages: Vec<Arc<Message>>,
         before: Option<u64>,
     },
-    Rooms(Vec<Listing>),
+    Rooms {
+        rooms: Vec<Listing>,
+        more: bool,
+    },
+    Members {
+        room: RoomName,
+        members: Members,
+        more: bool,
+    },
     /// The server has something to say.
     Word {
         text: &'static str,
@@ -168,7 +216,18 @@ pub(crate) struct Joined {
     /// `messages` are all that were said since the one that the client named.
     pub(crate) recovered: bool,
     pub(crate) messages: Vec<Arc<Message>>,
-    pub(crate) members: Vec<Nickname>,
+    /// There are more that the client missed. It is to join again, and is not told yet what is said.
+    pub(crate) more: bool,
+    pub(crate) members: Members,
+}
+
+/// Members of a room, in the order of their arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Members {
+    /// As many as one answer holds.
+    pub(crate) nicknames: Vec<Nickname>,
+    /// How many there are.
+    pub(crate) count: usize,
 }
 
 /// A room, as it is listed.
@@ -205,6 +264,10 @@ pub(crate) enum Refused {
     NotInRoom(RoomName),
     #[error("you are in {0} rooms already, which is as many as can be")]
     TooManyRooms(usize),
+    #[error("there are too many rooms already; join one that is there")]
+    RoomsFull,
+    #[error("too much at once; try again in {retry_ms} ms")]
+    RateLimited { retry_ms: u64 },
     #[error("nobody here is called {0}")]
     NoSuchNick(Nickname),
     #[error("{0} has a simple client, which cannot get private messages")]

@@ -1,14 +1,23 @@
 //! Who is there: coming, going, being away for a moment, and coming back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::{Rng, RngExt as _};
 
 use super::session::Receipts;
 use super::{
-    Chat, ClientId, Delivery, Departure, Ended, GIVEN_NAMES, Listener, Nickname, Notice, Now,
-    PersonId, RoomName, Token,
+    Chat, ClientId, Delivery, Departure, Ended, GIVEN_NAMES, Listener, Network, Nickname, Notice,
+    Now, PersonId, Refused, RoomName, Token, TokenBucket,
 };
+
+/// What may be told to a person in private at once, and in the long run (per second), in units of
+/// [`TOLD_UNIT_BYTES`]. In the 10 s in which a client may take nothing, this is far less than what
+/// may wait for it, however its JSON is escaped.
+const TOLD_BURST: u32 = 40;
+const TOLD_PER_SECOND: u32 = 8;
+const TOLD_UNIT_BYTES: usize = 1024;
+/// How long a newcomer waits where every place is taken and nobody is away.
+const WAIT_WHEN_FULL: Duration = Duration::from_secs(1);
 
 /// Somebody under a nickname.
 #[derive(Debug)]
@@ -18,10 +27,16 @@ pub(super) struct Person {
     pub(super) client: Option<ClientId>,
     /// A plain client has none.
     pub(super) session: Option<Token>,
+    /// The network of the connection, or of the last one.
+    pub(super) network: Network,
     pub(super) stays: Vec<Stay>,
-    /// Until when nickname and places are kept, after a connection broke or was replaced.
+    /// Until when nickname and places are kept, after a connection broke, was replaced or closed.
     kept_until: Option<Instant>,
+    /// The last connection was closed: only the nickname is kept.
+    pub(super) has_closed: bool,
     pub(super) receipts: Receipts,
+    /// What others told it in private, once there was anything.
+    told: Option<Box<TokenBucket>>,
 }
 
 /// That somebody is in a room.
@@ -30,22 +45,52 @@ pub(super) struct Stay {
     pub(super) room: RoomName,
     /// By which the room knows the seat.
     pub(super) place: u64,
-    /// Why nobody is on the seat, while it is kept.
-    pub(super) away: Option<Departure>,
+    pub(super) presence: Presence,
     /// When it was last passed on that somebody is writing.
     pub(super) typed: Option<Instant>,
 }
 
+/// How a person is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// The client is told what is said.
+    Listening,
+    /// The client is given what it missed, in parts, and is not told yet what is said.
+    CatchingUp,
+    /// The seat is kept for a while. The departure is what others are told when the time is over.
+    Away(Departure),
+}
+
 impl Person {
-    pub(super) fn new(nickname: Nickname, client: ClientId, session: Option<Token>) -> Self {
+    pub(super) fn new(
+        nickname: Nickname,
+        client: ClientId,
+        network: Network,
+        session: Option<Token>,
+    ) -> Self {
         Self {
             nickname,
             client: Some(client),
             session,
+            network,
             stays: Vec::new(),
             kept_until: None,
+            has_closed: false,
             receipts: Receipts::default(),
+            told: None,
         }
+    }
+
+    /// Counts a text that others tell it, or says how long it has to wait. A client is cut when too
+    /// much waits for it, and others are not to bring that about.
+    pub(super) fn take_told(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
+        if self.told.is_none() {
+            self.told = TokenBucket::new(TOLD_PER_SECOND, TOLD_BURST, now).map(Box::new);
+        }
+        let Some(told) = &mut self.told else { return Ok(()) };
+        told.take(now)?;
+        (0..bytes / TOLD_UNIT_BYTES).for_each(|_| told.count(now));
+        Ok(())
     }
 
     pub(super) fn stay(&self, room: &RoomName) -> Option<&Stay> {
@@ -57,7 +102,7 @@ impl Person {
     }
 
     pub(super) fn is_here(&self, room: &RoomName) -> bool {
-        self.stay(room).is_some_and(|stay| stay.away.is_none())
+        self.stay(room).is_some_and(|stay| !matches!(stay.presence, Presence::Away(_)))
     }
 }
 
@@ -70,9 +115,16 @@ impl Chat {
         now: Now,
         random: &mut impl Rng,
         out: &mut Vec<Delivery>,
-    ) {
+    ) -> Result<(), Refused> {
+        let network = self.network_of(client);
         if let Some(person) = session.and_then(|token| self.by_token.get(&token).copied()) {
-            return self.take_over(client, person, now, out);
+            self.take_over(client, person, wish, now, out);
+            return Ok(());
+        }
+        if session.is_some_and(|token| self.memory.knows(token)) {
+            self.make_place(network, now, out)?;
+        } else {
+            self.admit(network, now, out)?;
         }
         let remembered =
             session.and_then(|token| Some((token, self.memory.take(token, now.instant)?)));
@@ -82,19 +134,97 @@ impl Chat {
             None => (Token::new(random), None),
         };
         let wish = wish.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
-        let nickname = self.free_or_fresh(wish, random);
-        let mut person = Person::new(nickname.clone(), client, Some(token));
+        let nickname = self.free_or_fresh(wish, random)?;
+        let mut person = Person::new(nickname.clone(), client, network, Some(token));
         person.receipts = ended.map(|ended| ended.receipts).unwrap_or_default();
-        let person = self.add(person);
+        let person = self.add(person, now);
         self.by_token.insert(token, person);
         let notice = Notice::Welcome { session: token, nickname, resumed };
         out.push(Delivery::Reply { client, notice });
+        Ok(())
+    }
+
+    /// Counts a new session of a network, and makes a place for it.
+    pub(super) fn admit(
+        &mut self,
+        network: Network,
+        now: Now,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        self.networks.take_session(network, now.instant).map_err(Refused::for_now)?;
+        self.make_place(network, now, out)
+    }
+
+    /// Makes a place for one more person. People who are away count, and make way for those who are
+    /// there: the one whose time is over first, of the same network or, where the chat is full, of
+    /// all.
+    fn make_place(
+        &mut self,
+        network: Network,
+        now: Now,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        self.make_place_in(network, now, out)?;
+        while self.people.len() >= self.rules.quota.people_max {
+            self.end_one_away(None, now, out)?;
+        }
+        Ok(())
+    }
+
+    fn make_place_in(
+        &mut self,
+        network: Network,
+        now: Now,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        while self.networks.is_full(network) {
+            self.end_one_away(Some(network), now, out)?;
+        }
+        Ok(())
+    }
+
+    fn end_one_away(
+        &mut self,
+        network: Option<Network>,
+        now: Now,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        let makes_way = |(_, person): &&(Instant, PersonId)| {
+            let person = &self.people[person];
+            person.client.is_none() && network.is_none_or(|network| person.network == network)
+        };
+        let found = self.away.iter().find(makes_way).copied();
+        let (until, person) = found.ok_or_else(|| Refused::for_now(WAIT_WHEN_FULL))?;
+        self.end_grace(until, person, now, out);
+        Ok(())
     }
 
     /// Another connection of somebody who is here. It has to join its rooms again; until then, and
     /// no longer than the grace, they are kept for it.
-    fn take_over(&mut self, client: ClientId, me: PersonId, now: Now, out: &mut Vec<Delivery>) {
+    fn take_over(
+        &mut self,
+        client: ClientId,
+        me: PersonId,
+        wish: Option<Nickname>,
+        now: Now,
+        out: &mut Vec<Delivery>,
+    ) {
+        let network = self.network_of(client);
         self.step_away(me, Departure::Closed, now, out);
+        if self.people[&me].network != network {
+            // Where there is no place, a session goes on all the same: its connection has one.
+            let _ = self.make_place_in(network, now, out);
+            self.networks.add_person(network, now.instant);
+            let before = std::mem::replace(&mut self.person(me).network, network);
+            self.networks.remove_person(before);
+        }
+        // Whoever closed and comes back may be called something else, which no room has to hear.
+        let had_closed = std::mem::take(&mut self.person(me).has_closed);
+        if let Some(wish) = wish.filter(|wish| had_closed && self.is_free_for(me, wish)) {
+            let before = std::mem::replace(&mut self.person(me).nickname, wish.clone());
+            self.release(&before);
+            self.reserve(me, &wish);
+        }
         let person = self.person(me);
         let nickname = person.nickname.clone();
         let Some(session) = person.session else { return };
@@ -107,8 +237,9 @@ impl Chat {
         out.push(Delivery::Reply { client, notice });
     }
 
-    /// A connection has ended. Somebody with a session whose connection broke keeps nickname and
-    /// places for a while. Nothing happens when another connection has taken its place.
+    /// A connection has ended. A person with a session whose connection broke keeps nickname and
+    /// places for a while; one whose connection was closed keeps the nickname. Nothing happens when
+    /// another connection has taken its place.
     pub(crate) fn leave(
         &mut self,
         client: ClientId,
@@ -116,17 +247,17 @@ impl Chat {
         now: Now,
         out: &mut Vec<Delivery>,
     ) -> Option<Nickname> {
+        self.connected.remove(&client);
         let me = self.by_client.remove(&client)?;
         let person = self.person(me);
         person.client = None;
-        let nickname = person.nickname.clone();
-        let keeps_places = person.session.is_some()
-            && departure != Departure::Closed
-            && !self.rules.grace.is_zero();
-        if keeps_places {
-            self.step_away(me, departure, now, out);
-        } else {
+        person.has_closed = departure == Departure::Closed;
+        let (nickname, has_session) = (person.nickname.clone(), person.session.is_some());
+        if departure == Departure::Closed || !has_session {
             self.leave_all_rooms(me, departure, out);
+        }
+        if has_session {
+            self.step_away(me, departure, now, out);
         }
         self.end_if_gone(me, now);
         Some(nickname)
@@ -136,16 +267,24 @@ impl Chat {
     pub(crate) fn tick(&mut self, now: Now, out: &mut Vec<Delivery>) {
         self.memory.forget(now.instant);
         while let Some((at, me)) = self.away.first().copied().filter(|(at, _)| *at <= now.instant) {
-            self.away.remove(&(at, me));
-            let person = self.person(me);
-            person.kept_until = None;
-            let away = |stay: &Stay| Some((stay.room.clone(), stay.away?));
-            let over: Vec<_> = person.stays.iter().filter_map(away).collect();
-            for (room, departure) in over {
-                self.leave_room(me, &room, departure, out);
-            }
-            self.end_if_gone(me, now);
+            self.end_grace(at, me, now, out);
         }
+    }
+
+    /// What was kept for a person until a time is kept no longer.
+    fn end_grace(&mut self, at: Instant, me: PersonId, now: Now, out: &mut Vec<Delivery>) {
+        self.away.remove(&(at, me));
+        let person = self.person(me);
+        person.kept_until = None;
+        let over = person.stays.iter().filter_map(|stay| match stay.presence {
+            Presence::Away(departure) => Some((stay.room.clone(), departure)),
+            _ => None,
+        });
+        let over: Vec<_> = over.collect();
+        for (room, departure) in over {
+            self.leave_room(me, &room, departure, out);
+        }
+        self.end_if_gone(me, now);
     }
 
     /// When somebody's grace is over next.
@@ -161,19 +300,15 @@ impl Chat {
         let until = now.instant + self.rules.grace;
         let Some(person) = self.people.get_mut(&me) else { return };
         for stay in &mut person.stays {
-            stay.away.get_or_insert(departure);
+            if !matches!(stay.presence, Presence::Away(_)) {
+                stay.presence = Presence::Away(departure);
+            }
             self.rooms.listen(&stay.room, stay.place, None);
         }
         if let Some(before) = person.kept_until.replace(until) {
             self.away.remove(&(before, me));
         }
         self.away.insert((until, me));
-    }
-
-    pub(super) fn come_back(&mut self, me: PersonId, room: &RoomName) {
-        if let Some(stay) = self.person(me).stay_mut(room) {
-            stay.away = None;
-        }
     }
 
     fn leave_all_rooms(&mut self, me: PersonId, departure: Departure, out: &mut Vec<Delivery>) {
@@ -204,25 +339,70 @@ impl Chat {
         out.push(Delivery::Room { room: room.clone(), notice });
     }
 
-    pub(super) fn take_seat(
+    /// Counts an arrival in a room, which may be a new one.
+    pub(super) fn admit_to_room(
+        &mut self,
+        room: &RoomName,
+        network: Network,
+        now: Now,
+    ) -> Result<(), Refused> {
+        self.networks.take_arrival(network, now.instant).map_err(Refused::for_now)?;
+        let network = self.counted(network);
+        if self.rooms.admits(room, network) { Ok(()) } else { Err(Refused::RoomsFull) }
+    }
+
+    fn counted(&self, network: Network) -> Option<Network> {
+        self.rules.quota.people_per_network_max.map(|_| network)
+    }
+
+    /// A person takes a place in a room, and is not told yet what is said there.
+    pub(super) fn arrive(&mut self, me: PersonId, room: &RoomName, out: &mut Vec<Delivery>) {
+        let person = &self.people[&me];
+        let (nickname, network) = (person.nickname.clone(), self.counted(person.network));
+        let notice = Notice::Arrived { room: room.clone(), nickname };
+        out.push(Delivery::Room { room: room.clone(), notice });
+        let place = self.rooms.enter(room, me, network);
+        let (room, presence) = (room.clone(), Presence::CatchingUp);
+        self.person(me).stays.push(Stay { room, place, presence, typed: None });
+    }
+
+    /// From here on a client is told what is said in a room in which it has a place.
+    pub(super) fn listen(
         &mut self,
         me: PersonId,
         client: ClientId,
-        room: RoomName,
+        room: &RoomName,
         out: &mut Vec<Delivery>,
     ) {
-        let person = self.person(me);
-        let (nickname, is_plain) = (person.nickname.clone(), person.session.is_none());
-        let notice = Notice::Arrived { room: room.clone(), nickname };
-        out.push(Delivery::Room { room: room.clone(), notice });
-        let place = self.rooms.enter(&room, me, Listener { client, is_plain });
+        let listener = Listener { client, is_plain: self.people[&me].session.is_none() };
+        let Some(stay) = self.person(me).stay_mut(room) else { return };
+        stay.presence = Presence::Listening;
+        let place = stay.place;
+        self.rooms.listen(room, place, Some(listener));
         out.push(Delivery::Enters { client, room: room.clone() });
-        self.person(me).stays.push(Stay { room, place, away: None, typed: None });
     }
 
-    pub(super) fn add(&mut self, person: Person) -> PersonId {
+    /// A client that has a place in a room is not told any more what is said there.
+    pub(super) fn stop_listening(
+        &mut self,
+        me: PersonId,
+        client: ClientId,
+        room: &RoomName,
+        out: &mut Vec<Delivery>,
+    ) {
+        let Some(stay) = self.person(me).stay_mut(room) else { return };
+        let before = std::mem::replace(&mut stay.presence, Presence::CatchingUp);
+        let place = stay.place;
+        if before == Presence::Listening {
+            self.rooms.listen(room, place, None);
+            out.push(Delivery::Leaves { client, room: room.clone() });
+        }
+    }
+
+    pub(super) fn add(&mut self, person: Person, now: Now) -> PersonId {
         self.people_count += 1;
         let id = PersonId(self.people_count);
+        self.networks.add_person(person.network, now.instant);
         self.by_client.extend(person.client.map(|client| (client, id)));
         self.reserve(id, &person.nickname);
         self.people.insert(id, person);
@@ -237,10 +417,11 @@ impl Chat {
         }
         let Some(person) = self.people.remove(&me) else { return };
         self.release(&person.nickname);
+        self.networks.remove_person(person.network);
         if let Some(token) = person.session {
             self.by_token.remove(&token);
-            let ended = Ended { nickname: person.nickname, receipts: person.receipts };
-            self.memory.keep(token, ended, now.instant);
+            let Person { nickname, receipts, network, .. } = person;
+            self.memory.keep(token, Ended { nickname, receipts, network }, now.instant);
         }
     }
 
@@ -259,9 +440,24 @@ impl Chat {
     }
 
     /// The nickname that was wished for, if nobody has it, or a random one.
-    pub(super) fn free_or_fresh(&self, wish: Option<Nickname>, random: &mut impl Rng) -> Nickname {
+    pub(super) fn free_or_fresh(
+        &self,
+        wish: Option<Nickname>,
+        random: &mut impl Rng,
+    ) -> Result<Nickname, Refused> {
         let free_wish = wish.filter(|nickname| self.is_free(nickname));
-        free_wish.unwrap_or_else(|| self.fresh_nickname(random))
+        let nickname = free_wish.or_else(|| self.fresh_nickname(random));
+        nickname.ok_or_else(|| Refused::for_now(WAIT_WHEN_FULL))
+    }
+
+    /// The person with this nickname, or one that looks the same.
+    pub(super) fn holder_of(&self, nickname: &Nickname) -> Option<PersonId> {
+        nickname.forms().iter().find_map(|form| self.taken.get(form)).copied()
+    }
+
+    pub(super) fn is_free_for(&self, me: PersonId, nickname: &Nickname) -> bool {
+        let is_anothers = |form: &String| self.taken.get(form).is_some_and(|it| *it != me);
+        !nickname.forms().iter().any(is_anothers)
     }
 
     fn is_free(&self, nickname: &Nickname) -> bool {
@@ -270,12 +466,11 @@ impl Chat {
 
     /// A random name, or the next free one after it, so that the search ends even when nearly all
     /// are taken.
-    fn fresh_nickname(&self, random: &mut impl Rng) -> Nickname {
+    fn fresh_nickname(&self, random: &mut impl Rng) -> Option<Nickname> {
         let start = random.random_range(0..GIVEN_NAMES);
         (start..GIVEN_NAMES)
             .chain(0..start)
             .map(Nickname::given)
             .find(|nickname| self.is_free(nickname))
-            .expect("the server takes fewer clients than there are names (CLIENTS_MAX)")
     }
 }

@@ -1,9 +1,14 @@
 //! The rooms: who is in each, and what was said there last.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{ClientId, Message, PersonId, RoomName};
+use super::quota::ROOMS_PER_NETWORK_MAX;
+use super::{ClientId, Message, Network, PersonId, RoomName};
+
+/// Maximum number of rooms that are there at once.
+const ROOMS_MAX: usize = 10_000;
 
 /// How many rooms are remembered that hold no more than their number of messages. That is little,
 /// and lets a room that comes back go on counting where it left off.
@@ -15,10 +20,10 @@ pub struct HistoryLimits {
     /// The most messages in each room; 500 by default, 0 for none.
     pub lines_max: usize,
     /// The most rooms that are held with nobody in them, for what was said there; 100 by default.
-    /// The one that was left first is forgotten first.
+    /// One of the address that opened most of them is forgotten first: the one that was left first.
     pub idle_rooms_max: usize,
-    /// The most bytes of text in all rooms, with some 200 around each; 64 MiB by default. Rooms
-    /// with nobody in them make way first.
+    /// The most bytes of text in all rooms, with some 200 around each; 64 MiB by default. The
+    /// largest rooms shrink first.
     pub bytes_max: usize,
 }
 
@@ -50,8 +55,12 @@ pub(super) struct Room {
     plain_listeners: usize,
     json_listeners: usize,
     history: VecDeque<Arc<Message>>,
+    /// What the history weighs (bytes).
+    bytes: usize,
     /// The number of the newest message.
     seq: u64,
+    /// The network that opened the room, where networks are counted and a client opened it.
+    opened_by: Option<Network>,
 }
 
 impl Room {
@@ -63,9 +72,22 @@ impl Room {
         self.seats.values()
     }
 
+    /// The members that come after a place, in order of arrival.
+    pub(super) fn seats_after(&self, place: Option<u64>) -> impl Iterator<Item = &Seat> {
+        let start = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.seats.range((start, Bound::Unbounded)).map(|(_, seat)| seat)
+    }
+
+    /// The message of this number. There may be holes between those that are held.
     pub(super) fn message(&self, seq: u64) -> Option<&Arc<Message>> {
-        let first = self.history.front()?.seq;
-        self.history.get(usize::try_from(seq.checked_sub(first)?).ok()?)
+        let index = self.history.binary_search_by_key(&seq, |message| message.seq).ok()?;
+        self.history.get(index)
+    }
+
+    /// The messages after `seq` that are held, the oldest first.
+    pub(super) fn after(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Arc<Message>> + Clone {
+        let start = self.history.partition_point(|message| message.seq <= seq);
+        self.history.range(start..)
     }
 
     /// What was said before `seq`, the newest first.
@@ -79,8 +101,12 @@ impl Room {
         Some(if plain { &mut self.plain_listeners } else { &mut self.json_listeners })
     }
 
-    fn bytes(&self) -> usize {
-        self.history.iter().map(|message| message.weight()).sum()
+    /// Forgets the oldest messages until the history weighs no more than this (bytes).
+    fn shrink_to(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max {
+            let Some(oldest) = self.history.pop_front() else { return };
+            self.bytes -= oldest.weight();
+        }
     }
 }
 
@@ -90,6 +116,10 @@ impl Room {
 pub(super) struct Rooms {
     limits: HistoryLimits,
     rooms: HashMap<RoomName, Room>,
+    /// The names of the rooms, in their order.
+    names: BTreeSet<RoomName>,
+    /// How many rooms each network has opened.
+    opened: HashMap<Network, usize>,
     arrivals: u64,
     history_bytes: usize,
     /// Empty rooms with history, the one that was left first in front.
@@ -107,6 +137,8 @@ impl Rooms {
         Self {
             limits,
             rooms: HashMap::new(),
+            names: BTreeSet::new(),
+            opened: HashMap::new(),
             arrivals: 0,
             history_bytes: 0,
             idle: VecDeque::new(),
@@ -119,13 +151,47 @@ impl Rooms {
     /// Takes up a room as an earlier run of the server left it: the newest messages, and the number
     /// of the last. Those that were used last come last.
     pub(super) fn recall(&mut self, name: RoomName, seq: u64, history: VecDeque<Arc<Message>>) {
-        self.history_bytes += history.iter().map(|message| message.weight()).sum::<usize>();
+        let bytes = history.iter().map(|message| message.weight()).sum();
+        self.history_bytes += bytes;
         self.idle.push_back(name.clone());
-        self.rooms.insert(name.clone(), Room { seq, history, ..Room::default() });
+        self.insert(&name, Room { seq, history, bytes, ..Room::default() });
         if self.idle.len() > self.limits.idle_rooms_max {
             self.forget_idle();
         }
-        self.shrink(&name);
+        self.shrink();
+    }
+
+    fn insert(&mut self, name: &RoomName, room: Room) {
+        if let Some(network) = room.opened_by {
+            *self.opened.entry(network).or_default() += 1;
+        }
+        self.names.insert(name.clone());
+        self.rooms.insert(name.clone(), room);
+    }
+
+    /// Whether a client of this network may open a room of this name, or is to come into one that is
+    /// there. An idle room makes way where there are too many.
+    pub(super) fn admits(&mut self, name: &RoomName, network: Option<Network>) -> bool {
+        if self.rooms.contains_key(name) {
+            return true;
+        }
+        let opened = network.and_then(|network| self.opened.get(&network));
+        if opened.is_some_and(|opened| *opened >= ROOMS_PER_NETWORK_MAX) {
+            let is_its_own = |idle: &RoomName| self.opened_by(idle) == network;
+            let Some(position) = self.idle.iter().position(is_its_own) else { return false };
+            self.forget_idle_at(position);
+        }
+        if self.rooms.len() >= ROOMS_MAX {
+            if self.idle.is_empty() {
+                return false;
+            }
+            self.forget_idle();
+        }
+        true
+    }
+
+    fn opened_by(&self, name: &RoomName) -> Option<Network> {
+        self.rooms.get(name)?.opened_by
     }
 
     /// Rooms of which nothing is known go on counting from here.
@@ -143,7 +209,7 @@ impl Rooms {
             self.forget_idle();
         }
         let seq = self.number_of(name);
-        self.rooms.insert(name.clone(), Room { seq, ..Room::default() });
+        self.insert(name, Room { seq, ..Room::default() });
         self.idle.push_back(name.clone());
     }
 
@@ -166,9 +232,14 @@ impl Rooms {
         self.rooms.get(room)
     }
 
-    /// Every room with somebody in it or something to read.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&RoomName, &Room)> {
-        self.rooms.iter()
+    /// Every room with members or messages whose name comes after this one, by name.
+    pub(super) fn after(
+        &self,
+        name: Option<&RoomName>,
+    ) -> impl Iterator<Item = (&RoomName, &Room)> {
+        let start = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.names.range((start, Bound::Unbounded));
+        names.filter_map(|name| self.rooms.get_key_value(name))
     }
 
     pub(super) fn listeners(&self, room: &RoomName) -> impl Iterator<Item = Listener> {
@@ -182,18 +253,25 @@ impl Rooms {
         counts.map_or((false, false), |(plain, json)| (plain > 0, json > 0))
     }
 
-    /// Gives somebody a place, by which it is known in the room.
-    pub(super) fn enter(&mut self, room: &RoomName, person: PersonId, listener: Listener) -> u64 {
-        if let Some(position) = self.idle.iter().position(|idle| idle == room) {
+    /// Gives a person a place, by which the room knows it. A room that is new is opened by `network`.
+    pub(super) fn enter(
+        &mut self,
+        name: &RoomName,
+        person: PersonId,
+        network: Option<Network>,
+    ) -> u64 {
+        if let Some(position) = self.idle.iter().position(|idle| idle == name) {
             self.idle.remove(position);
         }
+        if !self.rooms.contains_key(name) {
+            let seq = self.number_of(name);
+            self.insert(name, Room { seq, opened_by: network, ..Room::default() });
+        }
         self.arrivals += 1;
-        let seq = self.number_of(room);
-        let room =
-            self.rooms.entry(room.clone()).or_insert_with(|| Room { seq, ..Room::default() });
-        room.seats.insert(self.arrivals, Seat { person, listener: None });
         let place = self.arrivals;
-        seat_listener(room, place, Some(listener));
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.seats.insert(place, Seat { person, listener: None });
+        }
         place
     }
 
@@ -235,37 +313,80 @@ impl Rooms {
         if self.limits.lines_max == 0 {
             return message;
         }
-        self.history_bytes += message.weight();
+        let old = (room.history.len() >= self.limits.lines_max)
+            .then(|| room.history.pop_front())
+            .flatten()
+            .map_or(0, |old| old.weight());
         room.history.push_back(message.clone());
-        if room.history.len() > self.limits.lines_max {
-            self.history_bytes -= room.history.pop_front().map_or(0, |old| old.weight());
+        room.bytes = room.bytes + message.weight() - old;
+        self.history_bytes = self.history_bytes + message.weight() - old;
+        if self.history_bytes > self.limits.bytes_max {
+            self.shrink();
         }
-        self.shrink(name);
         message
     }
 
-    /// Idle rooms make way first, then the oldest lines of the room that grew.
-    fn shrink(&mut self, grown: &RoomName) {
-        while self.history_bytes > self.limits.bytes_max {
-            if !self.idle.is_empty() {
-                self.forget_idle();
-                continue;
+    /// Where the rooms hold too much, the largest shrink, all of them to the same weight. One look
+    /// at all rooms makes place for many messages.
+    fn shrink(&mut self) {
+        const SPARE: usize = 16;
+        if self.history_bytes <= self.limits.bytes_max {
+            return;
+        }
+        let wanted = self.limits.bytes_max - self.limits.bytes_max / SPARE;
+        let mut weights: Vec<_> = self.rooms.values().map(|room| room.bytes).collect();
+        weights.sort_unstable();
+        let level = level(&weights, wanted);
+        let large = self.rooms.iter_mut().filter(|(_, room)| room.bytes > level);
+        let mut emptied = Vec::new();
+        for (name, room) in large {
+            let before = room.bytes;
+            room.shrink_to(level);
+            self.history_bytes -= before - room.bytes;
+            if room.history.is_empty() && room.seats.is_empty() {
+                emptied.push(name.clone());
             }
-            let oldest = self.rooms.get_mut(grown).and_then(|room| room.history.pop_front());
-            let Some(oldest) = oldest else { return };
-            self.history_bytes -= oldest.weight();
+        }
+        for name in emptied {
+            self.idle.retain(|idle| *idle != name);
+            self.forget(&name);
         }
     }
 
+    /// One idle room goes: of the network that opened most of them, the one that was left first.
     fn forget_idle(&mut self) {
-        if let Some(name) = self.idle.pop_front() {
+        let mut counts: HashMap<Network, usize> = HashMap::new();
+        for network in self.idle.iter().filter_map(|idle| self.opened_by(idle)) {
+            *counts.entry(network).or_default() += 1;
+        }
+        let most = counts.values().copied().max().filter(|count| *count > 1);
+        let is_of_most = |idle: &RoomName| {
+            let count = self.opened_by(idle).and_then(|network| counts.get(&network).copied());
+            most.is_some() && count == most
+        };
+        let position = self.idle.iter().position(is_of_most).unwrap_or(0);
+        self.forget_idle_at(position);
+    }
+
+    fn forget_idle_at(&mut self, position: usize) {
+        if let Some(name) = self.idle.remove(position) {
             self.forget(&name);
         }
     }
 
     fn forget(&mut self, name: &RoomName) {
         let Some(room) = self.rooms.remove(name) else { return };
-        self.history_bytes -= room.bytes();
+        self.names.remove(name);
+        self.history_bytes -= room.bytes;
+        if let Some(network) = room.opened_by {
+            let opened = self.opened.get_mut(&network).map(|opened| {
+                *opened -= 1;
+                *opened
+            });
+            if opened == Some(0) {
+                self.opened.remove(&network);
+            }
+        }
         if room.seq == 0 {
             return;
         }
@@ -283,6 +404,19 @@ impl Rooms {
     pub(super) fn held(&self) -> (usize, usize, usize) {
         (self.rooms.len(), self.idle.len(), self.history_bytes)
     }
+}
+
+/// The largest weight to which all larger ones shrink so that their sum is no more than `wanted`.
+fn level(ascending: &[usize], wanted: usize) -> usize {
+    let mut left = wanted;
+    for (index, weight) in ascending.iter().enumerate() {
+        let share = left / (ascending.len() - index);
+        if *weight > share {
+            return share;
+        }
+        left -= weight;
+    }
+    usize::MAX
 }
 
 fn seat_listener(room: &mut Room, place: u64, listener: Option<Listener>) {

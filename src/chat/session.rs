@@ -1,17 +1,18 @@
 //! Sessions: by what somebody is known again who comes back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::{Id, Nickname, RoomName};
+use super::{Id, Network, Nickname, RoomName};
 
 /// How many of the last words of a session are remembered.
 const RECEIPTS_MAX: usize = 256;
-/// How many sessions that have ended are remembered. The oldest goes first.
+/// Maximum number of sessions that have ended and are remembered. The oldest goes first, of the
+/// network that has the most.
 const ENDED_MAX: usize = 4096;
 /// How many of their words are, in all: some 20 MiB.
 const ENDED_RECEIPTS_MAX: usize = 100_000;
@@ -19,7 +20,7 @@ const ENDED_RECEIPTS_MAX: usize = 100_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What only the client of a session knows: 128 random bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token(u128);
 
 impl Token {
@@ -89,55 +90,103 @@ impl Receipts {
 pub(super) struct Ended {
     pub(super) nickname: Nickname,
     pub(super) receipts: Receipts,
+    /// The network of its last connection.
+    pub(super) network: Network,
 }
 
 /// The sessions that have ended and are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    ended: HashMap<Token, Ended>,
+    ended: HashMap<Token, (Instant, Ended)>,
     /// When each is forgotten.
-    forgotten_at: VecDeque<(Instant, Token)>,
+    forgotten_at: BTreeSet<(Instant, Token)>,
+    /// What each network has there.
+    shares: HashMap<Network, Share>,
     /// How many receipts they have.
     receipts: usize,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Share {
+    receipts: usize,
+    sessions: usize,
+}
+
 impl Memory {
+    /// Remembers a session in which something was said. There is nothing to remember of another.
     pub(super) fn keep(&mut self, token: Token, ended: Ended, now: Instant) {
+        if ended.receipts.len() == 0 {
+            return;
+        }
+        let share = self.shares.entry(ended.network).or_default();
+        share.sessions += 1;
+        share.receipts += ended.receipts.len();
         self.receipts += ended.receipts.len();
-        self.ended.insert(token, ended);
-        self.forgotten_at.push_back((now + REMEMBERED_FOR, token));
+        let until = now + REMEMBERED_FOR;
+        self.ended.insert(token, (until, ended));
+        self.forgotten_at.insert((until, token));
         self.forget(now);
+    }
+
+    /// Whether a session is remembered.
+    pub(super) fn knows(&self, token: Token) -> bool {
+        self.ended.contains_key(&token)
     }
 
     /// Takes a session up again, if it is remembered.
     pub(super) fn take(&mut self, token: Token, now: Instant) -> Option<Ended> {
         self.forget(now);
-        let ended = self.remove(token)?;
-        self.forgotten_at.retain(|(_, other)| *other != token);
-        Some(ended)
+        self.remove(token)
     }
 
-    /// Those of which the time is over go.
+    /// Those of which the time is over go, and where there are too many, those of the network that
+    /// has the most.
     pub(super) fn forget(&mut self, now: Instant) {
-        while let Some((at, token)) = self.forgotten_at.front().copied() {
-            let fit = self.forgotten_at.len() <= ENDED_MAX && self.receipts <= ENDED_RECEIPTS_MAX;
-            if at > now && fit {
-                return;
-            }
+        while let Some((_, token)) = self.forgotten_at.first().copied().filter(|it| it.0 <= now) {
             self.remove(token);
-            self.forgotten_at.pop_front();
+        }
+        while self.ended.len() > ENDED_MAX {
+            self.forget_oldest_of_the_largest(|share| share.sessions);
+        }
+        while self.receipts > ENDED_RECEIPTS_MAX {
+            self.forget_oldest_of_the_largest(|share| share.receipts);
+        }
+    }
+
+    fn forget_oldest_of_the_largest(&mut self, size: impl Fn(&Share) -> usize) {
+        let largest = self.shares.iter().max_by_key(|(_, share)| size(share));
+        let network = largest.map(|(network, _)| *network);
+        let is_of_it = |(_, token): &&(Instant, Token)| {
+            self.ended.get(token).map(|(_, ended)| ended.network) == network
+        };
+        let oldest = self.forgotten_at.iter().find(is_of_it).map(|(_, token)| *token);
+        if let Some(token) = oldest {
+            self.remove(token);
         }
     }
 
     fn remove(&mut self, token: Token) -> Option<Ended> {
-        let ended = self.ended.remove(&token)?;
+        let (until, ended) = self.ended.remove(&token)?;
+        self.forgotten_at.remove(&(until, token));
         self.receipts -= ended.receipts.len();
+        if let Some(share) = self.shares.get_mut(&ended.network) {
+            share.sessions -= 1;
+            share.receipts -= ended.receipts.len();
+            if share.sessions == 0 {
+                self.shares.remove(&ended.network);
+            }
+        }
         Some(ended)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.ended.len().max(self.forgotten_at.len())
+        assert_eq!(self.ended.len(), self.forgotten_at.len());
+        assert_eq!(
+            self.ended.len(),
+            self.shares.values().map(|share| share.sessions).sum::<usize>()
+        );
+        self.ended.len()
     }
 }
 
@@ -157,7 +206,11 @@ mod tests {
                     Receipt::Told { to: nickname.clone(), time: 0, nickname: nickname.clone() };
                 receipts.keep(Id::parse(&id.to_string()).unwrap(), receipt);
             }
-            memory.keep(Token(token), Ended { nickname: nickname.clone(), receipts }, now);
+            memory.keep(
+                Token(token),
+                Ended { nickname: nickname.clone(), receipts, network: Network::UNKNOWN },
+                now,
+            );
         }
         assert_eq!(memory.len(), ENDED_RECEIPTS_MAX / RECEIPTS_MAX);
         assert!(memory.take(Token(1), now).is_none());

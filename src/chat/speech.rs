@@ -31,7 +31,7 @@ impl Chat {
             out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
-        let stay = person.stay(&room).filter(|stay| stay.away.is_none());
+        let stay = person.stay(&room).filter(|_| person.is_here(&room));
         let Some(stay) = stay else { return Err(Refused::NotInRoom(room)) };
         // One copy of the name for all that somebody says there, not one for each message.
         let room = stay.room.clone();
@@ -61,14 +61,18 @@ impl Chat {
             out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
-        let found = to.forms().iter().find_map(|form| self.taken.get(form)).copied();
-        let Some(other) = found.map(|other| &self.people[&other]) else {
-            return Err(Refused::NoSuchNick(to.clone()));
-        };
+        let nickname = person.nickname.clone();
+        let found = self.holder_of(to).filter(|other| !self.people[other].has_closed);
+        let Some(other) = found else { return Err(Refused::NoSuchNick(to.clone())) };
+        let is_another = other != me;
+        let other = self.person(other);
         if other.session.is_none() {
             return Err(Refused::CannotHear(other.nickname.clone()));
         }
-        let (from, to, time) = (person.nickname.clone(), other.nickname.clone(), now.unix_ms);
+        if is_another {
+            other.take_told(text.as_str().len(), now.instant).map_err(Refused::for_now)?;
+        }
+        let (from, to, time) = (nickname, other.nickname.clone(), now.unix_ms);
         let notice =
             Notice::Private { from: from.clone(), to: to.clone(), time, text, id: id.clone() };
         // Somebody who is away for a moment does not get it: it is never stored.
@@ -106,8 +110,7 @@ impl Chat {
         to: Nickname,
         out: &mut Vec<Delivery>,
     ) -> Result<(), Refused> {
-        let holder = |form: &String| self.taken.get(form).is_some_and(|holder| *holder != me);
-        if to.forms().iter().any(holder) {
+        if !self.is_free_for(me, &to) {
             return Err(Refused::NickTaken(to));
         }
         let person = self.person(me);
@@ -137,8 +140,8 @@ impl Chat {
         out: &mut Vec<Delivery>,
     ) -> Result<(), Refused> {
         let person = self.person(me);
-        let nickname = person.nickname.clone();
-        let stay = person.stay_mut(&room).filter(|stay| stay.away.is_none());
+        let (nickname, is_here) = (person.nickname.clone(), person.is_here(&room));
+        let stay = person.stay_mut(&room).filter(|_| is_here);
         let Some(stay) = stay else { return Err(Refused::NotInRoom(room)) };
         let passed = |last: Instant| now.instant.duration_since(last) >= TYPING_EVERY;
         if stay.typed.is_none_or(passed) {

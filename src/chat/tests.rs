@@ -22,7 +22,7 @@ struct Stage {
 
 fn rules() -> Rules {
     let history = HistoryLimits { lines_max: 5, ..HistoryLimits::default() };
-    Rules { epoch: "e1".to_owned(), history, has_archive: false, grace: Duration::from_secs(10) }
+    Rules { history, ..Rules::simple() }
 }
 
 impl Stage {
@@ -40,8 +40,10 @@ impl Stage {
 
     fn connect(&mut self, who: &str) -> ClientId {
         self.clients_count += 1;
-        self.clients.insert(who.to_owned(), ClientId(self.clients_count));
-        ClientId(self.clients_count)
+        let client = ClientId(self.clients_count);
+        self.clients.insert(who.to_owned(), client);
+        self.chat.connect(client, Network::UNKNOWN);
+        client
     }
 
     /// One line of a script: who, what, and with what.
@@ -54,7 +56,12 @@ impl Stage {
             "enters" => {
                 let client = self.connect(who);
                 let wish = Nickname::parse(who).ok();
-                self.chat.enter(client, room(with), wish, &mut self.random, &mut out);
+                let (now, random) = (self.now, &mut self.random);
+                if let Err(refused) =
+                    self.chat.enter(client, room(with), wish, now, random, &mut out)
+                {
+                    self.transcript.push_str(&format!("{who} < refused: {refused}\n"));
+                }
             }
             "speaks" => {
                 let said = self.chat.say(self.clients[who], text(with), self.now);
@@ -113,7 +120,8 @@ impl Stage {
             "history" => {
                 Command::History { room: room(first), before: rest.parse().ok(), limit: 2 }
             }
-            "rooms" => Command::Rooms,
+            "rooms" => Command::Rooms { after: RoomName::parse(first).ok(), limit: 3 },
+            "members" => Command::Members { room: room(first), after: Nickname::parse(rest).ok() },
             "ping" => Command::Ping,
             _ => panic!("no such command: {what}"),
         }
@@ -187,7 +195,10 @@ fn looked_up(lookup: Lookup) -> Notice {
         let text = text(&format!("kept {seq}"));
         Arc::new(Message { room, seq, time: 0, nickname, text, id: None, kind: Kind::Say })
     };
-    reading.complete((1..before).rev().map(kept))
+    match reading.part_after() {
+        Some(after) => reading.complete_part((after + 1..before).map(kept)).unwrap(),
+        None => reading.complete((1..before).rev().map(kept)),
+    }
 }
 
 fn in_words(notice: &Notice) -> String {
@@ -210,22 +221,27 @@ fn in_words(notice: &Notice) -> String {
             format!("welcome{} {nickname}", if *resumed { " back" } else { "" })
         }
         Notice::Joined(it) => format!(
-            "in {}, seq {}, {}[{}], with {}",
+            "in {}, seq {}, {}[{}]{}, with {}",
             it.room,
             it.seq,
             if it.recovered { "recovered " } else { "" },
             lines(&it.messages),
-            names(&it.members)
+            if it.more { " and more" } else { "" },
+            names(&it.members.nicknames)
         ),
+        Notice::Members { members, more, .. } => {
+            let more = if *more { " and more" } else { "" };
+            format!("{} members: [{}]{more}", members.count, names(&members.nicknames))
+        }
         Notice::Parted { room } => format!("out of {room}"),
         Notice::History { messages, more, .. } => {
             format!("[{}]{}", lines(messages), if *more { " and more" } else { "" })
         }
         Notice::Results { .. } | Notice::Word { .. } => format!("{notice:?}"),
-        Notice::Rooms(rooms) => {
+        Notice::Rooms { rooms, more } => {
             let rooms: Vec<_> =
                 rooms.iter().map(|it| format!("{} {} {}", it.room, it.members, it.seq)).collect();
-            format!("rooms: {}", rooms.join(", "))
+            format!("rooms: {}{}", rooms.join(", "), if *more { " and more" } else { "" })
         }
         Notice::Pong => "pong".to_owned(),
         Notice::Refused(refused) => format!("refused: {refused}"),
@@ -370,6 +386,7 @@ fn a_nickname_is_taken_by_all_that_look_like_it() {
          ana < ana is ANA
          Iris closes
          ana < Iris left lobby: Closed
+         ana waits 10000
          ana nick lris
          ana < ANA is lris",
     );
@@ -503,6 +520,9 @@ fn who_does_not_come_back_in_time_has_left() {
          bo join lobby
          ana < bo arrived in lobby
          bo < in lobby, seq 0, [], with ana bo
+         bo say lobby one
+         ana < 1 bo: one
+         bo < 1 bo: one
          bo breaks
          ana waits 9999
          ana nick bo
@@ -513,7 +533,7 @@ fn who_does_not_come_back_in_time_has_left() {
          bo < welcome back bo
          bo join lobby
          ana < bo arrived in lobby
-         bo < in lobby, seq 0, [], with ana bo",
+         bo < in lobby, seq 1, [1], with ana bo",
     );
 }
 
@@ -561,11 +581,48 @@ fn who_closes_after_a_take_over_is_gone_at_once() {
          bo typing lobby
          bo < refused: you are not in lobby
          bo closes
-         ana nick bo
-         ana < ana is bo
          ana join lobby
-         ana < in lobby, seq 0, [], with bo",
+         ana < in lobby, seq 0, [], with ana",
     );
+}
+
+#[test]
+fn the_name_of_a_client_that_closed_is_held_for_it_for_the_grace() {
+    script(
+        "ana hello
+         ana < welcome ana
+         bo hello
+         bo < welcome bo
+         bo join lobby
+         bo < in lobby, seq 0, [], with bo
+         bo closes
+         ana nick bo
+         ana < refused: bo is taken, or looks like a name that is
+         ana tell bo there?
+         ana < refused: nobody here is called bo
+         bo waits 9999
+         bo hello again
+         bo < welcome back bo
+         bo closes
+         bo waits 10000
+         ana nick bo
+         ana < ana is bo",
+    );
+}
+
+#[test]
+fn a_client_that_closed_and_comes_back_may_be_called_something_else() {
+    let mut stage = Stage::new(rules());
+    stage.play("ana hello");
+    stage.play("ana closes");
+    let client = stage.connect("ana");
+    let (session, wish) = (Some(stage.sessions["ana"]), Nickname::parse("zoe").ok());
+    let (now, mut out) = (stage.now, Vec::new());
+    let hello = Command::Hello { wish, session };
+    stage.chat.apply(client, hello, now, &mut stage.random, &mut out);
+    stage.write_down(out);
+    assert!(stage.transcript.ends_with("ana < welcome back zoe\n"), "{}", stage.transcript);
+    assert!(stage.chat.taken.keys().all(|form| form == "zoe"));
 }
 
 #[test]
@@ -580,7 +637,7 @@ fn without_grace_everybody_leaves_at_once() {
          bo breaks
          ana < bo left lobby: Error
          bo hello again
-         bo < welcome back bo",
+         bo < welcome bo",
     );
 }
 
@@ -589,8 +646,32 @@ fn a_session_is_forgotten_after_ten_minutes() {
     script(
         "ana hello
          ana < welcome ana
+         ana join lobby
+         ana < in lobby, seq 0, [], with ana
+         ana say lobby one
+         ana < 1 ana: one
          ana closes
+         ana waits 10000
+         ana waits 599999
+         ana hello again
+         ana < welcome back ana
+         ana closes
+         ana waits 10000
          ana waits 600000
+         ana hello again
+         ana < welcome ana",
+    );
+}
+
+#[test]
+fn a_session_that_said_nothing_is_not_remembered_beyond_the_grace() {
+    script(
+        "ana hello
+         ana < welcome ana
+         ana join lobby
+         ana < in lobby, seq 0, [], with ana
+         ana closes
+         ana waits 10000
          ana hello again
          ana < welcome ana",
     );
@@ -691,13 +772,27 @@ fn history_is_bounded_in_bytes() {
 
 #[test]
 fn ended_sessions_are_bounded() {
-    let mut stage = Stage::new(rules());
+    let mut stage = Stage::new(Rules { grace: Duration::ZERO, ..rules() });
+    let addresses = [Network::of([192, 0, 2, 1].into()), Network::of([192, 0, 2, 2].into())];
     for number in 0..5000 {
-        stage.play(&format!("guest-{number} hello"));
-        stage.play(&format!("guest-{number} closes"));
+        let name = format!("guest-{number}");
+        let client = stage.connect(&name);
+        stage.chat.connect(client, addresses[usize::from(number > 0)]);
+        let hello = Command::Hello { wish: Nickname::parse(&name).ok(), session: None };
+        let (now, mut out) = (stage.now, Vec::new());
+        stage.chat.apply(client, hello, now, &mut stage.random, &mut out);
+        stage.write_down(out);
+        if number % 2 == 0 {
+            stage.play(&format!("{name} join lobby"));
+            stage.play(&format!("{name} say lobby {number}"));
+        }
+        stage.play(&format!("{name} closes"));
     }
-    assert_eq!(stage.chat.memory.len(), 4096);
+    // Those that said nothing are not among them.
+    assert_eq!(stage.chat.memory.len(), 2500);
     assert!(stage.chat.people.is_empty() && stage.chat.taken.is_empty());
+    stage.play("guest-0 hello again");
+    assert!(stage.transcript.ends_with("welcome back guest-0\n"));
 }
 
 #[test]
@@ -724,4 +819,261 @@ fn the_last_free_name_is_found() {
     }
     stage.play("somebody: enters lobby");
     assert_eq!(stage.chat.members(&room("lobby"))[0].as_str(), "user-4711");
+}
+
+/// A chat that counts networks, in which clients come from one network unless they say otherwise.
+fn counted(people_per_network_max: usize) -> Stage {
+    let people_per_network_max = std::num::NonZeroUsize::new(people_per_network_max);
+    Stage::new(Rules { quota: Quota { people_max: 100, people_per_network_max }, ..rules() })
+}
+
+#[test]
+fn people_who_are_away_count_and_make_way_for_those_of_their_network() {
+    let mut stage = counted(4);
+    let other = Network::of([192, 0, 2, 1].into());
+    stage.play("ana hello");
+    stage.play("ana join lobby");
+    let stranger = stage.connect("bo");
+    stage.chat.connect(stranger, other);
+    let hello = Command::Hello { wish: Nickname::parse("bo").ok(), session: None };
+    let (now, mut out) = (stage.now, Vec::new());
+    stage.chat.apply(stranger, hello, now, &mut stage.random, &mut out);
+    stage.write_down(out);
+    stage.play("bo join lobby");
+    stage.play("bo breaks");
+    let mut refused = 0;
+    for number in 0..100 {
+        stage.transcript.clear();
+        stage.play(&format!("ghost-{number} hello"));
+        refused += usize::from(stage.transcript.contains("refused: too much at once"));
+        stage.play(&format!("ghost-{number} join lobby"));
+        stage.play(&format!("ghost-{number} breaks"));
+        assert!(stage.chat.people.len() <= 4 + 1 && stage.chat.members(&room("lobby")).len() <= 5);
+        assert_eq!(stage.chat.networks.people(), stage.chat.people.len());
+    }
+    // Twice as many as may be there come at once, and ana was one of them.
+    assert_eq!(refused, 100 - 7);
+    stage.transcript.clear();
+    stage.play("bo hello again");
+    stage.play("ana say lobby still-here");
+    assert!(stage.transcript.contains("bo < welcome back bo\n"), "{}", stage.transcript);
+    assert!(stage.transcript.ends_with("ana < 1 ana: still-here\n"), "{}", stage.transcript);
+}
+
+#[test]
+fn where_the_chat_is_full_a_person_who_is_away_makes_way() {
+    let quota = Quota { people_max: 3, people_per_network_max: None };
+    let mut stage = Stage::new(Rules { quota, ..rules() });
+    for name in ["ana", "bo", "carl"] {
+        stage.play(&format!("{name} hello"));
+    }
+    stage.play("bo breaks");
+    stage.transcript.clear();
+    for name in ["dora", "emil"] {
+        stage.play(&format!("{name} hello"));
+    }
+    assert_eq!(
+        stage.transcript,
+        "dora < welcome dora\nemil < refused: too much at once; try again in 1000 ms\n"
+    );
+    assert_eq!(stage.chat.people.len(), 3);
+}
+
+#[test]
+fn a_session_that_is_known_goes_on_without_a_price() {
+    let mut stage = counted(4);
+    stage.play("ana hello");
+    for _ in 0..100 {
+        stage.play("ana breaks");
+        stage.transcript.clear();
+        stage.play("ana hello again");
+        assert_eq!(stage.transcript, "ana < welcome back ana\n");
+    }
+}
+
+#[test]
+fn arrivals_of_a_network_are_bounded() {
+    let mut stage = counted(2);
+    stage.play("ana hello");
+    let joined = |stage: &mut Stage| {
+        stage.transcript.clear();
+        stage.play("ana join lobby");
+        stage.play("ana part lobby");
+        stage.transcript.contains("< in lobby")
+    };
+    assert_eq!((0..100).filter(|_| joined(&mut stage)).count(), 32);
+    stage.play("ana waits 1000");
+    assert_eq!((0..100).filter(|_| joined(&mut stage)).count(), 16);
+}
+
+#[test]
+fn the_rooms_of_a_network_are_bounded() {
+    let mut stage = counted(64);
+    let mut refused = 0;
+    for number in 0..300 {
+        if number % 16 == 0 {
+            stage.play(&format!("guest-{} hello", number / 16));
+        }
+        stage.transcript.clear();
+        stage.play(&format!("guest-{} join room-{number}", number / 16));
+        refused += usize::from(stage.transcript.contains("refused: there are too many rooms"));
+    }
+    assert_eq!((refused, stage.chat.rooms.held().0), (300 - 256, 256));
+    let other = stage.connect("bo");
+    stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
+    let (now, mut out) = (stage.now, Vec::new());
+    let wish = Nickname::parse("bo").ok();
+    stage.chat.enter(other, room("cellar"), wish, now, &mut stage.random, &mut out).unwrap();
+    stage.transcript.clear();
+    stage.play("guest-18 join lobby");
+    stage.play("guest-18 join cellar");
+    assert!(stage.transcript.contains("in cellar"), "a room of others may be joined");
+    assert!(stage.transcript.contains("refused: there are too many rooms"));
+}
+
+#[test]
+fn rooms_are_listed_and_members_named_in_pages() {
+    script(
+        "ana enters a
+         bo enters b
+         carl enters d
+         dora hello
+         dora < welcome dora
+         dora join c
+         dora < in c, seq 0, [], with dora
+         dora rooms
+         dora < rooms: a 1 0, b 1 0, c 1 0 and more
+         dora rooms b
+         dora < rooms: c 1 0, d 1 0
+         dora rooms bb
+         dora < rooms: c 1 0, d 1 0
+         dora members a
+         dora < refused: you are not in a
+         dora members c dora
+         dora < 1 members: []
+         dora members c ana
+         dora < refused: nobody here is called ana",
+    );
+    let mut stage = Stage::new(rules());
+    stage.play("ana hello");
+    for number in 0..1100 {
+        stage.play(&format!("guest-{number} enters lobby"));
+    }
+    stage.transcript.clear();
+    stage.play("ana join lobby");
+    assert!(stage.transcript.ends_with("guest-498 guest-499\n"), "{}", stage.transcript);
+    stage.play("ana members lobby guest-499");
+    let pages = &stage.transcript;
+    assert!(pages.ends_with("guest-998 guest-999] and more\n"), "{pages}");
+    stage.play("ana members lobby guest-999");
+    assert!(stage.transcript.ends_with("guest-1099 ana]\n"));
+    assert!(stage.transcript.contains("ana < 1101 members: [guest-1000 "));
+}
+
+#[test]
+fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
+    let mut stage = Stage::new(rules());
+    for name in ["ana", "bo", "carl"] {
+        stage.play(&format!("{name} hello"));
+    }
+    let long = "x".repeat(8000);
+    let id = |number: usize| Id::parse(&format!("id-{number}")).unwrap();
+    let tell = |stage: &mut Stage, who: &str, number| {
+        let (to, text) = (Nickname::parse("carl").unwrap(), text(&long));
+        let command = Command::Tell { to, text, id: id(number) };
+        let (client, mut out) = (stage.clients[who], Vec::new());
+        stage.chat.apply(client, command, stage.now, &mut stage.random, &mut out);
+        matches!(&out[..], [Delivery::Clients { .. }, Delivery::Reply { .. }])
+    };
+    let told = (0..100).filter(|number| tell(&mut stage, ["ana", "bo"][number % 2], *number));
+    assert_eq!(told.count(), 5, "8 units each, of 40 at once");
+    stage.play("ana waits 1000");
+    assert!(tell(&mut stage, "ana", 200) && !tell(&mut stage, "ana", 201));
+}
+
+#[test]
+fn the_largest_rooms_shrink_first() {
+    let history = HistoryLimits { lines_max: 500, bytes_max: 100_000, idle_rooms_max: 5 };
+    let mut stage = Stage::new(Rules { history, ..Rules::simple() });
+    stage.play("ana enters lobby");
+    stage.play("bo enters large");
+    stage.play("carl enters left");
+    for number in 0..8 {
+        stage.play(&format!("ana speaks {number}"));
+        stage.play(&format!("carl speaks {number}"));
+    }
+    stage.play("carl closes");
+    for _ in 0..1000 {
+        stage.play(&format!("bo speaks {}", "x".repeat(1000)));
+    }
+    let held = |name: &str| stage.chat.rooms.get(&room(name)).map(|it| it.before(u64::MAX).len());
+    assert_eq!((held("lobby"), held("left")), (Some(8), Some(8)));
+    assert!(held("large").is_some_and(|held| held > 70), "{:?}", held("large"));
+    assert!(stage.chat.rooms.held().2 <= 100_000);
+}
+
+#[test]
+fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
+    let mut stage = counted(64);
+    let other = stage.connect("bo");
+    stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
+    let (now, mut out) = (stage.now, Vec::new());
+    let wish = Nickname::parse("bo").ok();
+    stage.chat.enter(other, room("kitchen"), wish, now, &mut stage.random, &mut out).unwrap();
+    stage.play("bo speaks kept?");
+    stage.play("bo closes");
+    for number in 0..128 {
+        stage.play(&format!("ana enters room-{number}"));
+        stage.play("ana speaks flushed?");
+        stage.play("ana closes");
+    }
+    assert_eq!(stage.chat.rooms.held().1, 100);
+    assert_eq!(stage.chat.rooms.get(&room("kitchen")).map(super::rooms::Room::seq), Some(1));
+}
+
+#[test]
+fn a_large_gap_is_made_up_for_in_parts() {
+    let history = HistoryLimits { lines_max: 50, ..HistoryLimits::default() };
+    // Some five messages fit into an answer.
+    let rules = Rules { history, answer_bytes_max: 1000, ..Rules::simple() };
+    let before = "ana hello
+         ana < welcome ana
+         ana join lobby
+         ana < in lobby, seq 0, [], with ana
+         ana breaks
+         bo enters lobby\n";
+    let said: String = (1..=10)
+        .map(|number| format!("bo speaks {number}\nbo < {number} bo: {number}\n"))
+        .collect();
+    let after = "ana hello again
+         ana < welcome back ana
+         ana join lobby e1 0
+         ana < in lobby, seq 10, recovered [1 2 3 4 5] and more, with ana bo
+         bo speaks one-more
+         bo < 11 bo: one-more
+         ana say lobby between
+         bo < 12 ana: between
+         ana join lobby e1 5
+         ana < in lobby, seq 12, recovered [6 7 8 9 10] and more, with ana bo
+         ana waits 20000
+         ana join lobby e1 10
+         ana < in lobby, seq 12, recovered [11 12], with ana bo
+         bo speaks done
+         ana < 13 bo: done
+         bo < 13 bo: done";
+    script_with(rules, &format!("{before}{said}{after}"));
+}
+
+#[test]
+fn a_message_is_found_by_its_number_where_others_are_missing() {
+    let mut stage = Stage::new(rules());
+    let message = |seq| {
+        let (room, nickname) = (room("lobby"), Nickname::parse("bo").unwrap());
+        let (text, id) = (text("of bo"), None);
+        Arc::new(Message { room, seq, time: 0, nickname, text, id, kind: Kind::Say })
+    };
+    stage.chat.recall(room("lobby"), 9, [1, 4, 8].map(message).to_vec());
+    let lobby = stage.chat.rooms.get(&room("lobby")).unwrap();
+    let found: Vec<_> = (0..12).filter_map(|seq| Some((seq, lobby.message(seq)?.seq))).collect();
+    assert_eq!(found, [(1, 1), (4, 4), (8, 8)]);
 }

@@ -1,10 +1,28 @@
 //! Being in rooms: coming in, catching up, reading back, and going.
 
-use super::rooms::Room;
+use super::lookup::missed;
+use super::person::Presence;
+use super::rooms::Seat;
 use super::{
-    Chat, ClientId, Delivery, Departure, Listener, Lookup, Notice, PersonId, ROOMS_PER_PERSON_MAX,
-    Reading, Refused, RoomName, Search, Since,
+    Chat, ClientId, Delivery, Departure, Joined, Lookup, MEMBERS_PER_ANSWER_MAX, Members, Nickname,
+    Notice, Now, PersonId, ROOMS_PER_PERSON_MAX, Reading, Refused, RoomName, Search, Since,
 };
+
+/// What a client gets that joins a room.
+enum Answer {
+    Held(Box<Joined>),
+    Reading(Reading),
+}
+
+impl Answer {
+    /// Whether it is a part of what the client missed. The client is not told yet what is said.
+    fn is_part(&self) -> bool {
+        match self {
+            Self::Held(joined) => joined.more,
+            Self::Reading(reading) => reading.part_after().is_some(),
+        }
+    }
+}
 
 impl Chat {
     pub(super) fn join(
@@ -13,45 +31,86 @@ impl Chat {
         me: PersonId,
         room: RoomName,
         since: Option<Since>,
+        now: Now,
         out: &mut Vec<Delivery>,
     ) -> Result<(), Refused> {
         let person = &self.people[&me];
-        match person.stay(&room) {
-            None if person.stays.len() >= ROOMS_PER_PERSON_MAX => {
+        if person.stay(&room).is_none() {
+            if person.stays.len() >= ROOMS_PER_PERSON_MAX {
                 return Err(Refused::TooManyRooms(ROOMS_PER_PERSON_MAX));
             }
-            None => self.take_seat(me, client, room.clone(), out),
-            Some(stay) => {
-                if stay.away.is_none() {
-                    // It is here, and asks once more. The answer has its place behind what it was
-                    // told so far.
-                    out.push(Delivery::Leaves { client, room: room.clone() });
-                }
-                out.push(Delivery::Enters { client, room: room.clone() });
-                let listener = Listener { client, is_plain: false };
-                self.rooms.listen(&room, stay.place, Some(listener));
-                self.come_back(me, &room);
-            }
+            self.admit_to_room(&room, person.network, now)?;
+            self.arrive(me, &room, out);
         }
-        let reading = self.joined(room, since);
-        out.push(self.read(client, reading));
+        // Where the client is here, and asks once more, the answer has its place behind what it was
+        // told so far.
+        self.stop_listening(me, client, &room, out);
+        let answer = self.joined(room.clone(), since);
+        if !answer.is_part() {
+            self.listen(me, client, &room, out);
+        }
+        out.push(match answer {
+            Answer::Held(joined) => Delivery::Reply { client, notice: Notice::Joined(joined) },
+            Answer::Reading(reading) => self.read(client, reading),
+        });
         Ok(())
     }
 
-    /// A room as one finds it who has everything up to a message, or nothing.
-    fn joined(&self, name: RoomName, since: Option<Since>) -> Reading {
-        let room = self.rooms.get(&name);
-        let seats = room.into_iter().flat_map(Room::seats);
-        let members = seats.map(|seat| self.people[&seat.person].nickname.clone()).collect();
-        let since = since.filter(|since| since.epoch == self.rules.epoch);
-        let newest_first = room.into_iter().flat_map(|room| room.before(u64::MAX).cloned());
-        let seq = room.map_or(0, Room::seq);
-        Reading::joined(name, seq, since.map(|since| since.after), members, newest_first)
+    /// A room as a client finds it that has everything up to a message, or nothing.
+    fn joined(&self, name: RoomName, since: Option<Since>) -> Answer {
+        let Some(room) = self.rooms.get(&name) else {
+            let nobody = Members { nicknames: Vec::new(), count: 0 };
+            return Answer::Reading(Reading::newest(name, 0, nobody, std::iter::empty()));
+        };
+        let count = room.seats().len();
+        let members = Members { nicknames: self.nicknames(room.seats_after(None)), count };
+        let seq = room.seq();
+        let since = since.filter(|since| since.epoch == self.rules.epoch && since.after <= seq);
+        let Some(Since { after, .. }) = since else {
+            let newest_first = room.before(u64::MAX).cloned();
+            return Answer::Reading(Reading::newest(name, seq, members, newest_first));
+        };
+        let held = room.after(after).cloned();
+        let all_is_held = after == seq || held.clone().next().is_some_and(|it| it.seq == after + 1);
+        if all_is_held || !self.rules.has_archive {
+            return Answer::Held(Box::new(missed(name, seq, after, members, held, &self.rules)));
+        }
+        Answer::Reading(Reading::missed(name, seq, after, members, held, &self.rules))
+    }
+
+    /// As many nicknames as one answer holds.
+    fn nicknames<'a>(&self, seats: impl Iterator<Item = &'a Seat>) -> Vec<Nickname> {
+        let nickname = |seat: &Seat| self.people[&seat.person].nickname.clone();
+        seats.take(MEMBERS_PER_ANSWER_MAX).map(nickname).collect()
+    }
+
+    pub(super) fn list_members(
+        &self,
+        client: ClientId,
+        me: PersonId,
+        name: RoomName,
+        after: Option<Nickname>,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Refused> {
+        let room = self.rooms.get(&name).filter(|_| self.people[&me].is_here(&name));
+        let Some(room) = room else { return Err(Refused::NotInRoom(name)) };
+        let place_of = |nickname: Nickname| {
+            let holder = self.holder_of(&nickname);
+            let stay = holder.and_then(|holder| self.people[&holder].stay(&name));
+            stay.map(|stay| stay.place).ok_or(Refused::NoSuchNick(nickname))
+        };
+        let after = after.map(place_of).transpose()?;
+        let nicknames = self.nicknames(room.seats_after(after));
+        let more = room.seats_after(after).nth(nicknames.len()).is_some();
+        let members = Members { nicknames, count: room.seats().len() };
+        let notice = Notice::Members { room: name, members, more };
+        out.push(Delivery::Reply { client, notice });
+        Ok(())
     }
 
     /// Answers at once where everything is held that can be of use.
     fn read(&self, client: ClientId, reading: Reading) -> Delivery {
-        if self.rules.has_archive && reading.missing() > 0 {
+        if self.rules.has_archive && reading.is_incomplete() {
             return Delivery::Lookup { client, lookup: Lookup::Reading(Box::new(reading)) };
         }
         Delivery::Reply { client, notice: reading.complete(std::iter::empty()) }
@@ -67,7 +126,7 @@ impl Chat {
         let Some(stay) = self.people[&me].stay(&room) else {
             return Err(Refused::NotInRoom(room));
         };
-        if stay.away.is_none() {
+        if stay.presence == Presence::Listening {
             out.push(Delivery::Leaves { client, room: room.clone() });
         }
         self.leave_room(me, &room, Departure::Closed, out);

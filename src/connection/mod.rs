@@ -25,9 +25,7 @@ use crate::ending::Ending;
 use crate::outbox::{Drained, Outbox};
 use crate::pace::{Pace, TooMuch};
 use crate::protocol::json::{self, Asked, Problem};
-use crate::protocol::{
-    Dialect, ECHOES, Entry, MESSAGE_BYTES_MAX, close_code, close_frame, message_frame, ping_frame,
-};
+use crate::protocol::{Dialect, ECHOES, Entry, close_code, close_frame, message_frame, ping_frame};
 use crate::transport::linger;
 use crate::wake::{Interest, Ready, wait, wait_for_ring};
 use wire::Wire;
@@ -36,9 +34,9 @@ use wire::Wire;
 const READ_BUFFER_BYTES: usize = 256;
 /// So many messages are passed on at once. An empty one takes little on the wire, and more here.
 const WORDS_MAX: usize = 128;
-/// So many bytes may make up one message, its frame headers included. The smallest frame has a
-/// header of 6 bytes, and a message of 16 KiB sent byte by byte stays below this.
-const BYTES_PER_MESSAGE_MAX: usize = 8 * MESSAGE_BYTES_MAX;
+/// How many bytes may carry one byte of a message, the headers of its frames included. The smallest
+/// frame has a header of 6 bytes, and a message sent byte by byte stays below this.
+const BYTES_PER_BYTE_MAX: usize = 8;
 
 /// A client whose request to upgrade was granted.
 pub(crate) struct Guest<'a> {
@@ -48,20 +46,22 @@ pub(crate) struct Guest<'a> {
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
+    /// How much it may say and ask for.
+    pub(crate) pace: Pace<'a>,
     /// Among the clients, for as long as it is one.
     pub(crate) place: Place<'a>,
 }
 
 /// Runs the connection from the upgrade to the end.
 pub(crate) fn run(guest: Guest<'_>, inbox: &Sender<Input>, limits: &Limits) {
-    let Guest { client, address, entry, outbox, early, place: _place } = guest;
+    let Guest { client, address, entry, outbox, early, pace, place: _place } = guest;
     let dialect = entry.dialect();
     let arrival = Arrival { client, address, entry, outbox: outbox.clone() };
     if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
         return;
     }
     let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
-    let mut connection = Connection::begin(client, dialect, outbox, early, inbox, limits);
+    let mut connection = Connection::begin(client, dialect, outbox, early, pace, inbox, limits);
     let Err(ending) = connection.talk();
     log::debug!("conn-{} ends: {}", client.0, ending.for_log());
     goodbye.say(ending.clone());
@@ -106,7 +106,7 @@ struct Connection<'a> {
     blocked: Option<Instant>,
     dialect: Dialect,
     /// How much the client may say and ask for.
-    pace: Pace,
+    pace: Pace<'a>,
     /// What was read and is yet to be passed on.
     words: Vec<Word>,
     /// Until when the client has to say hello, if it has to and has not.
@@ -124,13 +124,15 @@ impl<'a> Connection<'a> {
         dialect: Dialect,
         outbox: Arc<Outbox>,
         early: Vec<u8>,
+        pace: Pace<'a>,
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
     ) -> Box<Self> {
+        let message_bytes_max = dialect.message_bytes_max(limits.text_bytes_max);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
         let wire = Wire::new(outbox.clone());
         let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
         let now = Instant::now();
@@ -144,7 +146,7 @@ impl<'a> Connection<'a> {
             pinged: None,
             blocked: None,
             dialect,
-            pace: Pace::new(limits, now),
+            pace,
             words: Vec::new(),
             hello_due,
             slowed: None,
@@ -216,7 +218,8 @@ impl<'a> Connection<'a> {
         }
         let wire = self.socket.get_mut();
         wire.end_turn();
-        if wire.unfinished > BYTES_PER_MESSAGE_MAX {
+        let message_bytes_max = self.dialect.message_bytes_max(self.limits.text_bytes_max);
+        if wire.unfinished > BYTES_PER_BYTE_MAX * message_bytes_max {
             return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
         }
         Ok(())

@@ -1,8 +1,10 @@
-//! How many clients there are, in all and from each address.
+//! How many clients there are, in all and from each address. IPv6 counts by network.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::chat::Network;
 
 /// Counts the clients. Each thread counts its own client in and out and needs the answer at once;
 /// a channel would need a thread that owns the count, and a way back.
@@ -16,14 +18,14 @@ pub(crate) struct Census {
 #[derive(Debug, Default)]
 struct Counts {
     clients: usize,
-    per_address: HashMap<IpAddr, usize>,
+    per_network: HashMap<Network, usize>,
 }
 
 /// The place of one client, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     census: &'a Census,
-    address: IpAddr,
+    network: Network,
 }
 
 /// Why there is no place.
@@ -44,19 +46,20 @@ impl Census {
     }
 
     pub(crate) fn place(&self, address: IpAddr) -> Result<Place<'_>, NoPlace> {
+        let network = Network::of(address);
         let mut counts = self.lock();
         if counts.clients >= self.clients_max {
             return Err(NoPlace::Full);
         }
         if self.clients_per_address_max > 0 {
-            let count = counts.per_address.entry(address).or_default();
+            let count = counts.per_network.entry(network).or_default();
             if *count >= self.clients_per_address_max {
                 return Err(NoPlace::AddressFull);
             }
             *count += 1;
         }
         counts.clients += 1;
-        Ok(Place { census: self, address })
+        Ok(Place { census: self, network })
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -68,10 +71,10 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut counts = self.census.lock();
         counts.clients -= 1;
-        if let Some(count) = counts.per_address.get_mut(&self.address) {
+        if let Some(count) = counts.per_network.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {
-                counts.per_address.remove(&self.address);
+                counts.per_network.remove(&self.network);
             }
         }
     }
@@ -103,7 +106,15 @@ mod tests {
     fn addresses_are_forgotten_with_their_last_client() {
         let census = Census::new(10, 2);
         drop((census.place(address(1)), census.place(address(1))));
-        assert!(census.lock().per_address.is_empty());
+        assert!(census.lock().per_network.is_empty());
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_counted_together() {
+        let census = Census::new(10, 2);
+        let places = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"]
+            .map(|address| census.place(address.parse().unwrap()));
+        assert_eq!(places.each_ref().map(Result::is_ok), [true, true, false, true]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod census;
 mod invitation;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,11 +15,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use tungstenite::handshake::server::{Response, write_response};
 
+use crate::allowance::Allowances;
 use crate::broadcaster::Input;
-use crate::chat::ClientId;
+use crate::chat::{ClientId, Network, Quota};
 use crate::config::{Config, Limits};
 use crate::connection::{self, Guest};
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::page::Page;
 use crate::protocol::Entry;
 use crate::request::{House, Refusal, Wanted, end_of_head, is_to_head, understand};
@@ -47,6 +50,9 @@ pub(crate) struct Door {
     /// Rung once, when the server stops, and never silenced.
     stopping: Waker,
     clients: Census,
+    /// `None`: networks are not counted.
+    allowances: Option<Allowances>,
+    quota: Quota,
     page_requests: Census,
     callers: Census,
     next_client: AtomicU64,
@@ -77,11 +83,18 @@ impl Door {
         page_addresses: Arc<[SocketAddr]>,
         inbox: Sender<Input>,
     ) -> std::io::Result<Self> {
+        let limits = config.limits.sane();
+        let quota = Quota {
+            people_max: capacity.clients_max,
+            people_per_network_max: NonZeroUsize::new(config.clients_per_address_max),
+        };
         Ok(Self {
             house: House::new(&config.host_names, &config.allowed_origins),
             page,
             page_addresses,
-            limits: config.limits.sane(),
+            allowances: quota.people_per_network_max.map(|_| Allowances::new(&limits)),
+            quota,
+            limits,
             inbox,
             stopping: Waker::new()?,
             clients: Census::new(capacity.clients_max, config.clients_per_address_max),
@@ -98,6 +111,11 @@ impl Door {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How many people there may be.
+    pub(crate) fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Rings once the server stops.
@@ -206,7 +224,10 @@ impl Door {
         let mut upgrade = Vec::with_capacity(UPGRADE_BYTES);
         write_response(&mut upgrade, answer).expect("writing to memory does not fail");
         outbox.push(&upgrade.into());
-        Some(Guest { client, address, entry, outbox: Arc::new(outbox), early: early.into(), place })
+        let outbox = Arc::new(outbox);
+        let allowance = self.allowances.as_ref().map(|all| all.of(Network::of(address)));
+        let pace = Pace::new(&self.limits, allowance, Instant::now());
+        Some(Guest { client, address, entry, outbox, early: early.into(), pace, place })
     }
 
     /// Answers with what is to be shown, if there is room for one more who looks at something.

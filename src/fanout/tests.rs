@@ -120,12 +120,8 @@ fn room(index: usize) -> RoomName {
 impl Stage {
     fn new() -> Self {
         let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
-        let rules = Rules {
-            epoch: "e1".to_owned(),
-            history,
-            has_archive: false,
-            grace: Duration::from_secs(10),
-        };
+        // So little fits into an answer that some who come back get what they missed in parts.
+        let rules = Rules { history, answer_bytes_max: 2000, ..Rules::simple() };
         Self {
             chat: Chat::new(rules),
             fanout: Fanout::new(host(), None),
@@ -145,7 +141,8 @@ impl Stage {
             (Step::EndTurn, _) => self.end_turn(),
             (Step::Come { room: at }, None) if who % 2 == 0 => {
                 let (client, mut out) = (self.connect(who, Dialect::Plain), vec![]);
-                self.chat.enter(client, room(*at), None, &mut self.random, &mut out);
+                let (now, random) = (self.now, &mut self.random);
+                self.chat.enter(client, room(*at), None, now, random, &mut out).unwrap();
                 self.carry_out(&out);
             }
             (Step::Come { room: at }, before) if who % 2 == 1 => {
@@ -182,7 +179,7 @@ impl Stage {
                     Step::Rename { number } => Command::Nick {
                         nickname: Nickname::parse(&format!("ana {number}")).unwrap(),
                     },
-                    _ => Command::Rooms,
+                    _ => Command::Rooms { after: None, limit: 100 },
                 };
                 self.ask(client, command);
             }

@@ -30,6 +30,18 @@ pub(crate) enum Entry {
     Json,
 }
 
+impl Dialect {
+    /// Maximum length of a frame, and of a message, that is read (bytes). In JSON a text fits that
+    /// is as long as texts may be, even if every byte of it is escaped.
+    pub(crate) fn message_bytes_max(self, text_bytes_max: usize) -> usize {
+        match self {
+            _ if ECHOES => 1024 * 1024,
+            Self::Plain => PLAIN_MESSAGE_BYTES_MAX,
+            Self::Json => text_bytes_max.saturating_mul(ESCAPED_BYTES) + REQUEST_BYTES_MAX,
+        }
+    }
+}
+
 impl Entry {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
@@ -39,8 +51,12 @@ impl Entry {
     }
 }
 
-/// The largest frame, and the largest message, that is read (bytes).
-pub(crate) const MESSAGE_BYTES_MAX: usize = if ECHOES { 1024 * 1024 } else { 16 * 1024 };
+/// Maximum length of a frame, and of a message, of a plain client (bytes).
+const PLAIN_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Maximum length of a request without its text (bytes).
+const REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// How many bytes of JSON one byte of a text takes at most: `\u0022`.
+const ESCAPED_BYTES: usize = 6;
 
 /// Whether this is the build for the conformance suite.
 pub(crate) const ECHOES: bool = cfg!(feature = "conformance");
@@ -57,6 +73,8 @@ pub(crate) mod close_code {
     pub(crate) const NOT_UTF8: u16 = 1007;
     pub(crate) const TOO_BIG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    /// RFC 6455 and the registry of IANA: the client may connect again later.
+    pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
     pub(crate) const REPLACED: u16 = 4001;
     pub(crate) const NO_HELLO: u16 = 4002;
     pub(crate) const TOO_SLOW: u16 = 4008;

@@ -116,7 +116,7 @@ impl Server {
         let Self { listeners, door, inbox, stop, ended, handle, .. } = self;
         let result = thread::scope(|house| {
             let asked_to_stop = AskOnDrop(handle.stop.clone());
-            let limits = door.limits();
+            let (limits, quota) = (door.limits(), door.quota());
             // Those who work beside the broadcaster end when it has ended.
             #[cfg(feature = "history")]
             if let Some(desk) = &desk {
@@ -127,7 +127,7 @@ impl Server {
             }
             let broadcaster = spawn(house, "broadcaster".into(), move || {
                 let _asked_to_stop = asked_to_stop;
-                broadcast(inbox, limits, kept);
+                broadcast(inbox, limits, quota, kept);
             })?;
             let served = thread::scope(|guests| {
                 let served = open(guests, &listeners, &door);

@@ -11,7 +11,6 @@ use super::file::{HistoryFile, Use, connect};
 use super::writer::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
-use crate::protocol::MESSAGE_BYTES_MAX;
 
 /// What a large import keeps in memory of the file (KiB).
 const IMPORT_CACHE_KIB: i64 = 64 * 1024;
@@ -225,7 +224,7 @@ fn message_of(line: &str) -> Result<Message, String> {
         seq: line.seq,
         time: line.time,
         nickname: Nickname::parse_any(&line.nick).map_err(|error| error.to_string())?,
-        text: Text::parse(&line.text, MESSAGE_BYTES_MAX).map_err(|error| error.to_string())?,
+        text: Text::parse(&line.text, 16 * 1024).map_err(|error| error.to_string())?,
         id: line.id.map(id).transpose()?,
         kind: match line.kind {
             LineKind::Say => Kind::Say,

@@ -70,6 +70,13 @@ impl Reader<'_> {
 
 /// Completes a reading with what is kept.
 fn read(connection: &Connection, reading: Reading) -> rusqlite::Result<Notice> {
+    let reading = match reading.part_after() {
+        Some(after) => match read_part(connection, reading, after)? {
+            Ok(notice) => return Ok(notice),
+            Err(reading) => reading,
+        },
+        None => reading,
+    };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
         row::COLUMNS
@@ -83,6 +90,27 @@ fn read(connection: &Connection, reading: Reading) -> rusqlite::Result<Notice> {
     let mut failed = None;
     let mut older = older.map_while(|message| message.map_err(|error| failed = Some(error)).ok());
     let notice = reading.complete(older.by_ref());
+    failed.map_or(Ok(notice), Err)
+}
+
+/// Completes a reading with the messages that follow on `after`, or gives it back where the first of
+/// them is not kept.
+fn read_part(
+    connection: &Connection,
+    reading: Reading,
+    after: u64,
+) -> rusqlite::Result<Result<Notice, Reading>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq > ?2 ORDER BY seq",
+        row::COLUMNS
+    ))?;
+    let room = reading.room.clone();
+    let id = room_id(connection, &room)?;
+    let after = after.min(i64::MAX.unsigned_abs());
+    let following = statement.query_map(params![id, after], |it| row::message(room.clone(), it))?;
+    let mut failed = None;
+    let following = following.map_while(|it| it.map_err(|error| failed = Some(error)).ok());
+    let notice = reading.complete_part(following);
     failed.map_or(Ok(notice), Err)
 }
 

@@ -53,9 +53,7 @@ fn message(room: &str, seq: u64) -> Arc<Message> {
 }
 
 fn chat() -> Chat {
-    let history = HistoryLimits::default();
-    let grace = Duration::ZERO;
-    Chat::new(Rules { epoch: "e1".to_owned(), history, has_archive: true, grace })
+    Chat::new(Rules { has_archive: true, grace: Duration::ZERO, ..Rules::simple() })
 }
 
 /// Changes a file behind the back of everybody.

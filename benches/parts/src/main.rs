@@ -10,10 +10,10 @@ mod program {
     pub(crate) mod chat;
     pub(crate) mod protocol;
 
+    pub(crate) mod allowance;
     pub(crate) mod ending;
     pub(crate) mod outbox;
     pub(crate) mod pace;
-    pub(crate) mod rate;
     pub(crate) mod transport;
     pub(crate) mod wake;
 
@@ -28,8 +28,8 @@ mod program {
 
 // Where they look for each other.
 use program::{
-    broadcaster, chat, config, connection, ending, event, fanout, keep, outbox, pace, protocol,
-    rate, transport, wake,
+    allowance, broadcaster, chat, config, connection, ending, event, fanout, keep, outbox, pace, protocol,
+    transport, wake,
 };
 
 mod door;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::*;
-use super::world::{Guest, World};
+use super::world::{Guest, Place, World};
 use super::{PEOPLE, ROOMS};
 
 impl World {
@@ -24,30 +24,45 @@ impl World {
         assert_eq!(chat.next_tick(), None);
     }
 
-    /// A recovery is whole, or is called none; and it is none only where something is lost.
+    /// A recovery is whole, or the beginning of one, or is called none; and it is none only where
+    /// something is lost.
     pub(super) fn check_joined(&self, joined: &Joined) {
-        let newest = self.newest(&joined.room);
+        let (room, newest) = (&joined.room, self.newest(&joined.room));
         assert_eq!(joined.seq, newest);
-        self.check_slice(&joined.room, &joined.messages, newest);
-        let count = joined.messages.len();
         let since = self.since.as_ref().filter(|it| it.epoch == "e1" && it.after <= newest);
-        let missed = since.map(|since| usize::try_from(newest - since.after).unwrap());
+        let after = since.map_or(newest, |since| since.after);
+        let missed: Vec<_> = self.said_after(room, after).collect();
+        let is_next = |(seq, message): &(u64, &&Arc<Message>)| message.seq == *seq;
+        let unbroken = (after + 1..).zip(&missed).take_while(is_next).count();
+        let is_whole = since.is_some() && unbroken as u64 == newest - after;
+        let (count, messages) = (joined.messages.len(), &joined.messages);
         if joined.recovered {
-            assert_eq!(missed, Some(count));
+            assert!(since.is_some() && (joined.more || count as u64 == newest - after));
+            assert!(count <= unbroken && messages.iter().eq(missed.iter().take(count).copied()));
+            // A part of it is some of it, unless an archive is asked for what memory had.
+            assert!(
+                !joined.more || (count > 0 && (count < missed.len() || self.rules.has_archive))
+            );
+            return;
+        }
+        self.check_slice(room, messages, newest);
+        let held = self.held.get(room).copied().unwrap_or(0);
+        if self.rules.has_archive {
+            assert!(!is_whole, "it is kept");
+            let said = self.said_after(room, 0).count();
+            let enough = if since.is_some() && !joined.more { unbroken } else { said.min(100) };
+            assert!(count >= enough.min(said) || count >= missed.len());
         } else {
-            assert!(missed.is_none_or(|missed| missed > count), "all of it is held");
-            assert!(count >= self.held.get(&joined.room).copied().unwrap_or(0), "lost too early");
-            if self.rules.has_archive {
-                assert_eq!((missed, count as u64), (None, newest.min(100)), "it is kept");
-            }
+            assert!(!joined.more && count >= held, "lost too early");
+            assert!(since.is_none() || missed.len() > count, "all of it is held");
         }
     }
 
-    /// These are of the one order, without a hole and up to a number.
+    /// These are of the one order, without one left out, and up to a number.
     pub(super) fn check_slice(&self, room: &RoomName, messages: &[Arc<Message>], newest: u64) {
-        let end = usize::try_from(newest).unwrap();
-        let said = self.said.get(room).map_or(&[][..], |said| &said[..end]);
-        assert_eq!(messages, &said[said.len() - messages.len()..]);
+        let said: Vec<_> = self.said_after(room, 0).filter(|it| it.seq <= newest).collect();
+        let is_slice = messages.iter().eq(said[said.len() - messages.len()..].iter().copied());
+        assert!(is_slice, "{messages:?} of {said:?}");
     }
 
     /// The chat, the book and the clients agree.
@@ -81,7 +96,8 @@ impl World {
     fn check_listening(&self) {
         for guest in &self.guests {
             let Some(client) = guest.client else { continue };
-            let here = guest.places.iter().filter(|(_, place)| place.away.is_none());
+            let listens = |place: &Place| place.away.is_none() && !place.catches_up;
+            let here = guest.places.iter().filter(|(_, place)| listens(place));
             let here: Vec<_> = here.map(|(room, _)| room).collect();
             assert!(self.hearing.rooms_of(client).eq(here.iter().copied()));
             let views = self.views.keys().filter(|(other, _)| *other == client);
@@ -97,7 +113,7 @@ impl World {
         }
         let (rooms, idle, bytes) = self.chat.rooms.held();
         assert!(rooms == open + idle && idle <= history.idle_rooms_max);
-        let kept = self.chat.rooms.iter().flat_map(|(_, room)| room.before(u64::MAX));
+        let kept = self.chat.rooms.after(None).flat_map(|(_, room)| room.before(u64::MAX));
         let weight: usize = kept.map(|message| message.text.as_str().len() + 200).sum();
         assert!(bytes == weight && bytes <= history.bytes_max);
         let (chat, guests) = (&self.chat, &self.guests);

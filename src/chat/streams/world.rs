@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 
 use super::super::hearing::Hearing;
 use super::super::*;
-use super::PEOPLE;
+use super::{PEOPLE, RECALLED, RECALLED_SEQ, ROOMS};
 
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
@@ -27,12 +27,15 @@ pub(super) struct Guest {
     pub(super) session: Option<Token>,
     pub(super) client: Option<ClientId>,
     pub(super) kept_until: Option<Instant>,
+    pub(super) has_closed: bool,
     pub(super) places: BTreeMap<RoomName, Place>,
 }
 
 pub(super) struct Place {
     pub(super) arrival: usize,
     pub(super) away: Option<Departure>,
+    /// It was told that there is more which it missed, and is not told yet what is said.
+    pub(super) catches_up: bool,
     pub(super) typed: Option<Instant>,
 }
 
@@ -68,14 +71,28 @@ pub(super) struct World {
     pub(super) since: Option<Since>,
 }
 
+fn recalled(room: &RoomName, seq: u64) -> Arc<Message> {
+    let (room, nickname) = (room.clone(), Nickname::parse("keeper").unwrap());
+    let text = Text::parse("said before", 100).unwrap();
+    Arc::new(Message { room, seq, time: 0, nickname, text, id: None, kind: Kind::Say })
+}
+
 pub(super) fn alike(a: &Nickname, b: &Nickname) -> bool {
     a.forms().iter().any(|form| b.forms().contains(form))
 }
 
 impl World {
     pub(super) fn new(rules: Rules) -> Self {
+        let (mut chat, mut said) = (Chat::new(rules.clone()), BTreeMap::new());
+        if rules.has_archive {
+            let attic = RoomName::parse(ROOMS[2]).unwrap();
+            let messages = RECALLED.map(|seq| recalled(&attic, seq));
+            said.insert(attic.clone(), messages.to_vec());
+            let skipped = messages.len().saturating_sub(rules.history.lines_max);
+            chat.recall(attic, RECALLED_SEQ, messages[skipped..].to_vec());
+        }
         Self {
-            chat: Chat::new(rules.clone()),
+            chat,
             rules,
             random: StdRng::seed_from_u64(1),
             now: Now { instant: Instant::now(), unix_ms: 0 },
@@ -87,7 +104,7 @@ impl World {
             arrivals: 0,
             ended: HashMap::new(),
             receipts: HashMap::new(),
-            said: BTreeMap::new(),
+            said,
             held: BTreeMap::new(),
             due: vec![],
             since: None,
@@ -111,10 +128,28 @@ impl World {
         let Delivery::Lookup { client, lookup: Lookup::Reading(reading) } = delivery else {
             return delivery;
         };
-        assert!(self.rules.has_archive && reading.missing() > 0);
-        let older = self.said[&reading.room].iter().filter(|it| it.seq < reading.before).rev();
+        assert!(self.rules.has_archive && reading.is_incomplete());
+        let mut reading = *reading;
+        if let Some(after) = reading.part_after() {
+            let following: Vec<_> = self.said_after(&reading.room, after).cloned().collect();
+            reading = match reading.complete_part(following.into_iter()) {
+                Ok(notice) => return Delivery::Reply { client, notice },
+                Err(reading) => reading,
+            };
+        }
+        let said = self.said.get(&reading.room).map_or(&[][..], |said| said);
+        let older = said.iter().filter(|it| it.seq < reading.before).rev();
         let older: Vec<_> = older.take(reading.missing()).cloned().collect();
         Delivery::Reply { client, notice: reading.complete(older.into_iter()) }
+    }
+
+    /// What was said in a room after a message, and was not lost with an earlier run.
+    pub(super) fn said_after(
+        &self,
+        room: &RoomName,
+        after: u64,
+    ) -> impl Iterator<Item = &Arc<Message>> {
+        self.said.get(room).into_iter().flatten().filter(move |it| it.seq > after)
     }
 
     pub(super) fn connect(&mut self, who: usize, is_plain: bool) -> ClientId {
@@ -122,6 +157,7 @@ impl World {
         let client = ClientId(self.clients_count);
         let actor = &mut self.actors[who];
         (actor.client, actor.is_plain) = (Some(client), is_plain);
+        self.chat.connect(client, Network::UNKNOWN);
         client
     }
 
@@ -140,7 +176,8 @@ impl World {
         }
         let places = BTreeMap::new();
         let client = Some(client);
-        self.guests.push(Guest { nickname, session, client, kept_until: None, places });
+        let (kept_until, has_closed) = (None, false);
+        self.guests.push(Guest { nickname, session, client, kept_until, has_closed, places });
     }
 
     pub(super) fn is_free(&self, nickname: &Nickname, but: Option<usize>) -> bool {
@@ -166,7 +203,7 @@ impl World {
             return;
         }
         self.arrivals += 1;
-        let place = Place { arrival: self.arrivals, away: None, typed: None };
+        let place = Place { arrival: self.arrivals, away: None, catches_up: false, typed: None };
         guest.places.insert(room.clone(), place);
         let nickname = guest.nickname.clone();
         self.due.push(Notice::Arrived { room: room.clone(), nickname });
@@ -195,6 +232,7 @@ impl World {
     /// Places are kept for a while.
     pub(super) fn step_away(&mut self, guest: usize, departure: Departure) {
         if self.rules.grace.is_zero() {
+            self.guests[guest].kept_until = None;
             return self.due_left(guest, Some(departure), |_, _| true);
         }
         self.guests[guest].kept_until = Some(self.now.instant + self.rules.grace);
@@ -206,11 +244,16 @@ impl World {
     pub(super) fn leave(&mut self, client: ClientId, departure: Departure) {
         let guest = self.guest(client);
         self.guests[guest].client = None;
-        let comes_back = self.guests[guest].session.is_some() && departure != Departure::Closed;
-        if comes_back && !self.rules.grace.is_zero() {
-            self.step_away(guest, departure);
-        } else {
+        let has_session = self.guests[guest].session.is_some();
+        self.guests[guest].has_closed = departure == Departure::Closed;
+        if departure == Departure::Closed || !has_session {
             self.due_left(guest, Some(departure), |_, _| true);
+            self.guests[guest].kept_until = None;
+        }
+        if has_session {
+            self.step_away(guest, departure);
+        }
+        if self.guests[guest].kept_until.is_none() {
             self.end_session(guest);
         }
         let actor = self.actors.iter_mut().find(|actor| actor.client == Some(client));
@@ -230,6 +273,8 @@ impl World {
 
     fn end_session(&mut self, guest: usize) {
         let Guest { nickname, session, .. } = self.guests.remove(guest);
+        // There is nothing to remember of a session that said nothing.
+        let session = session.filter(|it| self.receipts.keys().any(|(other, _)| other == it));
         self.ended.extend(session.map(|session| (session, (self.now.instant, nickname))));
     }
 
@@ -340,18 +385,31 @@ impl World {
                 assert!(seen, "no room has them both");
             }
             Notice::Joined(joined) => {
-                assert!(direct && self.hearing.rooms_of(client).any(|room| *room == joined.room));
+                let room = &joined.room;
+                let listens = self.hearing.rooms_of(client).any(|it| it == room);
+                assert!(direct && listens != joined.more);
                 self.check_joined(joined);
-                self.actors[actor].has.insert(joined.room.clone(), joined.seq);
-                let members = Some(joined.members.clone());
+                let guest = self.guest(client);
+                let book = self.guests[guest].places.get_mut(room).expect("it has a place");
+                book.catches_up = joined.more;
+                if joined.more {
+                    self.views.remove(&place(room));
+                    let last = joined.messages.last().map(|it| it.seq);
+                    self.actors[actor].has.extend(last.map(|seq| (room.clone(), seq)));
+                    return;
+                }
+                self.actors[actor].has.insert(room.clone(), joined.seq);
+                let members = Some(joined.members.nicknames.clone());
                 let view = View { newest: joined.seq, members };
-                self.views.insert(place(&joined.room), view);
+                self.views.insert(place(room), view);
             }
             _ => assert!(direct),
         }
     }
 
     pub(super) fn newest(&self, room: &RoomName) -> u64 {
-        self.said.get(room).map_or(0, |said| said.len() as u64)
+        let is_recalled = self.rules.has_archive && room.as_str() == ROOMS[2];
+        let recalled = if is_recalled { RECALLED_SEQ } else { 0 };
+        self.said_after(room, 0).last().map_or(0, |it| it.seq).max(recalled)
     }
 }

@@ -88,7 +88,8 @@ fn code_of(refused: &Refused) -> &'static str {
         Refused::HelloAgain => "bad_request",
         Refused::NickTaken(_) => "nick_taken",
         Refused::NotInRoom(_) => "not_in_room",
-        Refused::TooManyRooms(_) => "too_many_rooms",
+        Refused::TooManyRooms(_) | Refused::RoomsFull => "too_many_rooms",
+        Refused::RateLimited { .. } => "rate_limited",
         Refused::NoSuchNick(_) => "no_such_nick",
         Refused::CannotHear(_)
         | Refused::NothingKept
@@ -165,7 +166,16 @@ enum Event<'a> {
         seq: u64,
         recovered: bool,
         messages: Vec<Said<'a>>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
         members: Vec<&'a str>,
+        members_count: usize,
+    },
+    Members {
+        room: &'a str,
+        members: Vec<&'a str>,
+        members_count: usize,
+        more: bool,
     },
     Parted {
         room: &'a str,
@@ -209,6 +219,7 @@ enum Event<'a> {
     },
     Rooms {
         rooms: Vec<Listed<'a>>,
+        more: bool,
     },
     Notice {
         text: &'static str,
@@ -308,7 +319,15 @@ impl<'a> Event<'a> {
                 seq: joined.seq,
                 recovered: joined.recovered,
                 messages: all_said(&joined.messages),
-                members: joined.members.iter().map(Nickname::as_str).collect(),
+                more: joined.more,
+                members: all_names(&joined.members.nicknames),
+                members_count: joined.members.count,
+            },
+            Notice::Members { room, members, more } => Self::Members {
+                room: room.as_str(),
+                members: all_names(&members.nicknames),
+                members_count: members.count,
+                more: *more,
             },
             Notice::Parted { room } => Self::Parted { room: room.as_str() },
             Notice::History { room, messages, more } => {
@@ -320,16 +339,24 @@ impl<'a> Event<'a> {
                 before: *before,
             },
             Notice::Word { text, level } => Self::Notice { text, level: name_of_level(*level) },
-            Notice::Rooms(listings) => {
-                Self::Rooms { rooms: listings.iter().map(Listed::of).collect() }
+            Notice::Rooms { rooms, more } => {
+                Self::Rooms { rooms: rooms.iter().map(Listed::of).collect(), more: *more }
             }
             Notice::Pong => Self::Pong,
             Notice::Refused(refused) => {
                 let (code, message) = (code_of(refused), refused.to_string());
-                Self::Error { code, message, id: None, retry_ms: None }
+                let retry_ms = match refused {
+                    Refused::RateLimited { retry_ms } => Some(*retry_ms),
+                    _ => None,
+                };
+                Self::Error { code, message, id: None, retry_ms }
             }
         }
     }
+}
+
+fn all_names(nicknames: &[Nickname]) -> Vec<&str> {
+    nicknames.iter().map(Nickname::as_str).collect()
 }
 
 fn all_said(messages: &[Arc<Message>]) -> Vec<Said<'_>> {

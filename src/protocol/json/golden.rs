@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chat::{
-    Command, Departure, Id, Joined, Kind, Listing, Message, Nickname, NicknameError, Notice,
-    QueryError, Refused, RoomName, Since, Text, Token, TooLong,
+    Command, Departure, Id, Joined, Kind, Listing, Members, Message, Nickname, NicknameError,
+    Notice, QueryError, Refused, RoomName, Since, Text, Token, TooLong,
 };
 
 fn host() -> Host {
@@ -115,13 +115,27 @@ fn coming_and_going_is_written() {
         seq: 8,
         recovered: true,
         messages: vec![own_message()],
-        members: vec![nick("zoë"), nick("user-5")],
+        more: false,
+        members: Members { nicknames: vec![nick("zoë"), nick("user-5")], count: 700 },
     };
+    let joined_members = "\"members\":[\"zoë\",\"user-5\"],\"members_count\":700";
+    let more = Joined { recovered: false, messages: vec![], more: true, ..joined.clone() };
+    written(
+        &Notice::Joined(Box::new(more)),
+        &format!(
+            "\"type\":\"joined\",\"room\":\"lobby\",\"epoch\":\"e1\",\"seq\":8,\
+             \"recovered\":false,\"messages\":[],\"more\":true,{joined_members}"
+        ),
+    );
+    written(
+        &Notice::Members { room: lobby(), members: joined.members.clone(), more: true },
+        &format!("\"type\":\"members\",\"room\":\"lobby\",{joined_members},\"more\":true"),
+    );
     written(
         &Notice::Joined(Box::new(joined)),
         &format!(
             "\"type\":\"joined\",\"room\":\"lobby\",\"epoch\":\"e1\",\"seq\":8,\
-             \"recovered\":true,\"messages\":[{{{OWN_MESSAGE}}}],\"members\":[\"zoë\",\"user-5\"]"
+             \"recovered\":true,\"messages\":[{{{OWN_MESSAGE}}}],{joined_members}"
         ),
     );
     let (room, nickname) = (lobby(), nick("ana"));
@@ -148,13 +162,43 @@ fn coming_and_going_is_written() {
 }
 
 #[test]
+fn a_message_takes_as_many_bytes_as_it_says() {
+    let texts = ["", "hi", "\"\"\\ \n\t", "你好 👋🏽 \u{2028}\u{7f}", &"\"".repeat(8192)];
+    let numbers = [0, 1, 9, 10, 99, 1_750_000_000_000, u64::MAX];
+    let names = ["ana", "\"a\\b\"", "zoë"];
+    for (text, number) in texts.iter().zip(numbers.iter().cycle()) {
+        for (name, own) in names.iter().zip([Some("\"m-1\\"), None, Some("m")]) {
+            let message = Message {
+                room: RoomName::parse("кухня-2").unwrap(),
+                seq: *number,
+                time: *number,
+                nickname: nick(name),
+                text: Text::parse(text, 8192).unwrap(),
+                id: own.map(id),
+                kind: if own.is_some() { Kind::Me } else { Kind::Say },
+            };
+            let (bytes, message) = (message.wire_bytes(), Arc::new(message));
+            let page = |messages| {
+                let notice = Notice::History { room: lobby(), messages, more: false };
+                render(&notice, &host()).len()
+            };
+            let two = page(vec![message.clone(), message.clone()]);
+            assert_eq!(bytes, two - page(vec![message.clone()]), "{message:?}");
+        }
+    }
+}
+
+#[test]
 fn small_answers_are_written() {
     written(&Notice::Pong, r#""type":"pong""#);
     let listing = |room, members, seq| Listing { room, members, seq };
     written(
-        &Notice::Rooms(vec![listing(kitchen(), 0, 3), listing(lobby(), 2, 8)]),
+        &Notice::Rooms {
+            rooms: vec![listing(kitchen(), 0, 3), listing(lobby(), 2, 8)],
+            more: true,
+        },
         "\"type\":\"rooms\",\"rooms\":[{\"room\":\"kitchen\",\"members\":0,\"seq\":3},\
-         {\"room\":\"lobby\",\"members\":2,\"seq\":8}]",
+         {\"room\":\"lobby\",\"members\":2,\"seq\":8}],\"more\":true",
     );
 }
 
@@ -240,6 +284,8 @@ fn every_request_is_read() {
     let since = |after| Some(Since { epoch: "e1".to_owned(), after });
     let said = |kind| Command::Say { room: lobby(), text: text("hi\n"), id: id("m-1"), kind };
     let history = |before, limit| Command::History { room: lobby(), before, limit };
+    let rooms = |after, limit| Command::Rooms { after, limit };
+    let members = |after| Command::Members { room: lobby(), after };
     for (frame, command) in [
         (r#"{"type":"hello"}"#, Command::Hello { wish: None, session: None }),
         (
@@ -281,7 +327,10 @@ fn every_request_is_read() {
         (r#"{"type":"typing","room":"lobby"}"#, Command::Typing { room: lobby() }),
         (r#"{"type":"history","room":"lobby"}"#, history(None, 50)),
         (r#"{"type":"history","room":"lobby","before":9,"limit":100}"#, history(Some(9), 100)),
-        (r#"{"type":"rooms","unknown":[{"deep":1e999}]}"#, Command::Rooms),
+        (r#"{"type":"rooms","unknown":[{"deep":1e999}]}"#, rooms(None, 100)),
+        (r#"{"type":"rooms","after":"Lobby","limit":7}"#, rooms(Some(lobby()), 7)),
+        (r#"{"type":"members","room":"lobby"}"#, members(None)),
+        (r#"{"type":"members","room":"lobby","after":"Zoe\u0308"}"#, members(Some(nick("Zoë")))),
         (r#"{"type":"ping"}"#, Command::Ping),
     ] {
         let asked = parse(frame, 8192);
@@ -311,6 +360,14 @@ fn what_is_no_request_is_called_by_its_fault() {
         ("{}", bad("the member type is missing")),
         (r#"{"type":"dance"}"#, Problem::UnknownType("dance".to_owned())),
         (r#"{"type":"join"}"#, bad("the member room is missing")),
+        (
+            r#"{"type":"join","room":"lobby","epoch":"e1","after":"5"}"#,
+            bad("after is the number of a message"),
+        ),
+        (r#"{"type":"rooms","after":5}"#, bad("after is a name")),
+        (r#"{"type":"rooms","after":"a b"}"#, Problem::RoomInvalid),
+        (r#"{"type":"rooms","limit":101}"#, bad("limit is 1 to 100")),
+        (r#"{"type":"members","room":"lobby","after":""}"#, Problem::NoSuchNick(String::new())),
         (r#"{"type":"join","room":"a b"}"#, Problem::RoomInvalid),
         (r#"{"type":"nick","nick":"user-1"}"#, Problem::NickInvalid(NicknameError::Reserved)),
         (r#"{"type":"nick"}"#, bad("the member nick is missing")),

@@ -1,17 +1,19 @@
 //! What a client asks for: an object, read strictly where it matters and forgivingly elsewhere.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Deref;
 
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::event::{Problem, Tags};
 use crate::chat::{Command, Id, Kind, Nickname, Query, RoomName, Search, Since, Text};
 
-/// The most messages in one answer to `history` or `search`.
-const HISTORY_MAX: usize = 100;
-/// So many without a wish.
+/// The most messages in one answer to `history` or `search`, and the most rooms in one to `rooms`.
+const LIMIT_MAX: usize = 100;
+/// So many messages without a wish.
 const HISTORY_DEFAULT: usize = 50;
 /// The most characters of what the parser has to say.
 const ERROR_CHARS_MAX: usize = 200;
@@ -38,7 +40,8 @@ struct Members<'a> {
     room: Option<Words<'a>>,
     #[serde(borrow)]
     epoch: Option<Words<'a>>,
-    after: Option<u64>,
+    #[serde(borrow)]
+    after: Option<After<'a>>,
     #[serde(borrow)]
     text: Option<Words<'a>>,
     #[serde(borrow)]
@@ -70,6 +73,41 @@ struct Name {
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct Words<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Where something goes on: behind a message, a room or a member.
+#[derive(Debug)]
+enum After<'a> {
+    Number(u64),
+    Name(Cow<'a, str>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for After<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AfterVisitor)
+    }
+}
+
+struct AfterVisitor;
+
+impl<'de> Visitor<'de> for AfterVisitor {
+    type Value = After<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a name")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<After<'de>, E> {
+        Ok(After::Number(number))
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<After<'de>, E> {
+        Ok(After::Name(name.into()))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<After<'de>, E> {
+        Ok(After::Name(name.to_owned().into()))
+    }
+}
 
 impl Deref for Words<'_> {
     type Target = str;
@@ -117,6 +155,10 @@ impl Tags {
     }
 }
 
+fn nobody(name: &str) -> Problem {
+    Problem::NoSuchNick(name.chars().take(64).collect())
+}
+
 fn no_id(member: &str) -> Problem {
     Problem::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"))
 }
@@ -132,7 +174,7 @@ impl Members<'_> {
                 wish: self.nick.as_deref().and_then(|nick| Nickname::parse(nick).ok()),
                 session: self.session.as_deref().and_then(|session| session.parse().ok()),
             },
-            "join" => Command::Join { room: self.room()?, since: self.since() },
+            "join" => Command::Join { room: self.room()?, since: self.since()? },
             "part" => Command::Part { room: self.room()? },
             "say" => Command::Say {
                 room: self.room()?,
@@ -142,8 +184,7 @@ impl Members<'_> {
             },
             "tell" => {
                 let (id, to) = (self.id(tags)?, self.needed("to", &self.to)?);
-                let nobody = |_| Problem::NoSuchNick(to.chars().take(64).collect());
-                let to = Nickname::parse_any(to).map_err(nobody)?;
+                let to = Nickname::parse_any(to).map_err(|_| nobody(to))?;
                 Command::Tell { to, text: self.text(text_bytes_max)?, id }
             }
             "nick" => Command::Nick {
@@ -152,15 +193,25 @@ impl Members<'_> {
             },
             "typing" => Command::Typing { room: self.room()? },
             "history" => {
-                Command::History { room: self.room()?, before: self.before, limit: self.limit()? }
+                let limit = self.limit(HISTORY_DEFAULT)?;
+                Command::History { room: self.room()?, before: self.before, limit }
             }
             "search" => Command::Search(Search {
                 query: Query::parse(self.needed("query", &self.query)?).map_err(Problem::Query)?,
                 room: self.room.is_some().then(|| self.room()).transpose()?,
                 before: self.before,
-                limit: self.limit()?,
+                limit: self.limit(HISTORY_DEFAULT)?,
             }),
-            "rooms" => Command::Rooms,
+            "rooms" => {
+                let room = |name: &str| RoomName::parse(name).map_err(|_| Problem::RoomInvalid);
+                let after = self.after_name()?.map(room).transpose()?;
+                Command::Rooms { after, limit: self.limit(LIMIT_MAX)? }
+            }
+            "members" => {
+                let member = |name: &str| Nickname::parse_any(name).map_err(|_| nobody(name));
+                let after = self.after_name()?.map(member).transpose()?;
+                Command::Members { room: self.room()?, after }
+            }
             "ping" => Command::Ping,
             other => return Err(Problem::UnknownType(other.chars().take(64).collect())),
         })
@@ -177,9 +228,24 @@ impl Members<'_> {
     }
 
     /// Half of it names nothing.
-    fn since(&self) -> Option<Since> {
-        let epoch = self.epoch.as_deref()?.to_owned();
-        Some(Since { epoch, after: self.after? })
+    fn since(&self) -> Result<Option<Since>, Problem> {
+        let after = match &self.after {
+            None => None,
+            Some(After::Number(after)) => Some(*after),
+            Some(After::Name(_)) => {
+                return Err(Problem::BadRequest("after is the number of a message".into()));
+            }
+        };
+        let epoch = self.epoch.as_deref().map(str::to_owned);
+        Ok(epoch.zip(after).map(|(epoch, after)| Since { epoch, after }))
+    }
+
+    fn after_name(&self) -> Result<Option<&str>, Problem> {
+        match &self.after {
+            None => Ok(None),
+            Some(After::Name(name)) => Ok(Some(name)),
+            Some(After::Number(_)) => Err(Problem::BadRequest("after is a name".into())),
+        }
     }
 
     /// The one that the answer is tagged with.
@@ -204,9 +270,9 @@ impl Members<'_> {
         }
     }
 
-    fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.map_or(Some(HISTORY_DEFAULT), |limit| usize::try_from(limit).ok());
-        let fits = |limit: &usize| (1..=HISTORY_MAX).contains(limit);
+    fn limit(&self, default: usize) -> Result<usize, Problem> {
+        let limit = self.limit.map_or(Some(default), |limit| usize::try_from(limit).ok());
+        let fits = |limit: &usize| (1..=LIMIT_MAX).contains(limit);
         limit.filter(fits).ok_or_else(|| Problem::BadRequest("limit is 1 to 100".into()))
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "history")]
 mod history;
 mod logger;
+#[expect(dead_code, reason = "the library uses the rest")]
 #[path = "chat/token_bucket.rs"]
 mod token_bucket;
 

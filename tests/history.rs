@@ -93,9 +93,9 @@ fn clients_resume_over_a_restart_as_if_nothing_had_been() {
         ana > {"type":"hello","nick":"ana","session":"00"}
         ana < {"type":"welcome","epoch":"EPOCH","resumed":false,"search":true,...}
         ana > {"type":"join","room":"lobby","epoch":"EPOCH","after":1}
-        ana < {"type":"joined","room":"lobby","epoch":"EPOCH","seq":3,"recovered":true,"messages":[{"room":"lobby","seq":2,"time":<time>,"nick":"bo","text":"two","id":"plain-2","kind":"say"},{"room":"lobby","seq":3,"time":<time>,"nick":"ana","text":"three\nlines","id":"a2","kind":"me"}],"members":["ana"]}
+        ana < {"type":"joined","room":"lobby","epoch":"EPOCH","seq":3,"recovered":true,"messages":[{"room":"lobby","seq":2,"time":<time>,"nick":"bo","text":"two","id":"plain-2","kind":"say"},{"room":"lobby","seq":3,"time":<time>,"nick":"ana","text":"three\nlines","id":"a2","kind":"me"}],"members":["ana"],"members_count":1}
         ana > {"type":"rooms"}
-        ana < {"type":"rooms","rooms":[{"room":"lobby","members":1,"seq":3}]}
+        ana < {"type":"rooms","rooms":[{"room":"lobby","members":1,"seq":3}],"more":false}
         ana > {"type":"say","room":"lobby","text":"four","id":"a3"}
         ana < {"type":"message","seq":4,...}"#;
     Scene::with(&kept(&file, 500)).play(&script.replace("EPOCH", &epoch));

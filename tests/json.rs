@@ -218,7 +218,7 @@ fn what_breaks_the_rules_of_the_wire_ends_the_connection() {
     for (bytes, code) in [
         (frame(OpCode::Data(Data::Binary), true, br#"{"type":"ping"}"#), 1003),
         (frame(OpCode::Data(Data::Text), true, b"{\"type\":\"\xe9\"}"), 1007),
-        (frame(OpCode::Data(Data::Text), true, &[b' '; 16 * 1024 + 1]), 1009),
+        (frame(OpCode::Data(Data::Text), true, &[b' '; 64 * 1024 + 1]), 1009),
         (frame(OpCode::Data(Data::Continue), true, b"{}"), 1002),
     ] {
         let mut house = House::open();
@@ -293,7 +293,8 @@ fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
         }
     };
     assert_eq!(code, 4029);
-    assert!(said >= 2 && refused >= 20, "{said} said, {refused} refused");
+    // Joining was the other that may be done at once.
+    assert!(said >= 1 && refused >= 20, "{said} said, {refused} refused");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chinwag::{Event, HistoryLimits, Limits};
 use serde_json::{Value, json};
-use support::json::{Scene, seqs};
+use support::json::{Scene, error, seqs};
 use support::{Client, DEADLINE, House, text_frame};
 use tungstenite::Message;
 
@@ -33,7 +33,7 @@ fn a_newer_connection_of_a_session_takes_over_unseen() {
         newer-bo > {"type":"say","room":"lobby","text":"not before I join","id":"1"}
         newer-bo < {"type":"error","code":"not_in_room","message":"<any>","id":"1"}
         newer-bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
-        newer-bo < {"type":"joined","seq":1,"recovered":true,"messages":[{"seq":1,"text":"are you there?",...}],"members":["ana","bo","cy"],...}
+        newer-bo < {"type":"joined","seq":1,"recovered":true,"messages":[{"seq":1,"text":"are you there?",...}],"members":["ana","bo","cy"],"members_count":3,...}
         newer-bo > {"type":"say","room":"lobby","text":"I am","id":"1"}
         newer-bo < {"type":"message","seq":2,"nick":"bo","text":"I am",...}
         ana < {"type":"message","seq":2,"nick":"bo","text":"I am",...}
@@ -58,12 +58,12 @@ fn a_broken_connection_is_mended_unseen_and_exactly() {
         ana > {"type":"nick","nick":"bo"}
         ana < {"type":"error","code":"nick_taken","message":"<any>"}
         ana > {"type":"join","room":"lobby"}
-        ana < {"type":"joined","members":["ana","bo"],...}
+        ana < {"type":"joined","members":["ana","bo"],"members_count":2,...}
         bo opens
         bo > {"type":"hello","session":"<bo>"}
         bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
         bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":1,"ref":"j"}
-        bo < {"type":"joined","room":"lobby","epoch":"<epoch>","seq":3,"recovered":true,"messages":[{"seq":2,"text":"two",...},{"seq":3,"text":"three",...}],"members":["ana","bo"],"ref":"j"}
+        bo < {"type":"joined","room":"lobby","epoch":"<epoch>","seq":3,"recovered":true,"messages":[{"seq":2,"text":"two",...},{"seq":3,"text":"three",...}],"members":["ana","bo"],"members_count":2,"ref":"j"}
         ana > {"type":"say","room":"lobby","text":"four","id":"4"}
         ana < {"type":"message","seq":4,...}
         bo < {"type":"message","seq":4,"text":"four",...}"#,
@@ -77,7 +77,10 @@ fn who_does_not_come_back_in_time_has_left_once() {
     scene.play(
         r#"ana enters lobby
         bo enters lobby
-        ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        bo > {"type":"say","room":"lobby","text":"one","id":"1"}
+        ana < {"type":"message","seq":1,...}
+        bo < {"type":"message","seq":1,...}"#,
     );
     let since = Instant::now();
     scene.play(
@@ -90,8 +93,8 @@ fn who_does_not_come_back_in_time_has_left_once() {
         r#"bo opens
         bo > {"type":"hello","session":"<bo>"}
         bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
-        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":0}
-        bo < {"type":"joined","seq":0,"recovered":true,"messages":[],...}
+        bo > {"type":"join","room":"lobby","epoch":"<epoch>","after":1}
+        bo < {"type":"joined","seq":1,"recovered":true,"messages":[],...}
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
 }
@@ -124,10 +127,12 @@ fn who_closes_has_left_at_once_and_is_known_again() {
         bo leaves
         cy opens
         cy > {"type":"hello","nick":"bo"}
-        cy < {"type":"welcome","nick":"bo","resumed":false,...}
+        cy < {"type":"welcome","nick":"<given>","resumed":false,...}
+        cy > {"type":"nick","nick":"bo"}
+        cy < {"type":"error","code":"nick_taken","message":"<any>"}
         bo opens
         bo > {"type":"hello","session":"<bo>"}
-        bo < {"type":"welcome","session":"<bo>","nick":"<given>","resumed":true,...}
+        bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
         bo leaves
         bo opens
         bo > {"type":"hello","session":"<bo>","nick":"beau"}
@@ -221,7 +226,7 @@ fn all_that_a_room_holds_comes_in_one_answer() {
     scene.play("ana enters lobby");
     let epoch = scene.known("epoch").to_owned();
     let ana = scene.client("ana");
-    let text = "\"".repeat(1024);
+    let text = "x".repeat(1400);
     for id in 1..=TEXTS {
         ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id.to_string()}));
     }
@@ -233,28 +238,102 @@ fn all_that_a_room_holds_comes_in_one_answer() {
 }
 
 #[test]
-fn what_is_too_much_for_one_answer_is_read_page_by_page() {
-    const TEXTS: u64 = 100;
+fn what_is_too_much_for_one_answer_comes_in_parts() {
+    const TEXTS: u64 = 200;
     let mut scene = Scene::new();
     scene.play("ana enters lobby");
     let epoch = scene.known("epoch").to_owned();
     let ana = scene.client("ana");
-    let text = "x".repeat(8000);
+    // A quotation mark is two bytes on the wire.
+    let texts = ["x".repeat(8192), "\"".repeat(8192)];
     for id in 1..=TEXTS {
+        let text = &texts[usize::from(id > TEXTS / 2)];
         let id = id.to_string();
         ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
     }
-    let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 0});
-    let mut page = ana.asked(&join);
-    assert_eq!((&page["recovered"], &page["seq"]), (&json!(false), &json!(TEXTS)));
-    let mut got: Vec<u64> = Vec::new();
-    while got.first() != Some(&1) {
-        got.splice(..0, seqs(&page));
-        let before = got[0];
-        page = ana.asked(&json!({"type": "history", "room": "lobby", "before": before}));
-        assert_eq!(page["more"], seqs(&page).first().is_some_and(|first| *first > 1));
+    let (mut got, mut parts) = (Vec::new(), Vec::new());
+    loop {
+        let after = got.last().copied().unwrap_or(0);
+        let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
+        ana.ask(&join);
+        let frame = ana.hear();
+        parts.push(frame.len());
+        let part: Value = serde_json::from_str(&frame).unwrap();
+        assert_eq!((&part["recovered"], &part["seq"]), (&json!(true), &json!(TEXTS)));
+        got.extend(seqs(&part));
+        if part["more"] == true {
+            continue;
+        }
+        assert_eq!(part.get("more"), None);
+        break;
     }
     assert!(got.into_iter().eq(1..=TEXTS));
+    // Each but the last is as full as can be.
+    const FULL: std::ops::RangeInclusive<usize> = 768 * 1024 - 17 * 1024..=768 * 1024;
+    let (_, full) = parts.split_last().unwrap();
+    assert!(full.len() >= 3 && full.iter().all(|bytes| FULL.contains(bytes)), "{parts:?}");
+    ana.has_heard_all();
+}
+
+#[test]
+fn a_client_that_catches_up_is_seen_and_not_told_what_is_said() {
+    const TEXTS: u64 = 150;
+    let mut scene = Scene::new();
+    scene.play("ana enters lobby");
+    let epoch = scene.known("epoch").to_owned();
+    let ana = scene.client("ana");
+    for id in 1..=TEXTS {
+        let (id, text) = (id.to_string(), "x".repeat(8000));
+        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+    }
+    scene.play(
+        r#"bo opens
+        bo > {"type":"hello","nick":"bo"}
+        bo < {"type":"welcome",...}"#,
+    );
+    let join = |after| json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
+    let part = scene.client("bo").asked(&join(0));
+    assert_eq!((&part["recovered"], &part["more"]), (&json!(true), &json!(true)));
+    let last = *seqs(&part).last().unwrap();
+    scene.play(
+        r#"ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        ana > {"type":"say","room":"lobby","text":"meanwhile","id":"m"}
+        ana < {"type":"message","seq":151,"nick":"ana",...}
+        bo > {"type":"say","room":"lobby","text":"mine","id":"m"}
+        ana < {"type":"message","seq":152,"nick":"bo",...}
+        ana > {"type":"members","room":"lobby"}
+        ana < {"type":"members","room":"lobby","members":["ana","bo"],"members_count":2,"more":false}"#,
+    );
+    let rest = scene.client("bo").asked(&join(last));
+    assert_eq!((&rest["recovered"], rest.get("more")), (&json!(true), None));
+    assert!(seqs(&rest).into_iter().eq(last + 1..=152));
+    scene.play(
+        r#"ana > {"type":"say","room":"lobby","text":"now","id":"n"}
+        ana < {"type":"message","seq":153,...}
+        bo < {"type":"message","seq":153,"text":"now",...}"#,
+    );
+}
+
+#[test]
+fn a_text_that_is_all_escapes_fits_its_frame() {
+    let mut scene = Scene::new();
+    scene.play("ana enters lobby");
+    let ana = scene.client("ana");
+    let id = "x".repeat(64);
+    for escape in [r"\u0022", r"\u00e9", r"\u0001"] {
+        let bytes = if escape == r"\u00e9" { 2 } else { 1 };
+        let text = escape.repeat(8192 / bytes);
+        ana.say(&format!(
+            r#"{{"type":"say","room":"lobby","text":"{text}","id":"{id}","ref":"{id}"}}"#
+        ));
+        // What is removed from it leaves nothing.
+        let expected = if escape == r"\u0001" { "error" } else { "message" };
+        let told = ana.told();
+        assert_eq!(told["type"], expected);
+        ana.say(&format!(r#"{{"type":"say","room":"lobby","text":"{text}xx","id":"y"}}"#));
+        assert_eq!(error(&ana.told()), "too_long");
+    }
+    ana.has_heard_all();
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
         ana < {"type":"typing","room":"lobby","nick":"bo"}
         ana < {"type":"renamed","from":"bo","to":"beau","rooms":["lobby"]}
         bo > {"type":"join","room":"lobby"}
-        bo < {"type":"joined","room":"lobby","epoch":"<epoch>","seq":0,"recovered":false,"messages":[],"members":["ana","beau"]}
+        bo < {"type":"joined","room":"lobby","epoch":"<epoch>","seq":0,"recovered":false,"messages":[],"members":["ana","beau"],"members_count":2}
         bo > {"type":"part","room":"lobby"}
         bo < {"type":"parted","room":"lobby"}
         ana < {"type":"left","room":"lobby","nick":"beau","reason":"closed"}
@@ -305,7 +305,7 @@ fn rooms_are_listed_with_their_members() {
         ana > {"type":"say","room":"attic","text":"dusty","id":"1"}
         ana < {"type":"message","seq":1,...}
         ana > {"type":"rooms"}
-        ana < {"type":"rooms","rooms":[{"room":"attic","members":1,"seq":1},{"room":"lobby","members":2,"seq":0}]}"#,
+        ana < {"type":"rooms","rooms":[{"room":"attic","members":1,"seq":1},{"room":"lobby","members":2,"seq":0}],"more":false}"#,
     );
     let rooms = scene.house.handle.rooms();
     let rooms: Vec<(&str, Vec<&str>)> = rooms
@@ -328,9 +328,9 @@ fn an_empty_room_is_held_for_its_history_until_others_are_empty() {
         ana < {"type":"parted","room":"attic"}
         ana enters cellar
         ana > {"type":"rooms"}
-        ana < {"type":"rooms","rooms":[{"room":"attic","members":0,"seq":1},{"room":"cellar","members":1,"seq":0}]}
+        ana < {"type":"rooms","rooms":[{"room":"attic","members":0,"seq":1},{"room":"cellar","members":1,"seq":0}],"more":false}
         ana > {"type":"join","room":"attic"}
-        ana < {"type":"joined","seq":1,"messages":[{"text":"dusty",...}],"members":["ana"],...}
+        ana < {"type":"joined","seq":1,"messages":[{"text":"dusty",...}],"members":["ana"],"members_count":1,...}
         ana > {"type":"part","room":"attic"}
         ana < {"type":"parted","room":"attic"}
         ana > {"type":"say","room":"cellar","text":"damp","id":"2"}
@@ -338,7 +338,7 @@ fn an_empty_room_is_held_for_its_history_until_others_are_empty() {
         ana > {"type":"part","room":"cellar"}
         ana < {"type":"parted","room":"cellar"}
         ana > {"type":"rooms"}
-        ana < {"type":"rooms","rooms":[{"room":"cellar","members":0,"seq":1}]}
+        ana < {"type":"rooms","rooms":[{"room":"cellar","members":0,"seq":1}],"more":false}
         ana > {"type":"join","room":"attic","epoch":"<epoch>","after":0}
         ana < {"type":"joined","room":"attic","seq":1,"recovered":false,"messages":[],...}"#,
     );

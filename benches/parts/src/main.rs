@@ -28,8 +28,8 @@ mod program {
 
 // Where they look for each other.
 use program::{
-    allowance, broadcaster, chat, config, connection, ending, event, fanout, keep, outbox, pace, protocol,
-    transport, wake,
+    allowance, broadcaster, chat, config, connection, ending, event, fanout, keep, outbox, pace,
+    protocol, transport, wake,
 };
 
 mod door;

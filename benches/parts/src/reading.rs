@@ -19,6 +19,7 @@ use crate::config::Limits;
 use crate::connection::{Guest, run};
 use crate::door::Place;
 use crate::ending::Ending;
+use crate::pace::Pace;
 use crate::protocol::{Dialect, Entry};
 
 pub(crate) fn read(messages: usize, dialect: Dialect) {
@@ -76,6 +77,7 @@ impl Visit {
             entry,
             outbox,
             early: Vec::new(),
+            pace: Pace::new(&limits(), None, Instant::now()),
             place: Place::default(),
         };
         Self { guest, _far_end: far_end }
@@ -83,12 +85,15 @@ impl Visit {
 
     /// What the broadcaster would be sent.
     pub(crate) fn read(self) -> Receiver<Input> {
-        // There is a limit to look at, and nobody comes near it.
-        let limits = Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() };
         let (inbox, inputs) = bounded(INBOX_MAX);
-        run(self.guest, &inbox, &limits);
+        run(self.guest, &inbox, &limits());
         inputs
     }
+}
+
+/// There is a limit to look at, and nobody comes near it.
+fn limits() -> Limits {
+    Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() }
 }
 
 fn masked_text(text: String) -> Vec<u8> {

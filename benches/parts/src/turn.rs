@@ -5,6 +5,7 @@
 //! to be about. The last turn is counted.
 
 use std::net::{Ipv4Addr, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broadcaster::{Arrival, INBOX_MAX, Input, Word, broadcast};
 use crate::cases::{counting_begins, counting_ends};
-use crate::chat::{Chat, ClientId, Level, Message, Nickname, RoomName, Text};
+use crate::chat::{Chat, ClientId, Level, Message, Nickname, Quota, RoomName, Text};
 use crate::client::{WORDS, connect, forget, hear, saying};
 use crate::config::Limits;
 use crate::keep::{Keep, Kept, Lookups};
@@ -127,7 +128,8 @@ impl House {
             // Never asked for anything: all that was said is held in memory.
             lookups: Lookups { readings: bounded(0).0, searches: bounded(0).0 },
         };
-        broadcast(inputs, &Limits::default(), Some(kept));
+        let quota = Quota { people_max: 5000, people_per_network_max: NonZeroUsize::new(5000) };
+        broadcast(inputs, &Limits::default(), quota, Some(kept));
         far_ends.iter().map(hear).collect()
     }
 }

@@ -6,7 +6,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use rand::rngs::StdRng;
 
-use crate::chat::{Chat, ClientId, Command, Delivery, Now, RoomName, Rules, Text};
+use crate::chat::{
+    ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, Quota, RoomName, Rules, Text,
+};
 use crate::client::{WORDS, saying};
 use crate::config::Limits;
 use crate::protocol::Dialect;
@@ -38,14 +40,30 @@ impl House {
         let mut house = Self::empty();
         for number in 1..=MEMBERS {
             let (room, random) = (RoomName::lobby(), &mut house.random);
-            house.chat.enter(ClientId(number), room, None, random, &mut house.deliveries);
+            let entered = house.chat.enter(
+                ClientId(number),
+                room,
+                None,
+                now(),
+                random,
+                &mut house.deliveries,
+            );
+            entered.expect("there is a place");
         }
         house
     }
 
     fn empty() -> Self {
-        let Limits { history, grace, .. } = Limits::default();
-        let rules = Rules { epoch: String::new(), history, has_archive: false, grace };
+        let Limits { history, grace, text_bytes_max, .. } = Limits::default();
+        let rules = Rules {
+            epoch: String::new(),
+            history,
+            has_archive: false,
+            grace,
+            quota: Quota { people_max: 5000, people_per_network_max: None },
+            text_bytes_max,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
         Self { chat: Chat::new(rules), random: rand::make_rng(), deliveries: Vec::new() }
     }
 

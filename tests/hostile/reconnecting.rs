@@ -1,0 +1,195 @@
+//! Clients that come back for each burst of texts: how much more they say than those that stay.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, from_str, json};
+use tungstenite::client::IntoClientRequest as _;
+use tungstenite::{Message, WebSocket};
+
+use crate::storm::{json_request, read_until, request};
+use crate::support::folder::Folder;
+use crate::support::json::SUBPROTOCOL;
+use crate::support::program::{FREE_PORTS, Program, chinwag};
+use crate::visitors::{all_is_well, connect_from, reset};
+
+const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// How long a loop goes on.
+const SECONDS: u64 = 10;
+/// What four clients that stay may say in that time.
+const FOUR_THAT_STAY: usize = 4 * (10 + 4 * SECONDS as usize);
+
+fn server() -> Program {
+    Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
+}
+
+/// One turn of the loop, in JSON: a client comes, says a burst and closes.
+fn burst_in_json(server: SocketAddr) {
+    let say =
+        |number| format!(r#"{{"type":"say","room":"lobby","text":"flood","id":"f{number}"}}"#);
+    let begin = [r#"{"type":"hello"}"#, r#"{"type":"join","room":"lobby"}"#].map(str::to_owned);
+    let end = r#"{"type":"ping","ref":"last"}"#.to_owned();
+    let texts: Vec<_> = begin.into_iter().chain((0..10).map(say)).chain([end]).collect();
+    let mut stream = connect_from(ATTACKER, server);
+    if stream.write_all(&json_request(&texts)).is_ok() {
+        read_until(&stream, &[r#""ref":"last""#, "\u{88}"]);
+    }
+    reset(stream);
+}
+
+/// The same in the plain dialect.
+fn burst_in_plain(server: SocketAddr) {
+    let texts = vec!["flood".to_owned(); 10];
+    let mut stream = connect_from(ATTACKER, server);
+    if stream.write_all(&request("/?nick=loop", "", &texts)).is_ok() {
+        read_until(&stream, &[": flood"]);
+    }
+    reset(stream);
+}
+
+/// How many texts of the loops a client in the lobby hears in ten seconds.
+fn heard(loops: usize, burst: fn(SocketAddr)) -> (usize, usize) {
+    let program = server();
+    let server = program.websocket();
+    let stream = connect_from(WITNESS, server);
+    let (mut witness, _) = tungstenite::client("ws://localhost/?nick=witness", stream).unwrap();
+    let turns = AtomicUsize::new(0);
+    let until = Instant::now() + Duration::from_secs(SECONDS);
+    let mut heard = 0;
+    std::thread::scope(|scope| {
+        for _ in 0..loops {
+            scope.spawn(|| {
+                while Instant::now() < until {
+                    burst(server);
+                    turns.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // Its own text is the last that it waits for.
+        scope.spawn(|| {
+            let mut last = false;
+            while !last {
+                if let Message::Text(text) = witness.read().expect("the witness keeps up") {
+                    heard += usize::from(text.ends_with(": flood"));
+                    last = text.ends_with(": witness: the end") || text == "witness: the end";
+                }
+                if !last && Instant::now() >= until {
+                    witness.send(Message::text("the end")).unwrap();
+                }
+            }
+        });
+        // So that the witness looks at the clock when nobody says anything.
+        scope.spawn(|| {
+            let stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), server);
+            let (mut clock, _) = tungstenite::client("ws://localhost/?nick=clock", stream).unwrap();
+            let nothing = crossbeam_channel::never::<()>();
+            while Instant::now() < until + Duration::from_secs(1) {
+                clock.send(Message::text("tick")).unwrap();
+                let _ = nothing.recv_timeout(Duration::from_millis(300));
+            }
+        });
+    });
+    all_is_well(program);
+    (heard, turns.into_inner())
+}
+
+#[test]
+fn coming_back_says_no_more_than_four_that_stay() {
+    for (name, burst) in [("JSON", burst_in_json as fn(SocketAddr)), ("plain", burst_in_plain)] {
+        for loops in [1, 16] {
+            let (heard, turns) = heard(loops, burst);
+            println!(
+                "{loops} loops in {name}: {turns} turns, {heard} texts in {SECONDS} s; four that \
+                 stay say {FOUR_THAT_STAY}"
+            );
+            assert!(heard > 0 && heard <= FOUR_THAT_STAY, "{heard} texts");
+        }
+    }
+}
+
+/// A pupil, over any number of connections.
+struct Pupil {
+    socket: WebSocket<TcpStream>,
+    number: usize,
+}
+
+impl Pupil {
+    fn come(server: SocketAddr, number: usize, since: Option<(&str, u64)>) -> Self {
+        let mut request = "ws://localhost/".into_client_request().unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
+        let stream = connect_from(ATTACKER, server);
+        let mut pupil = Self { socket: tungstenite::client(request, stream).unwrap().0, number };
+        pupil.send(&json!({"type": "hello", "nick": format!("pupil {number}")}));
+        let mut join = json!({"type": "join", "room": "lobby"});
+        if let Some((epoch, after)) = since {
+            (join["epoch"], join["after"]) = (epoch.into(), after.into());
+        }
+        pupil.send(&join);
+        pupil
+    }
+
+    fn send(&mut self, request: &Value) {
+        self.socket.send(Message::text(request.to_string())).unwrap();
+    }
+
+    /// The next event of a type, past all others. An error is none.
+    fn told(&mut self, wanted: &str) -> Value {
+        loop {
+            if let Message::Text(text) = self.socket.read().expect("a pupil is served") {
+                let event: Value = from_str(&text).unwrap();
+                assert_ne!(event["type"], "error", "{event}");
+                if event["type"] == wanted {
+                    return event;
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, round: usize) {
+        let id = format!("r{round}");
+        let text = format!("{} in round {round}", self.number);
+        self.send(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+    }
+}
+
+#[test]
+fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
+    const PUPILS: usize = 64;
+    let folder = Folder::new();
+    let history = folder.file("h.db");
+    let history = history.to_str().unwrap();
+    let mut since: Option<(String, u64)> = None;
+    for round in 0..2 {
+        let here = ["--bind", "127.0.0.1", "--history", history];
+        let program = Program::start(chinwag().args(FREE_PORTS).args(here));
+        let server = program.websocket();
+        let known = since.as_ref().map(|(epoch, after)| (epoch.as_str(), *after));
+        let mut pupils: Vec<_> =
+            (0..PUPILS).map(|number| Pupil::come(server, number, known)).collect();
+        let mut epoch = String::new();
+        for pupil in &mut pupils {
+            let joined = pupil.told("joined");
+            assert_eq!(joined["recovered"], known.is_some(), "{joined}");
+            epoch = joined["epoch"].as_str().unwrap().to_owned();
+        }
+        pupils.iter_mut().for_each(|pupil| pupil.say(round));
+        let mut newest = 0;
+        for pupil in &mut pupils {
+            let (mut heard, mine) = (0, format!("{} in round {round}", pupil.number));
+            let mut is_heard = false;
+            while heard < PUPILS {
+                let message = pupil.told("message");
+                heard += 1;
+                is_heard |= message["text"] == mine.as_str();
+                newest = message["seq"].as_u64().unwrap();
+            }
+            assert!(is_heard, "{mine}");
+        }
+        since = Some((epoch, newest));
+        drop(pupils);
+        all_is_well(program);
+    }
+}

@@ -46,6 +46,8 @@ pub(crate) enum Input {
     Watched(Watcher),
     /// The embedder wants to know which rooms there are, and who is in them.
     Listed(Sender<Vec<(Listing, Vec<Nickname>)>>),
+    /// The door wants to know whether turns are taken.
+    Probed(Sender<()>),
     /// Everybody is to be sent home, and nobody let in.
     Stop,
     /// Every connection has ended.
@@ -211,6 +213,7 @@ impl Broadcaster {
                 // Who asked waits for it, or has gone.
                 let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
             }
+            Input::Probed(answer) => drop(answer.try_send(())),
             Input::Stop => {
                 self.stopping = true;
                 self.end_turn();

@@ -23,10 +23,11 @@ pub(crate) struct Waker {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Waker {
     /// # Errors
-    /// When the process has no descriptor left.
+    /// When the process has no descriptor left, or may not call `eventfd`.
     pub(crate) fn new() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
-        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| io::Error::new(error.kind(), format!("eventfd: {error}")))?;
         Ok(Self { event })
     }
 

@@ -94,6 +94,68 @@ fn a_healthy_server_says_ok() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"));
 }
 
+/// The status with which a handshake is answered.
+fn upgrade(house: &House, head: &str) -> String {
+    let mut stream = tcp(house.address());
+    stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
+    let mut code = [0; 12];
+    stream.read_exact(&mut code).unwrap();
+    String::from_utf8_lossy(&code[9..]).into_owned()
+}
+
+#[test]
+fn a_handshake_may_spread_its_lists_over_several_fields() {
+    let house = House::open();
+    for (connection, status) in [
+        ("Connection: keep-alive\nConnection: Upgrade\n", "101"),
+        ("Connection: Upgrade\nConnection: keep-alive\n", "101"),
+        ("Connection: keep-alive, Upgrade\nUpgrade: h2c\n", "101"),
+        ("Connection: keep-alive\nConnection: close\n", "400"),
+    ] {
+        let fields = HANDSHAKE.replace("Connection: Upgrade\n", connection);
+        let head = format!("GET / HTTP/1.1\nHost: localhost\n{fields}\n");
+        assert_eq!(upgrade(&house, &head), status, "{connection}");
+    }
+}
+
+#[test]
+fn balancers_get_an_answer() {
+    let house = House::open();
+    for head in [
+        "GET /healthz HTTP/1.0\n\n",
+        "HEAD /healthz HTTP/1.0\n\n",
+        "HEAD / HTTP/1.0\n\n",
+        "OPTIONS / HTTP/1.0\n\n",
+        "OPTIONS * HTTP/1.1\nHost: localhost\n\n",
+        "OPTIONS / HTTP/1.1\nHost: localhost\nAccess-Control-Request-Method: GET\n\n",
+    ] {
+        let answer = answer(&house, head);
+        assert_eq!(answer.status, 200, "{head}");
+        for name in ["Origin", "Methods", "Headers", "Credentials", "Private-Network"] {
+            assert_eq!(answer.field(&format!("Access-Control-Allow-{name}")), None, "{head}");
+        }
+        if head.starts_with("OPTIONS") {
+            assert_eq!(answer.field("Allow"), Some("GET, HEAD, OPTIONS"));
+        }
+    }
+}
+
+#[test]
+fn the_cookies_of_other_services_are_no_hindrance() {
+    let house = House::open();
+    let get = |bytes: usize| {
+        let cookie = "a".repeat(bytes);
+        answer(&house, &format!("GET / HTTP/1.1\nHost: localhost\nCookie: {cookie}\n\n"))
+    };
+    assert_eq!([9_000, 16_000].map(|bytes| get(bytes).status), [200, 200]);
+    for bytes in [16_384, 100_000] {
+        let refusal = get(bytes);
+        let told = String::from_utf8(refusal.body).unwrap();
+        assert_eq!(refusal.status, 431);
+        assert!(told.contains("Cookie: delete the cookies of this host"), "{told}");
+    }
+}
+
 #[test]
 fn every_refusal_is_a_complete_answer() {
     let house = House::open();
@@ -103,7 +165,7 @@ fn every_refusal_is_a_complete_answer() {
         (404, "GET /../Cargo.toml HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (404, "HEAD /nothing HTTP/1.1\nHost: localhost\n\n".to_owned()),
         (405, "POST / HTTP/1.1\nHost: localhost\n\n".to_owned()),
-        (405, "OPTIONS / HTTP/1.1\nHost: localhost\n\n".to_owned()),
+        (403, "OPTIONS / HTTP/1.1\nHost: localhost\nOrigin: http://evil.example\n\n".to_owned()),
         (400, "GET / HTTP/1.1\n\n".to_owned()),
         (400, "GET / HTTP/1.1\nHost: localhost\nHost: localhost\n\n".to_owned()),
         (400, "GET / HTTP/2.0\nHost: localhost\n\n".to_owned()),
@@ -117,7 +179,7 @@ fn every_refusal_is_a_complete_answer() {
         (400, get(&HANDSHAKE.replace("Connection: Upgrade\n", ""))),
         (400, format!("GET /?room=a.b HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
         (431, get(&"A: b\n".repeat(100))),
-        (431, get(&format!("A: {}\n", "b".repeat(8192)))),
+        (431, get(&format!("A: {}\n", "b".repeat(16_384)))),
         (405, format!("POST / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
     ];
     for (code, head) in cases {
@@ -125,7 +187,7 @@ fn every_refusal_is_a_complete_answer() {
         assert_eq!(refusal.status, code, "{head}");
         assert!(refusal.body.is_empty() || refusal.body.ends_with(b"\n"), "{head}");
         match code {
-            405 => assert_eq!(refusal.field("Allow"), Some("GET, HEAD")),
+            405 => assert_eq!(refusal.field("Allow"), Some("GET, HEAD, OPTIONS")),
             426 => assert_eq!(refusal.field("Sec-WebSocket-Version"), Some("13")),
             _ => {}
         }
@@ -140,13 +202,8 @@ fn origins_and_host_names_can_be_allowed() {
         ..config()
     });
     let upgrade = |host: &str, origin: &str| {
-        let fields = HANDSHAKE.replace('\n', "\r\n");
-        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{fields}\r\n");
-        let mut stream = tcp(house.address());
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut code = [0; 12];
-        stream.read_exact(&mut code).unwrap();
-        String::from_utf8_lossy(&code[9..]).into_owned()
+        let head = format!("GET / HTTP/1.1\nHost: {host}\nOrigin: {origin}\n{HANDSHAKE}\n");
+        upgrade(&house, &head)
     };
     assert_eq!(upgrade("chat.example.org", "https://intra.example.org"), "101");
     assert_eq!(upgrade("localhost:12345", "http://localhost:8080"), "101");
@@ -216,6 +273,41 @@ fn a_full_server_says_when_to_come_again() {
     while connect(house.address(), "/").is_err() {
         assert!(std::time::Instant::now() < deadline, "the place is never given back");
     }
+}
+
+#[test]
+fn a_refused_browser_learns_why() {
+    const WHY: &str = "GET /healthz?why=http%3A%2F%2Flocalhost HTTP/1.1\nHost: localhost\n\n";
+    let handshake = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
+    for (config, told) in [
+        (Config { clients_max: Some(1), ..config() }, "full"),
+        (Config { clients_per_address_max: 1, ..config() }, "from your address"),
+    ] {
+        let mut house = House::with(&config);
+        let open = answer(&house, WHY);
+        assert_eq!((open.status, &*open.body), (200, &b"ok\n"[..]));
+        assert_eq!(open.field("Cache-Control"), Some("no-store"));
+        // Asking takes no place.
+        let client = house.join();
+        let (refusal, why) = (answer(&house, &handshake), answer(&house, WHY));
+        assert_eq!((refusal.status, why.status), (503, 503));
+        assert_eq!(refusal.body, why.body);
+        assert!(String::from_utf8(why.body.clone()).unwrap().contains(told), "{told}");
+        assert_eq!(why.field("Cache-Control"), Some("no-store"));
+        assert_eq!(answer(&house, &WHY.replace("GET", "HEAD")).status, 503);
+        assert_eq!(answer(&house, "GET /healthz HTTP/1.1\nHost: localhost\n\n").status, 200);
+        let id = client.id;
+        client.close();
+        house.gone(id);
+        let deadline = std::time::Instant::now() + support::DEADLINE;
+        while answer(&house, WHY).status != 200 {
+            assert!(std::time::Instant::now() < deadline, "the place is never given back");
+        }
+    }
+    let house = House::open();
+    let foreign = answer(&house, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));
+    assert_eq!(foreign.status, 403);
+    assert!(String::from_utf8(foreign.body).unwrap().contains("--allow-origin"));
 }
 
 #[test]

@@ -18,8 +18,10 @@ use tungstenite::Message;
 
 /// Runs a program that does not come to serve: its exit code and what it says.
 fn failure(command: &mut Command) -> (i32, String) {
-    let output = command.output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that comes to serve all the same is ended with the deadline.
+    let (status, said) = Program { child, banner: String::new() }.end();
+    (status.code().unwrap(), said)
 }
 
 fn status_of(address: SocketAddr, host: &str, fields: &str) -> String {
@@ -80,6 +82,65 @@ fn it_listens_where_it_is_told_to() {
         }
     }
     assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 3), page)).is_err());
+}
+
+/// How many sockets of the program listen.
+fn listeners(program: &Program) -> usize {
+    // In the file system of the kernel each has an inode, and the state 0A.
+    let folder = format!("/proc/{}", program.child.id());
+    let descriptors = std::fs::read_dir(format!("{folder}/fd")).unwrap();
+    let ours: Vec<_> = descriptors
+        .filter_map(|it| std::fs::read_link(it.unwrap().path()).ok())
+        .filter_map(|it| {
+            it.to_str()?.strip_prefix("socket:[")?.strip_suffix(']').map(str::to_owned)
+        })
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|it| std::fs::read_to_string(format!("{folder}/net/{it}")));
+    let lines = tables.iter().flatten().flat_map(|it| it.lines());
+    let listening = lines.filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        (fields[3] == "0A").then(|| fields[9].to_owned())
+    });
+    listening.filter(|inode| ours.contains(inode)).count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn addresses_that_cover_one_another_are_listened_on_once() {
+    for (bind, count) in [
+        ("127.0.0.1,127.0.0.1", 1),
+        ("0.0.0.0,127.0.0.1", 1),
+        ("127.0.0.1,0.0.0.0", 1),
+        ("::,0.0.0.0", 1),
+        ("0.0.0.0,::", 1),
+        ("::ffff:127.0.0.1,127.0.0.1,127.0.0.2", 2),
+        ("::,127.0.0.1,127.0.0.2", 1),
+    ] {
+        let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", bind]));
+        assert_eq!(listeners(&program), 2 * count, "{bind}, on two ports");
+        assert_eq!(status_of(program.page(), "localhost", ""), "200", "{bind}");
+        // The same on ports that are given.
+        let ports = [program.page().port(), program.websocket().port()].map(|it| it.to_string());
+        program.signal(Signal::TERM);
+        let (_, log) = program.end();
+        assert!(log.contains("needs no listener of its own beside"), "{bind}: {log}");
+        let again = ["--bind", bind, "--port", &ports[0], "--ws-port", &ports[1]];
+        let program = Program::start(chinwag().args(again));
+        assert_eq!(program.page().port().to_string(), ports[0], "{bind}");
+    }
+    let covered = ["--bind", "0.0.0.0,203.0.113.77"];
+    let (code, sentence) = failure(chinwag().args(FREE_PORTS).args(covered));
+    assert!(sentence.contains("203.0.113.77 is no address of this machine"), "{sentence}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn any_folder_for_temporary_files_will_do() {
+    let too_long = format!("/tmp/{}", "./".repeat(100));
+    for folder in ["/nowhere", "/dev/null", "/proc", "", &too_long] {
+        let program = Program::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
+        assert_eq!(status_of(program.page(), "localhost", ""), "200", "{folder}");
+    }
 }
 
 #[test]
@@ -296,7 +357,9 @@ fn nobody_has_to_read_what_it_prints() {
 fn chinwag_with_descriptors(most: u32) -> Command {
     let mut command = chinwag();
     let program = std::mem::replace(&mut command, Command::new("sh"));
-    command.args(["-c", &format!("ulimit -S -n 50 && ulimit -H -n {most} && exec \"$0\" \"$@\"")]);
+    let soft = most.min(50);
+    let limits = format!("ulimit -S -n {soft} && ulimit -H -n {most} && exec \"$0\" \"$@\"");
+    command.args(["-c", &limits]);
     command.arg(program.get_program()).args(FREE_PORTS);
     for (name, _) in program.get_envs() {
         command.env_remove(name);
@@ -309,4 +372,48 @@ fn chinwag_with_descriptors(most: u32) -> Command {
 fn it_has_room_for_as_many_as_there_are_descriptors_for() {
     let program = Program::start(&mut chinwag_with_descriptors(328));
     assert!(program.banner.contains("Room for 100 people"), "{}", program.banner);
+}
+
+#[test]
+fn too_few_descriptors_are_one_sentence_with_a_remedy() {
+    for most in [8, 20, 39] {
+        let command = &mut chinwag_with_descriptors(most);
+        let expected = format!(
+            "chinwag: only {most} descriptors may be open, and at least 40 are needed, and 2 more \
+             for each client; raise the limit (ulimit -n, LimitNOFILE=)\n"
+        );
+        let (code, sentence) = failure(command);
+        assert_eq!((code, sentence), (1, expected));
+    }
+    let program = Program::start(&mut chinwag_with_descriptors(40));
+    assert_eq!(status_of(program.page(), "localhost", ""), "200");
+    let mut socket = connect(program.websocket()).unwrap();
+    socket.send(Message::text("hello")).unwrap();
+    assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
+}
+
+#[test]
+fn a_refused_caller_leaves_a_line_at_info() {
+    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let page = program.page();
+    for _ in 0..3 {
+        assert_eq!(status_of(page, "evil.example", ""), "421");
+    }
+    assert_eq!(status_of(page, "localhost", "Origin: http://evil.example\r\n"), "403");
+    assert_eq!(status_of(page, "", ""), "400");
+    assert_eq!(status_of(page, "localhost", "Transfer-Encoding: chunked\r\n"), "413");
+    let forged = format!("X-Forged: {}\r\n", "x".repeat(20_000));
+    assert_eq!(status_of(page, "localhost", &forged), "431");
+    program.signal(Signal::TERM);
+    let (_, log) = program.end();
+    for refused in [
+        "127.0.0.1 is refused with 400: The Host of this request is no name of a host.",
+        "127.0.0.1 is refused with 403: Pages of another host may not talk to this server",
+        "127.0.0.1 is refused with 413: Requests have no body here.",
+        "127.0.0.1 is refused with 421: This server does not go by that name; --host-name",
+        "127.0.0.1 is refused with 431: The head of a request has at most 16 KiB here.",
+    ] {
+        assert!(log.contains(refused), "{refused}: {log}");
+    }
+    assert!(!log.to_lowercase().contains("forged") && !log.contains("evil"), "{log}");
 }

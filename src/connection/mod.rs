@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
+use log::Level;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
@@ -63,7 +64,9 @@ pub(crate) fn run(guest: Guest<'_>, inbox: &Sender<Input>, limits: &Limits) {
     let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
     let mut connection = Connection::begin(client, dialect, outbox, early, pace, inbox, limits);
     let Err(ending) = connection.talk();
-    log::debug!("conn-{} ends: {}", client.0, ending.for_log());
+    // A network that loses every large packet shows in nothing else.
+    let level = if ending == Ending::TooSlow { Level::Info } else { Level::Debug };
+    log::log!(level, "conn-{} of {address} ends: {}", client.0, ending.for_log());
     goodbye.say(ending.clone());
     connection.part(&ending);
 }

@@ -5,6 +5,7 @@
 
 mod census;
 mod invitation;
+mod refusals;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 use tungstenite::handshake::server::{Response, write_response};
 
 use crate::allowance::Allowances;
@@ -24,18 +25,23 @@ use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::page::Page;
 use crate::protocol::Entry;
-use crate::request::{House, Refusal, Wanted, end_of_head, is_to_head, understand};
+use crate::request::{
+    House, Refusal, Wanted, answer, end_of_head, is_to_head, options, understand,
+};
 use crate::transport::{Sent, Transport, linger};
 use crate::wake::{Interest, Waker, wait};
 
 pub(crate) use census::Place;
 use census::{Census, NoPlace};
 use invitation::invite;
+use refusals::RefusalLog;
 
 /// The most requests for the page or an invitation at once. One more is told to come again.
 const PAGE_REQUESTS_MAX: usize = 64;
 /// About as many make up an answer that lets a client in.
 const UPGRADE_BYTES: usize = 256;
+/// How long the broadcaster may take to answer before the server is not well.
+const TURNS_WITHIN: Duration = Duration::from_secs(1);
 /// How long a visitor who has been answered may go on sending.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -55,6 +61,7 @@ pub(crate) struct Door {
     quota: Quota,
     page_requests: Census,
     callers: Census,
+    refusals: RefusalLog,
     next_client: AtomicU64,
 }
 
@@ -101,6 +108,7 @@ impl Door {
             page_requests: Census::new(PAGE_REQUESTS_MAX, 0),
             // Half of them at most from one address, so that it does not keep all others out.
             callers: Census::new(capacity.callers_max, capacity.callers_max / 2),
+            refusals: RefusalLog::default(),
             next_client: AtomicU64::new(1),
         })
     }
@@ -125,7 +133,8 @@ impl Door {
 
     /// Counts a new connection in, if there is room at the door.
     pub(crate) fn caller(&self, transport: Arc<Transport>, address: IpAddr) -> Option<Caller<'_>> {
-        let place = self.callers.place(address).ok()?;
+        let place = self.callers.place(address);
+        let place = place.inspect_err(|_| self.refusals.log(address, &FULL)).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         Some(Caller { client, address, transport, place })
     }
@@ -154,11 +163,19 @@ impl Door {
                 let fetch = || self.page.fetch(&request);
                 self.show(address, &transport, request.is_head, fetch);
             }
+            Ok((Wanted::Health(request), _)) => {
+                let fetch = || self.turns().and_then(|()| self.page.fetch(&request));
+                self.show(address, &transport, request.is_head, fetch);
+            }
+            Ok((Wanted::Admission { is_head }, _)) => {
+                self.show(address, &transport, is_head, || self.would_admit(address, is_head));
+            }
             Ok((Wanted::Invitation(request), _)) => {
                 let invite = || invite(&request, &self.page_addresses);
                 self.show(address, &transport, request.is_head, invite);
             }
-            Err(refusal) => self.answer(&transport, &refusal.answer(is_to_head(&read))),
+            Ok((Wanted::Options, _)) => self.answer(&transport, &options()),
+            Err(refusal) => self.refuse(address, &transport, &refusal, is_to_head(&read)),
         }
         None
     }
@@ -212,13 +229,12 @@ impl Door {
         let place = match self.clients.place(address) {
             Ok(place) => place,
             Err(refused) => {
-                log::warn!("conn-{} is refused: {refused}, {address}", client.0);
-                self.answer(&transport, &refusal(refused).answer(false));
+                self.refuse(address, &transport, &refusal(refused), false);
                 return None;
             }
         };
         let Ok(outbox) = Outbox::new(transport.clone(), self.limits.backlog_bytes_max) else {
-            self.answer(&transport, &FULL.answer(false));
+            self.refuse(address, &transport, &FULL, false);
             return None;
         };
         let mut upgrade = Vec::with_capacity(UPGRADE_BYTES);
@@ -243,8 +259,31 @@ impl Door {
             Ok(_place) => shown(),
             Err(refused) => Err(refusal(refused)),
         };
-        let answer = answer.unwrap_or_else(|refusal| refusal.answer(to_head));
-        self.answer(transport, &answer);
+        match answer {
+            Ok(answer) => self.answer(transport, &answer),
+            Err(refusal) => self.refuse(address, transport, &refusal, to_head),
+        }
+    }
+
+    /// Waits for a turn of the broadcaster.
+    fn turns(&self) -> Result<(), Refusal> {
+        let deadline = Instant::now() + TURNS_WITHIN;
+        let (answer, turned) = bounded(1);
+        let asked = self.inbox.send_deadline(Input::Probed(answer), deadline);
+        let turned = asked.is_ok() && turned.recv_deadline(deadline).is_ok();
+        turned.then_some(()).ok_or(Refusal::Full("The broadcaster does not turn."))
+    }
+
+    /// Whether a client from this address would be let in just now, for browsers, which do not show
+    /// the answer to a handshake.
+    fn would_admit(&self, address: IpAddr, to_head: bool) -> Result<Vec<u8>, Refusal> {
+        self.clients.place(address).map_err(refusal)?;
+        Ok(answer("200 OK", "", "text/plain; charset=utf-8", "ok\n", to_head))
+    }
+
+    fn refuse(&self, address: IpAddr, transport: &Transport, refusal: &Refusal, to_head: bool) {
+        self.refusals.log(address, refusal);
+        self.answer(transport, &refusal.answer(to_head));
     }
 
     /// Sends an answer, the last thing that is sent, and lets go of the caller.
@@ -294,6 +333,26 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
+
+    #[test]
+    fn health_is_a_turn_of_the_broadcaster() {
+        let (inbox, inputs) = bounded(1);
+        let capacity = Capacity { clients_max: 1, callers_max: 1 };
+        let (page, addresses) = (Page::new().unwrap(), [].into());
+        let door = Door::new(&Config::default(), capacity, page, addresses, inbox).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| match inputs.recv_timeout(Duration::from_secs(20)) {
+                Ok(Input::Probed(answer)) => answer.send(()).unwrap(),
+                _ => panic!("the broadcaster is asked"),
+            });
+            assert_eq!(door.turns(), Ok(()));
+        });
+        let stuck = Err(Refusal::Full("The broadcaster does not turn."));
+        // The question waits in the inbox, and the next finds that full.
+        assert_eq!([door.turns(), door.turns()], [stuck.clone(), stuck.clone()]);
+        drop(inputs);
+        assert_eq!(door.turns(), stuck);
+    }
 
     #[test]
     fn who_gets_no_thread_is_told_to_come_again() {

@@ -30,10 +30,30 @@ pub(super) struct PrivateSocket {
 
 impl PrivateSocket {
     /// # Errors
-    /// When there is no place for temporary files, or no descriptor.
+    /// When no folder for temporary files will do, or there is no descriptor.
     pub(super) fn new() -> io::Result<(Self, UnixListener)> {
+        Self::in_first_of(&folders())
+    }
+
+    /// Binds in the first folder in which that succeeds.
+    fn in_first_of(folders: &[PathBuf]) -> io::Result<(Self, UnixListener)> {
+        let mut failures = String::new();
+        for folder in folders {
+            match Self::in_folder(folder) {
+                // It is not for the folder that this fails.
+                Err(error) if super::is_exhaustion(&error) => return Err(error),
+                Err(error) => failures.push_str(&format!("; {}: {error}", folder.display())),
+                bound => return bound,
+            }
+        }
+        Err(io::Error::other(format!(
+            "no folder for the private socket of the page (TMPDIR can name one){failures}"
+        )))
+    }
+
+    fn in_folder(folder: &Path) -> io::Result<(Self, UnixListener)> {
         let name = format!("chinwag-{}-{:016x}", std::process::id(), rand::random::<u64>());
-        let directory = std::env::temp_dir().join(name);
+        let directory = folder.join(name);
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let bound = Self::bind(directory.clone());
         if cfg!(target_os = "linux") || bound.is_err() {
@@ -62,6 +82,18 @@ impl PrivateSocket {
         let listener = UnixListener::bind(&path)?;
         Ok((Self { path, knocker: knocker()?, directory }, listener))
     }
+}
+
+/// Where the socket may be bound. `TMPDIR` may be wrong, or too long for the path of a socket, and a
+/// container with a file system that is read-only has `/dev/shm` all the same. (An abstract socket
+/// would need no folder, and be open to every user of the machine.)
+fn folders() -> Vec<PathBuf> {
+    let shared = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
+    let own = ["XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"].into_iter().filter_map(std::env::var_os);
+    let mut folders = vec![std::env::temp_dir()];
+    folders.extend(shared.into_iter().chain(own.map(PathBuf::from)));
+    folders.dedup();
+    folders
 }
 
 fn knocker() -> io::Result<Socket> {
@@ -94,6 +126,22 @@ impl Drop for PrivateSocket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_folder_does_where_one_does_not() {
+        let tmp = std::env::temp_dir();
+        let missing = tmp.join("chinwag-is-not-here");
+        let too_long = PathBuf::from("/tmp").join("./".repeat(60));
+        let no_folder = PathBuf::from("/dev/null");
+        let folders = [missing, too_long, no_folder];
+        let (socket, _listener) =
+            PrivateSocket::in_first_of(&[&folders[..], &[tmp]].concat()).unwrap();
+        assert!(socket.connect().is_ok());
+        let error = PrivateSocket::in_first_of(&folders).unwrap_err().to_string();
+        for named in ["TMPDIR", "chinwag-is-not-here: No such file", "/dev/null: Not a directory"] {
+            assert!(error.contains(named), "{error}");
+        }
+    }
 
     #[test]
     fn the_socket_leaves_nothing_behind() {

@@ -1,8 +1,9 @@
 //! One request head: read from bytes, checked, and understood.
 
 use http::header::{
-    self, ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    ORIGIN, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
 use tungstenite::handshake::server::{Request, Response, create_response};
@@ -12,8 +13,9 @@ use super::refusal::Refusal;
 use crate::chat::{Nickname, RoomName};
 use crate::protocol::{Entry, json};
 
-/// The largest head (bytes).
-pub(crate) const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// The largest head (bytes). Browsers send the cookies of every service of this machine, on
+/// whichever port it is, and those alone can be over 8 KiB.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most fields in a head.
 const FIELDS_MAX: usize = 100;
 /// The fields that browsers send. There is room for them at once; and what is as large as this,
@@ -27,6 +29,12 @@ pub(crate) enum Wanted {
     Chat { answer: Response, entry: Entry },
     /// Something that the page is made of.
     Page(PageRequest),
+    /// Whether the server is well.
+    Health(PageRequest),
+    /// Whether a client from the caller's address would be let in just now.
+    Admission { is_head: bool },
+    /// Which methods there are.
+    Options,
     /// The address to give to others.
     Invitation(InvitationRequest),
 }
@@ -74,9 +82,17 @@ pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Ref
         return Err(Refusal::Malformed("A line of a request ends with CR and LF."));
     }
     if head.len() > HEAD_BYTES_MAX {
-        return Err(Refusal::HeadTooLarge);
+        return Err(Refusal::HeadTooLarge { largest: largest_field(&head[..HEAD_BYTES_MAX]) });
     }
     Ok(end)
+}
+
+/// Returns the name of the field that takes most of a head, unless that is the target.
+fn largest_field(head: &[u8]) -> Option<HeaderName> {
+    let largest = head.split(|byte| *byte == b'\n').enumerate().max_by_key(|(_, line)| line.len());
+    let (_, line) = largest.filter(|(at, _)| *at > 0)?;
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    HeaderName::from_bytes(&line[..colon]).ok()
 }
 
 /// Whether the answer has no body, whatever else is wrong with the request.
@@ -106,7 +122,7 @@ impl Head {
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(_)) => {}
-            Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
+            Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooManyFields),
             _ => return Err(MALFORMED),
         }
         let (Some(method), Some(target), Some(minor)) =
@@ -128,11 +144,11 @@ impl Head {
 
     fn check(self, house: &House) -> Result<Wanted, Refusal> {
         let fields = self.request.headers();
-        let host_field =
-            only(fields, &HOST).ok_or(Refusal::Malformed("A request names exactly one Host."))?;
-        let host = HostName::of_field(host_field)
+        let host_field = self.host_field()?.to_owned();
+        let host = HostName::of_field(&host_field)
             .map_err(|_| Refusal::Malformed("The Host of this request is no name of a host."))?;
-        if !self.target.starts_with('/') {
+        let is_of_server = self.request.method() == Method::OPTIONS && self.target == "*";
+        if !is_of_server && !self.target.starts_with('/') {
             return Err(Refusal::Malformed("The target of a request begins with a slash."));
         }
         let announces_body = announces_body(fields)?;
@@ -147,13 +163,35 @@ impl Head {
         }
         match *self.request.method() {
             Method::GET if asks_for_websocket(fields) => self.chat(),
-            Method::GET | Method::HEAD => self.something_to_show(host_field, &host),
+            Method::GET | Method::HEAD => self.something_to_show(&host_field, &host, house),
+            Method::OPTIONS => Ok(Wanted::Options),
             _ => Err(Refusal::Method),
         }
     }
 
+    /// The value of `Host`. Programs that speak HTTP/1.0 need not send it, and browsers, which are
+    /// why it is checked, always do: without it such a program calls this server `localhost`.
+    fn host_field(&self) -> Result<&str, Refusal> {
+        let mut hosts = self.request.headers().get_all(HOST).iter();
+        match (hosts.next(), hosts.next()) {
+            (None, _) if self.request.version() == Version::HTTP_10 => Ok("localhost"),
+            (Some(host), None) => host.to_str().map_err(|_| {
+                Refusal::Malformed(
+                    "The Host of this request is not in ASCII; an international name is sent in \
+                     the form that begins with xn--.",
+                )
+            }),
+            _ => Err(Refusal::Malformed("A request names exactly one Host.")),
+        }
+    }
+
     #[inline(never)]
-    fn something_to_show(&self, host_field: &str, host: &HostName) -> Result<Wanted, Refusal> {
+    fn something_to_show(
+        &self,
+        host_field: &str,
+        host: &HostName,
+        house: &House,
+    ) -> Result<Wanted, Refusal> {
         let fields = self.request.headers();
         let is_head = self.request.method() == Method::HEAD;
         let (path, query) = self.path_and_query();
@@ -165,24 +203,45 @@ impl Head {
                 host: host.is_for_others().then(|| host_field.to_owned()),
             }));
         }
-        Ok(Wanted::Page(PageRequest {
+        if let Some(origin) = origin_of_question(path, query) {
+            // A browser sends no `Origin` with this question, and one with the handshake.
+            let is_let_in = |origin: Origin| house.lets_in(&origin, host);
+            return match origin.is_empty() || origin.parse().is_ok_and(is_let_in) {
+                true => Ok(Wanted::Admission { is_head }),
+                false => Err(Refusal::ForeignOrigin),
+            };
+        }
+        let request = PageRequest {
             is_head,
             path: path.to_owned(),
             host: host_field.to_owned(),
-            if_none_match: only(fields, &IF_NONE_MATCH).map(str::to_owned),
-            accept_encoding: only(fields, &ACCEPT_ENCODING).map(str::to_owned),
-        }))
+            if_none_match: joined(fields, &IF_NONE_MATCH),
+            accept_encoding: joined(fields, &ACCEPT_ENCODING),
+        };
+        Ok(if path == "/healthz" { Wanted::Health(request) } else { Wanted::Page(request) })
     }
 
     /// Whatever the path is, this is a client of the chat.
     #[inline(never)]
-    fn chat(&self) -> Result<Wanted, Refusal> {
-        if only(self.request.headers(), &SEC_WEBSOCKET_VERSION) != Some("13") {
+    fn chat(mut self) -> Result<Wanted, Refusal> {
+        const NO_HANDSHAKE: Refusal =
+            Refusal::Malformed("This is not a handshake of WebSocket (RFC 6455).");
+        let fields = self.request.headers_mut();
+        if only(fields, &SEC_WEBSOCKET_VERSION) != Some("13") {
             return Err(Refusal::Version);
         }
-        let mut answer = create_response(&self.request)
-            .map_err(|_| Refusal::Malformed("This is not a handshake of WebSocket (RFC 6455)."))?;
-        if offers(self.request.headers(), json::SUBPROTOCOL) {
+        let names =
+            |name, token: &str| listed(fields, name).any(|it| it.eq_ignore_ascii_case(token));
+        let asks = names(&CONNECTION, "upgrade") && names(&UPGRADE, "websocket");
+        if !asks || only(fields, &SEC_WEBSOCKET_KEY).is_none() {
+            return Err(NO_HANDSHAKE);
+        }
+        // tungstenite knows no lists, and no second field of a name.
+        fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let mut answer = create_response(&self.request).map_err(|_| NO_HANDSHAKE)?;
+        if listed(self.request.headers(), &SEC_WEBSOCKET_PROTOCOL).any(|it| it == json::SUBPROTOCOL)
+        {
             let selected = HeaderValue::from_static(json::SUBPROTOCOL);
             answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
             return Ok(Wanted::Chat { answer, entry: Entry::Json });
@@ -251,18 +310,30 @@ fn announces_body(fields: &HeaderMap) -> Result<bool, Refusal> {
     Ok(length.bytes().any(|digit| digit != b'0'))
 }
 
-/// Whether a client speaks this subprotocol. It may offer several, in one field or more.
-fn offers(fields: &HeaderMap, subprotocol: &str) -> bool {
-    let offered = fields.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','));
-    offered.any(|offer| offer.trim() == subprotocol)
+/// Returns the members of a list, in one field or in several (RFC 9110, section 5.3). A blank
+/// separates, too.
+fn listed<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let separates = |byte: &u8| matches!(byte, b',' | b' ' | b'\t');
+    let values = fields.get_all(name).iter();
+    let listed = values.flat_map(move |value| value.as_bytes().split(separates));
+    listed.filter_map(|token| std::str::from_utf8(token).ok()).filter(|token| !token.is_empty())
+}
+
+/// Joins the values of all fields of a name to one list.
+fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines = fields.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.map(str::to_owned).reduce(|one, next| one + ", " + &next)
+}
+
+/// Returns the value of `why` in `/healthz?why`: the origin of a page, or nothing.
+fn origin_of_question(path: &str, query: &str) -> Option<String> {
+    let mut wishes = form_urlencoded::parse(query.as_bytes()).filter(|_| path == "/healthz");
+    wishes.find(|(name, _)| name == "why").map(|(_, origin)| origin.into_owned())
 }
 
 fn asks_for_websocket(fields: &HeaderMap) -> bool {
-    let upgrades = fields.get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
-    let mut protocols = upgrades.flat_map(|value| value.split(','));
-    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
-        || fields.contains_key(header::SEC_WEBSOCKET_KEY)
+    listed(fields, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        || fields.contains_key(SEC_WEBSOCKET_KEY)
 }
 
 #[cfg(test)]
@@ -314,6 +385,119 @@ mod tests {
         let request = page("GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: gzip, br\n\n");
         assert_eq!(request.accept_encoding.as_deref(), Some("gzip, br"));
         page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
+    }
+
+    #[test]
+    fn lists_may_come_in_several_fields() {
+        let request = page(
+            "GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: br\nIf-None-Match: \"1\"\n\
+             Accept-Encoding: gzip;q=0.5, *;q=0\nIf-None-Match: W/\"2\", \"3\"\n\n",
+        );
+        assert_eq!(request.accept_encoding.as_deref(), Some("br, gzip;q=0.5, *;q=0"));
+        assert_eq!(request.if_none_match.as_deref(), Some("\"1\", W/\"2\", \"3\""));
+        const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
+        for (fields, is_handshake) in [
+            ("Connection: Upgrade\nUpgrade: websocket\n", true),
+            ("Connection: keep-alive\nConnection: Upgrade\nUpgrade: websocket\n", true),
+            ("Connection: Upgrade\nConnection: keep-alive\nUpgrade: websocket\n", true),
+            ("connection: a,,b\nCONNECTION:\tx , upgrade\nUpgrade: websocket\n", true),
+            ("Connection: \nConnection: Upgrade,\nUpgrade: WebSocket\n", true),
+            ("Connection: Upgrade\nUpgrade: h2c\nUpgrade: websocket\n", true),
+            ("Connection: Upgrade\nUpgrade: websocket, h2c\n", true),
+            ("Connection: é\nConnection: é, Upgrade\nUpgrade: é, websocket\n", true),
+            ("Connection: keep-alive\nConnection: close\nUpgrade: websocket\n", false),
+            ("Connection: Upgraded\nConnection: not-upgrade\nUpgrade: websocket\n", false),
+            ("Connection: Upgrade\nUpgrade: web\nUpgrade: socket\n", false),
+            ("Upgrade: websocket\n", false),
+            ("Connection: Upgrade\n", false),
+        ] {
+            let version = "Sec-WebSocket-Version: 13\n";
+            let head = format!("GET / HTTP/1.1\nHost: localhost\n{version}{KEY}{fields}\n");
+            match ask(&head) {
+                Ok(Wanted::Chat { answer, .. }) if is_handshake => {
+                    assert_eq!(
+                        answer.headers()["sec-websocket-accept"],
+                        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+                    );
+                    assert_eq!(answer.headers().get_all("connection").iter().count(), 1);
+                }
+                Err(Refusal::Malformed(_)) if !is_handshake => {}
+                other => panic!("{other:?} to {head}"),
+            }
+        }
+        // These are no lists, and doubtful when they come twice (RFC 6455, section 11.3).
+        for (twice, expected) in [
+            ("Sec-WebSocket-Version: 13\n", Refusal::Version),
+            (KEY, Refusal::Malformed("This is not a handshake of WebSocket (RFC 6455).")),
+        ] {
+            let fields = if twice == KEY { "Sec-WebSocket-Version: 13\n" } else { twice };
+            assert_eq!(handshake("/", &format!("{fields}{twice}")).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn balancers_and_old_programs_are_answered() {
+        for (line, fields) in [
+            ("GET /healthz HTTP/1.0", ""),
+            ("HEAD /healthz HTTP/1.0", ""),
+            ("GET /healthz HTTP/1.1", "Host: 10.0.0.2\n"),
+        ] {
+            let wanted = ask(&format!("{line}\n{fields}\n"));
+            assert!(matches!(wanted, Ok(Wanted::Health(_))), "{line}: {wanted:?}");
+        }
+        let request = page("GET / HTTP/1.0\n\n");
+        assert_eq!((request.path.as_str(), request.host.as_str()), ("/", "localhost"));
+        for (line, fields) in [
+            ("OPTIONS / HTTP/1.0", ""),
+            ("OPTIONS * HTTP/1.0", ""),
+            ("OPTIONS * HTTP/1.1", "Host: localhost\n"),
+            ("OPTIONS /healthz HTTP/1.1", "Host: localhost\nOrigin: http://localhost\n"),
+        ] {
+            let wanted = ask(&format!("{line}\n{fields}\n"));
+            assert!(matches!(wanted, Ok(Wanted::Options)), "{line}: {wanted:?}");
+        }
+        let of_another =
+            ask("OPTIONS / HTTP/1.1\nHost: localhost\nOrigin: http://evil.example\n\n");
+        assert_eq!(of_another.unwrap_err(), Refusal::ForeignOrigin);
+        assert_eq!(
+            ask("GET / HTTP/1.0\nHost: evil.example\n\n").unwrap_err(),
+            Refusal::ForeignHost
+        );
+    }
+
+    #[test]
+    fn a_page_asks_why_it_was_refused() {
+        let why =
+            |query: &str| ask(&format!("GET /healthz?{query} HTTP/1.1\nHost: chat.lan:8080\n\n"));
+        for query in
+            ["why", "why=", "x=1&why", "why=http%3A%2F%2Fchat.lan", "why=http://chat.lan:1"]
+        {
+            let wanted = why(query);
+            assert!(
+                matches!(wanted, Ok(Wanted::Admission { is_head: false })),
+                "{query}: {wanted:?}"
+            );
+        }
+        for query in ["why=http%3A%2F%2Fchat.example.org", "why=null", "why=chat.lan", "why=%FF"] {
+            assert_eq!(why(query).unwrap_err(), Refusal::ForeignOrigin, "{query}");
+        }
+        assert!(matches!(why("who"), Ok(Wanted::Health(_))));
+        page("GET /?why HTTP/1.1\nHost: localhost\n\n");
+    }
+
+    #[test]
+    fn a_host_that_is_wrong_is_told_how() {
+        for (fields, told) in [
+            ("Host: pc.münchen\n", "not in ASCII"),
+            ("Host: 聊天\n", "not in ASCII"),
+            ("", "exactly one Host"),
+            ("Host: a\nHost: a\n", "exactly one Host"),
+            ("Host: ü\nHost: a\n", "exactly one Host"),
+            ("Host: a b\n", "no name of a host"),
+        ] {
+            let refusal = ask(&format!("GET / HTTP/1.1\n{fields}\n")).unwrap_err();
+            assert!(matches!(refusal, Refusal::Malformed(it) if it.contains(told)), "{refusal:?}");
+        }
     }
 
     #[test]
@@ -439,19 +623,47 @@ mod tests {
         assert!(matches!(end_of_head(b"GET / HTTP/1.1\nHo", 0), Err(Refusal::Malformed(_))));
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\nHo", 0), Ok(None));
         assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX], 0), Ok(None));
-        assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX + 1], 0), Err(Refusal::HeadTooLarge));
+        let too_large = Refusal::HeadTooLarge { largest: None };
+        assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX + 1], 0), Err(too_large.clone()));
         let bare_behind = [&[b'a'; HEAD_BYTES_MAX][..], b"\n"].concat();
-        assert_eq!(end_of_head(&bare_behind, 0), Err(Refusal::HeadTooLarge));
+        assert_eq!(end_of_head(&bare_behind, 0), Err(too_large));
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nmore", 0), Ok(Some(18)));
     }
 
     #[test]
-    fn a_head_of_8_kib_and_100_fields_is_understood() {
+    fn a_head_of_16_kib_and_100_fields_is_understood() {
         let start = "GET / HTTP/1.1\nHost: localhost\n".to_owned() + &"A: b\n".repeat(98);
-        let rest = 8192 - start.replace('\n', "\r\n").len() - "B: \r\n\r\n".len();
+        let rest = 16_384 - start.replace('\n', "\r\n").len() - "B: \r\n\r\n".len();
         page(&format!("{start}B: {}\n\n", "c".repeat(rest)));
         let refusal = ask(&format!("{start}B: {}\n\n", "c".repeat(rest + 1))).unwrap_err();
-        assert_eq!(refusal, Refusal::HeadTooLarge);
+        assert!(matches!(refusal, Refusal::HeadTooLarge { .. }), "{refusal:?}");
+    }
+
+    #[test]
+    fn the_largest_part_of_too_large_a_head_is_named() {
+        let many = "x".repeat(9000);
+        let refusal = |line: &str, fields: &str| {
+            let head = format!("GET /{line} HTTP/1.1\nHost: localhost\n{fields}\n");
+            String::from_utf8(ask(&head).unwrap_err().answer(false)).unwrap()
+        };
+        for fields in [
+            format!("Cookie: {many}{many}\n"),
+            format!("cookie: {many}\nX-Other: {}\n", &many[..8000]),
+            // Bytes behind the first 16 KiB do not count.
+            format!("Accept: */*\nCOOKIE: a={many}\nX-Other: {many}{many}\n"),
+        ] {
+            let answer = refusal("", &fields);
+            assert!(answer.contains("Cookie: delete the cookies of this host"), "{answer}");
+        }
+        for (line, fields, named) in [
+            ("", format!("X-Large: {many}{many}\n"), "the field x-large."),
+            ("", format!("Authorization: {many}{many}\n"), "the field authorization."),
+            (&format!("{many}{many}"), String::new(), "its target."),
+            ("", format!("no field but {many}{many}\n"), "its target."),
+        ] {
+            let answer = refusal(line, &fields);
+            assert!(answer.ends_with(&format!("{named}\n")), "{answer}");
+        }
     }
 
     /// Reads as the door does, from pieces that end at these places.
@@ -481,7 +693,7 @@ mod tests {
         #[test]
         fn a_head_may_come_in_any_pieces(bytes in head_gone_wrong(), at in any::<Index>()) {
             let at_once = end_of_head(&bytes, 0);
-            prop_assert_eq!(end_in_pieces(&bytes, [at.index(bytes.len() + 1)]), at_once);
+            prop_assert_eq!(end_in_pieces(&bytes, [at.index(bytes.len() + 1)]), at_once.clone());
             prop_assert_eq!(end_in_pieces(&bytes, 1..bytes.len()), at_once);
         }
 

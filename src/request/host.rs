@@ -12,8 +12,24 @@ use http::uri::{Authority, Uri};
 
 use crate::reach;
 
-/// Names under these suffixes are nobody's on the public internet.
-const PRIVATE_SUFFIXES: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localdomain"];
+/// Suffixes under which no name can be registered: reserved by RFC 6761, 6762 and 8375, by ICANN,
+/// which does not delegate `.home`, `.corp`, `.mail` and `.internal`, or in use on private networks
+/// (RFC 6762, appendix G) and not delegated. A router's own domain need not be one of them:
+/// `fritz.box` is not, as `.box` is delegated.
+const PRIVATE_SUFFIXES: [&str; 12] = [
+    ".local",
+    ".localhost",
+    ".test",
+    ".home.arpa",
+    ".home",
+    ".corp",
+    ".mail",
+    ".internal",
+    ".intranet",
+    ".private",
+    ".lan",
+    ".localdomain",
+];
 
 /// A host: a name or an address, in the one spelling by which two of them can be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -175,6 +191,15 @@ mod tests {
             "a.home.arpa",
             "b.internal",
             "c.localdomain",
+            "pc.home",
+            "PC.Home.:8080",
+            "pc.living-room.home",
+            "pc.test",
+            "pc.corp",
+            "pc.mail",
+            "pc.localhost",
+            "pc.intranet",
+            "pc.private",
             "chat.example.org",
             "CHAT.example.org.",
             "10.0.0.1:",
@@ -191,6 +216,13 @@ mod tests {
             "local.evil.example",
             "evil-local.com",
             "lan.com",
+            "pc.fritz.box",
+            "pc.home.com",
+            "pchome.net",
+            "pc.example",
+            "pc.testing",
+            "pc.arpa",
+            "home.arpa.evil.example",
             "chat.example.org.evil.example",
             "127.1",
             "0x7f.0.0.1",

@@ -7,7 +7,7 @@ mod host;
 mod mutations;
 mod refusal;
 
-pub(crate) use answer::answer;
+pub(crate) use answer::{answer, options};
 pub(crate) use head::{
     InvitationRequest, PageRequest, Wanted, end_of_head, is_to_head, understand,
 };

@@ -69,7 +69,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         (at(), vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
         (at(), at()).prop_map(|(which, to)| Damage::Repeat(which, to)),
         (at(), at()).prop_map(|(one, other)| Damage::Swap(one, other)),
-        (at(), 8000..8400_usize).prop_map(|(at, bytes)| Damage::Stuff(at, bytes)),
+        (at(), 16_000..16_800_usize).prop_map(|(at, bytes)| Damage::Stuff(at, bytes)),
     ]
 }
 

@@ -98,7 +98,8 @@ impl Handle {
     }
 
     /// Stops the server: everybody is told with close code 1001, and every thread ends. Returns
-    /// when that is done, within some three seconds. To stop it again does nothing. A server that
+    /// when that is done, within some three seconds. (The idle threads of tiny_http's pool, which
+    /// cannot be told, end by themselves within 5 s more. They hold no descriptor.) To stop it again does nothing. A server that
     /// neither runs nor is dropped cannot end: not to be called between [`Server::bind`] and
     /// [`Server::run`] by the thread that is to run it.
     ///

@@ -21,7 +21,7 @@ use crate::store::Store;
 use accept::accept_loop;
 pub use handle::{Handle, SayError};
 pub use listen::StartError;
-use listen::{addresses, capacity, listen_on_all};
+use listen::{addresses, capacity, check_descriptors, distinct, listen_on_all};
 
 /// A thread of ours needs a fraction of this. Pages of a stack that are never touched cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
@@ -46,17 +46,19 @@ impl Server {
     /// # Errors
     /// When a port cannot be opened, or the process has no descriptor or thread left.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
+        check_descriptors()?;
         #[cfg(feature = "history")]
         let store = match &config.history {
             Some(history) => Some(Store::open(history, config.limits.history)?),
             None => None,
         };
-        let page = listen_on_all(&config.bind, config.page_port)?;
+        let bind = distinct(&config.bind)?;
+        let page = listen_on_all(&bind, config.page_port)?;
         let page_addresses = addresses(&page)?;
         // Both ports answer both protocols, so that they may well be one.
         let shared = config.page_port != 0 && config.page_port == config.websocket_port;
         let websocket =
-            if shared { Vec::new() } else { listen_on_all(&config.bind, config.websocket_port)? };
+            if shared { Vec::new() } else { listen_on_all(&bind, config.websocket_port)? };
         let websocket_addresses =
             if shared { page_addresses.clone() } else { addresses(&websocket)? };
         let (stop, stop_asked) = bounded(1);

@@ -11,7 +11,7 @@ use crate::visitors::{all_is_well, exchange, open_house, ports};
 
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 const FIELDS_MAX: usize = 100;
 
 /// A head with CR LF at the end of each line.
@@ -49,7 +49,7 @@ fn are_answered(name: &str, heads: &[(u16, Vec<u8>)]) {
             let shown = String::from_utf8_lossy(&head[..head.len().min(300)]);
             assert_eq!(answer.status, *status, "on {port} to {shown:?}");
             match status {
-                405 => assert_eq!(answer.field("Allow"), Some("GET, HEAD")),
+                405 => assert_eq!(answer.field("Allow"), Some("GET, HEAD, OPTIONS")),
                 426 => assert_eq!(answer.field("Sec-WebSocket-Version"), Some("13")),
                 _ => {}
             }
@@ -135,6 +135,10 @@ fn hosts() {
         "chat.local",
         "a.home.arpa",
         "b.internal",
+        "pc.home",
+        "pc.test:8080",
+        "pc.corp",
+        "pc.mail",
     ];
     let foreign = [
         "127.0.0.1.evil.example",
@@ -143,6 +147,8 @@ fn hosts() {
         "localhost.evil.example",
         "evil-local.com",
         "127.1",
+        "pc.fritz.box",
+        "pc.home.example",
     ];
     let none = [
         "",
@@ -171,7 +177,10 @@ fn hosts() {
     };
     let mut heads = [of(200, &ours), of(421, &foreign), of(400, &none)].concat();
     heads.push((400, lines("GET / HTTP/1.1\n\n")));
-    heads.push((400, lines("GET / HTTP/1.0\n\n")));
+    heads.push((200, lines("GET / HTTP/1.0\n\n")));
+    heads.push((200, lines("GET /healthz HTTP/1.0\n\n")));
+    heads.push((400, lines("GET / HTTP/1.0\nHost: a\nHost: a\n\n")));
+    heads.push((421, lines("GET /healthz HTTP/1.0\nHost: evil.example\n\n")));
     are_answered("hosts", &heads);
 }
 
@@ -232,6 +241,12 @@ fn handshakes() {
     heads.extend([
         (400, handshake(&format!("Sec-WebSocket-Key: {KEY}\n"), "")),
         (400, handshake("Connection: Upgrade\n", "")),
+        (400, handshake("Connection: Upgrade", "Connection: close\nConnection: keep-alive")),
+        (101, handshake("Connection: Upgrade", "Connection: keep-alive\nConnection: Upgrade")),
+        (101, handshake("Connection: Upgrade", "Connection: Upgrade\nConnection: keep-alive")),
+        (101, handshake("Upgrade: websocket", "Upgrade: h2c\nUpgrade: websocket")),
+        (101, handshake("Upgrade: websocket", "Upgrade: websocket, h2c")),
+        (400, handshake(": 13\n", &format!(": 13\nSec-WebSocket-Key: {KEY}\n"))),
         (400, handshake("Connection: Upgrade", "Connection: close")),
         (400, handshake("Upgrade: websocket", "Upgrade: h2c")),
         (400, request("GET / HTTP/1.0", HANDSHAKE)),
@@ -317,12 +332,21 @@ fn what_is_no_http() {
 fn methods_and_targets() {
     let mut heads = Vec::new();
     for method in
-        ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get", "G"]
+        ["POST", "PUT", "DELETE", "PATCH", "CONNECT", "TRACE", "PROPFIND", "get", "G", "options"]
     {
         heads.push((405, request(&format!("{method} / HTTP/1.1"), "")));
     }
+    for target in ["/", "*", "/healthz"] {
+        heads.push((200, request(&format!("OPTIONS {target} HTTP/1.1"), "")));
+        heads.push((200, lines(&format!("OPTIONS {target} HTTP/1.0\n\n"))));
+        let origin = "Origin: http://evil.example\nAccess-Control-Request-Method: GET\n";
+        heads.push((403, request(&format!("OPTIONS {target} HTTP/1.1"), origin)));
+    }
     for target in ["http://127.0.0.1/", "127.0.0.1:443", "*", "a", "?room=a"] {
         for method in ["GET", "OPTIONS", "CONNECT"] {
+            if (method, target) == ("OPTIONS", "*") {
+                continue;
+            }
             heads.push((400, request(&format!("{method} {target} HTTP/1.1"), "")));
         }
     }

@@ -30,6 +30,7 @@ mod relief;
 mod resume;
 mod slow_readers;
 mod slowloris;
+mod starting;
 mod storm;
 mod strace;
 mod visitors;

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use tungstenite::{Message, WebSocket};
 
@@ -82,6 +83,11 @@ fn a_slow_reader_is_cut_without_delaying_others() {
     println!("resident memory grows by {} KiB more than without them", grown / 1024);
     assert!(with < 2 * without, "others were delayed");
     assert!(grown <= MIB, "memory grows by {grown} bytes");
+
+    let [visited, _] = servers;
+    visited.signal(Signal::TERM);
+    let (_, log) = visited.end();
+    assert_eq!(log.matches(" of 127.0.0.1 ends: 4008 too slow").count(), 2, "{log}");
 }
 
 /// Everybody here comes from one address.

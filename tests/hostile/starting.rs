@@ -1,0 +1,54 @@
+//! A kernel that refuses something when the program starts.
+
+use std::fs;
+
+use crate::strace::until;
+use crate::support::folder::Folder;
+use crate::support::program::{FREE_PORTS, Program, chinwag_under, errors, wait};
+use crate::visitors::{chat, ports};
+
+/// strace, which lets calls of the program that it starts fail and writes them down here.
+fn strace(folder: &Folder, call: &str, injection: &str) -> Vec<String> {
+    let calls = folder.file("calls");
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{injection}"));
+    // With -D the program is the child of the test, not of strace.
+    let arguments = ["strace", "-D", "-f", "-e", "signal=none", "-e", &trace, "-e", &inject, "-o"];
+    arguments.iter().map(ToString::to_string).chain([calls.display().to_string()]).collect()
+}
+
+fn injected(folder: &Folder) -> usize {
+    fs::read_to_string(folder.file("calls")).unwrap().matches("(INJECTED)").count()
+}
+
+/// A kernel without IPv6. The first listener, and that of the second port, try it first.
+#[test]
+fn there_is_no_ipv6() {
+    for (injection, bind, expected) in [
+        ("error=EAFNOSUPPORT:when=1", &[][..], 1),
+        ("error=EAFNOSUPPORT:when=1..3+2", &[], 2),
+        ("error=EAFNOSUPPORT:when=1..3+2", &["--bind", "::"], 2),
+    ] {
+        let folder = Folder::new();
+        let wrapper = strace(&folder, "socket", injection);
+        let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+        let program = Program::start(chinwag_under(&wrapper).args(FREE_PORTS).args(bind));
+        for port in ports(&program) {
+            chat(port);
+        }
+        until("the calls are written down", || injected(&folder) == expected);
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_is_named() {
+    for error in ["ENOSYS", "EPERM"] {
+        let folder = Folder::new();
+        let wrapper = strace(&folder, "eventfd2", &format!("error={error}"));
+        let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+        let mut child = chinwag_under(&wrapper).args(FREE_PORTS).spawn().unwrap();
+        assert_eq!(wait(&mut child).code(), Some(1));
+        let sentence = errors(&mut child);
+        assert!(sentence.contains("chinwag: cannot start: eventfd: "), "{sentence}");
+        until("the calls are written down", || injected(&folder) > 0);
+    }
+}

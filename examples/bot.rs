@@ -5,11 +5,13 @@ use chinwag::{Config, Event, Nickname, Server};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config { page_port: 0, websocket_port: 0, ..Config::default() };
     let server = Server::bind(&config)?;
+    let bot = Nickname::parse("bot")?;
+    // Before the first client comes, so that none has the name.
+    server.handle().reserve(&bot)?;
     let events = server.handle().events(1024);
     let handle = server.start()?;
     println!("open http://localhost:{}/ and say 2 + 3", handle.page_addresses()[0].port());
 
-    let bot = Nickname::parse("bot")?;
     for event in &events {
         if let Event::Message { room, nickname, text, .. } = event {
             if let Some(sum) = sum(&text) {

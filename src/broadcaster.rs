@@ -13,8 +13,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    ANSWER_BYTES_MAX, Chat, ClientId, Delivery, Listing, Message, Network, Nickname, Notice, Now,
-    Quota, RoomName, Rules, Text,
+    ANSWER_BYTES_MAX, Chat, ClientId, Delivery, Listing, Message, Network, Nickname, NicknameTaken,
+    Notice, Now, Quota, RoomName, Rules, Text,
 };
 use crate::config::Limits;
 use crate::ending::Ending;
@@ -40,8 +40,15 @@ pub(crate) enum Input {
     Found { client: ClientId, number: u64, answer: Frames },
     /// A client is gone. Its connection says so exactly once.
     Left { client: ClientId, ending: Ending },
-    /// The embedder said something.
-    Announced { room: RoomName, nickname: Nickname, text: Text },
+    /// The embedder says something.
+    Announced {
+        room: RoomName,
+        nickname: Nickname,
+        text: Text,
+        answer: Sender<Result<(), NicknameTaken>>,
+    },
+    /// The embedder wants a nickname for itself.
+    Reserved { nickname: Nickname, answer: Sender<Result<(), NicknameTaken>> },
     /// The embedder wants to be told of events.
     Watched(Watcher),
     /// The embedder wants to know which rooms there are, and who is in them.
@@ -198,9 +205,13 @@ impl Broadcaster {
             Input::Found { client, number, answer } => self.fanout.found(client, number, &answer),
             Input::Arrived(arrival) => self.enter(*arrival),
             Input::Left { client, ending } => self.leave(client, &ending),
-            Input::Announced { room, nickname, text } => {
+            Input::Announced { room, nickname, text, answer } => {
                 let message = self.chat.announce(&room, nickname, text, self.now);
-                self.spread(message, None);
+                // The thread that asked waits for it.
+                let _ = answer.try_send(message.map(|message| self.spread(message, None)));
+            }
+            Input::Reserved { nickname, answer } => {
+                let _ = answer.try_send(self.chat.reserve_for_embedder(&nickname));
             }
             Input::Watched(watcher) => {
                 // What was before is nothing to it.

@@ -13,8 +13,8 @@ use crate::store::HistoryConfig;
 /// is started without arguments.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The addresses to listen on. The default, `::`, is every interface, with IPv6 and IPv4; it
-    /// falls back to `0.0.0.0` on a machine without IPv6.
+    /// The addresses to listen on, at least one. The default, `::`, is every interface, with IPv6
+    /// and IPv4; it falls back to `0.0.0.0` on a machine without IPv6.
     pub bind: Vec<IpAddr>,
     /// The port of the page; 8080 by default. 0 takes a free one.
     pub page_port: u16,
@@ -63,8 +63,8 @@ pub struct Limits {
     /// may be 6 times as long and 16 KiB longer, so that such a text fits however it is escaped. A
     /// plain frame of more than 16 KiB is refused whatever this says.
     pub text_bytes_max: usize,
-    /// How many texts a client may say at once; 10 by default. It is more than people write, and
-    /// less than it takes to drown what others write.
+    /// How many texts a client may say at once; 10 by default, and at least 1. It is more than
+    /// people write, and less than it takes to drown what others write.
     pub burst: u32,
     /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. What
     /// a client says before it has been there that long is lent by its address, which lends all of

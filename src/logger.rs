@@ -1,15 +1,15 @@
-//! The program's log: lines on stderr, at a bounded rate, that nobody waits for.
+//! The program's log: lines on stderr, at a bounded rate, that no other thread waits for.
 
 use std::collections::HashMap;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use humantime::format_rfc3339_millis;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use simple_logger::SimpleLogger;
 
 use crate::token_bucket::TokenBucket;
 
@@ -26,29 +26,31 @@ const FLUSH_WITHIN: Duration = Duration::from_millis(200);
 /// Takes the log of the library and of the crates below it, from this level up, to a thread that
 /// writes it. A terminal on which somebody has pressed Ctrl+S would otherwise stop the server.
 ///
-/// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
-/// stopped; what its failures mean for the page, the page logs.
+/// A line begins with its time in UTC. systemd's journal notes the time itself, so that lines for
+/// it have none.
 ///
 /// # Errors
 /// When no thread can be had.
 pub(crate) fn log_to_stderr(level: LevelFilter) -> io::Result<()> {
-    let stderr = || {
-        SimpleLogger::new()
-            .with_level(level)
-            .with_module_level("tungstenite", level.min(LevelFilter::Warn))
-            .with_module_level("tiny_http", LevelFilter::Off)
-    };
     let (into, out) = bounded(WAITING_MAX);
-    let writer = Writer { stderr: stderr(), sources: HashMap::new() };
+    let writer = Writer { with_time: !is_journal(), sources: HashMap::new() };
     thread::Builder::new().name("log".into()).spawn(move || writer.write_all(&out))?;
-    let logger = Logger { filter: stderr(), into, left_out: AtomicU64::new(0) };
+    let logger = Logger { level, into, left_out: AtomicU64::new(0) };
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(logger)).expect("no logger was set before");
     Ok(())
 }
 
+/// Whether stderr is the socket of systemd's journal: the variable has its device and inode. A
+/// program that was started by a service may have the variable, and another stderr.
+fn is_journal() -> bool {
+    let socket = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    rustix::fs::fstat(io::stderr()).is_ok_and(|it| socket == format!("{}:{}", it.st_dev, it.st_ino))
+}
+
 enum Input {
     Line {
+        time: SystemTime,
         level: Level,
         target: String,
         text: String,
@@ -61,15 +63,22 @@ enum Input {
 
 /// Where every thread logs.
 struct Logger {
-    /// Knows what is logged, and writes nothing.
-    filter: SimpleLogger,
+    level: LevelFilter,
     into: Sender<Input>,
     left_out: AtomicU64,
 }
 
 impl Log for Logger {
+    /// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
+    /// stopped; what its failures mean for the page, the page logs.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.enabled(metadata)
+        let crate_name = metadata.target().split("::").next();
+        let level = match crate_name {
+            Some("tungstenite") => self.level.min(LevelFilter::Warn),
+            Some("tiny_http") => LevelFilter::Off,
+            _ => self.level,
+        };
+        metadata.level() <= level
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -78,6 +87,7 @@ impl Log for Logger {
         }
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         let line = Input::Line {
+            time: SystemTime::now(),
             level: record.level(),
             target: record.target().to_owned(),
             text: record.args().to_string(),
@@ -98,7 +108,7 @@ impl Log for Logger {
 
 /// The thread that writes. It ends with the program.
 struct Writer {
-    stderr: SimpleLogger,
+    with_time: bool,
     /// Each module has a rate of its own, so that one that has much to say hides no other. There
     /// are as many as there are modules.
     sources: HashMap<String, Source>,
@@ -114,27 +124,34 @@ impl Writer {
         for input in inputs {
             match input {
                 Input::Flush(flushed) => drop(flushed.send(())),
-                Input::Line { level, target, text, left_out } => {
+                Input::Line { time, level, target, text, left_out } => {
                     let source = self.sources.entry(target.clone()).or_insert_with(Source::new);
                     source.left_out += left_out;
                     if let Some(left_out) = source.admit(Instant::now()) {
+                        let time = self.with_time.then_some(time);
+                        let write = |text: &dyn Display| write(time, level, &target, text);
                         if left_out > 0 {
-                            self.write(level, &target, format_args!("({left_out} lines left out)"));
+                            write(&format_args!("({left_out} lines left out)"));
                         }
-                        self.write(level, &target, format_args!("{text}"));
+                        write(&text);
                     }
                 }
             }
         }
     }
+}
 
-    /// stderr may be closed while the server runs. simple_logger panics then.
-    fn write(&self, level: Level, target: &str, text: std::fmt::Arguments<'_>) {
-        let write = || {
-            self.stderr.log(&Record::builder().level(level).target(target).args(text).build());
-        };
-        let _ = catch_unwind(AssertUnwindSafe(write));
-    }
+/// stderr may be closed while the server runs, which is no reason not to serve.
+fn write(time: Option<SystemTime>, level: Level, target: &str, text: &dyn Display) {
+    let time = time.map_or_else(String::new, |time| format!("{} ", in_utc(time)));
+    let _ = writeln!(io::stderr(), "{time}{level:<5} [{target}] {text}");
+}
+
+/// The time as in `2026-02-03T04:05:06.789Z`. A clock may be wrong: what is before 1970 or after
+/// 9999 has no such name.
+fn in_utc(time: SystemTime) -> impl Display {
+    let latest = UNIX_EPOCH + Duration::from_millis(253_402_300_799_999);
+    format_rfc3339_millis(time.clamp(UNIX_EPOCH, latest))
 }
 
 impl Source {
@@ -157,6 +174,33 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_clock_has_a_time() {
+        for (seconds, expected) in [
+            (-1, "1970-01-01T00:00:00.000Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_770_091_506, "2026-02-03T04:05:06.000Z"),
+            (253_402_300_800, "9999-12-31T23:59:59.999Z"),
+            (1 << 40, "9999-12-31T23:59:59.999Z"),
+        ] {
+            let distance = Duration::from_secs(i64::unsigned_abs(seconds));
+            let time = if seconds < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance };
+            assert_eq!(in_utc(time).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_other_crates_log_is_sifted() {
+        let logger =
+            Logger { level: LevelFilter::Trace, into: bounded(0).0, left_out: AtomicU64::new(0) };
+        let logs = |level, target| {
+            logger.enabled(&Metadata::builder().level(level).target(target).build())
+        };
+        assert!(logs(Level::Trace, "chinwag::door") && logs(Level::Trace, "chinwag"));
+        assert!(logs(Level::Warn, "tungstenite::protocol"));
+        assert!(!logs(Level::Debug, "tungstenite::protocol") && !logs(Level::Error, "tiny_http"));
+    }
 
     #[test]
     fn lines_beyond_the_rate_are_counted_instead() {

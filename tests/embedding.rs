@@ -5,10 +5,15 @@
 mod support;
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use chinwag::{Config, Event, Nickname, RoomName, SayError, Server, StartError};
+use chinwag::{
+    Config, Event, HistoryLimits, Limits, Nickname, RoomName, SayError, Server, StartError, Stopped,
+};
+use serde_json::json;
+use support::json::error;
 use support::{DEADLINE, House, config, connect};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
@@ -46,7 +51,7 @@ fn run_serves_on_the_callers_thread_until_it_is_stopped() {
     let mut socket = connect(handle.websocket_addresses()[0], "/").unwrap();
     socket.send(Message::text("hello")).unwrap();
     assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
-    handle.clone().stop();
+    handle.stop();
     assert_eq!(ended.recv_timeout(DEADLINE), Ok(true));
     runner.join().unwrap().unwrap();
 }
@@ -140,4 +145,178 @@ fn events_end_with_the_server() {
     house.handle.stop();
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
     assert!(house.handle.events(10).recv_timeout(DEADLINE).is_err());
+}
+
+fn name(name: &str) -> Nickname {
+    Nickname::parse(name).unwrap()
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn with_history(history: HistoryLimits) -> Config {
+    let config = config();
+    Config { limits: Limits { history, ..config.limits }, ..config }
+}
+
+#[test]
+fn a_server_needs_an_address() {
+    let refused = Server::bind(&Config { bind: Vec::new(), ..config() }).unwrap_err();
+    assert_eq!(refused.to_string(), "no address to listen on");
+}
+
+#[test]
+fn rooms_are_listed_however_busy_the_server_is() {
+    const SPEAKERS: usize = 8;
+    let mut house = House::open();
+    let ana = house.join();
+    let is_over = AtomicBool::new(false);
+    let handle = &house.handle;
+    thread::scope(|scope| {
+        for number in 0..SPEAKERS {
+            let is_over = &is_over;
+            let speaker = name(&format!("speaker {number}"));
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    handle.say(&room("hall"), &speaker, "and so on").unwrap();
+                }
+            });
+        }
+        let listed: Vec<_> = (0..500).map(|_| handle.rooms()).collect();
+        is_over.store(true, Ordering::Relaxed);
+        for rooms in listed {
+            let rooms = rooms.unwrap();
+            assert!(rooms.iter().any(|(name, _)| name.as_str() == "lobby"), "{rooms:?}");
+        }
+    });
+    drop(ana);
+    handle.stop();
+    assert_eq!(handle.rooms(), Err(Stopped));
+}
+
+#[test]
+fn what_the_embedder_says_is_held_for_those_who_come_later() {
+    let mut house = House::open();
+    for text in ["welcome", "lunch is at noon"] {
+        house.handle.say(&room("attic"), &name("kiosk"), text).unwrap();
+    }
+    assert_eq!(house.handle.rooms().unwrap(), [(room("attic"), Vec::new())]);
+    let mut ana = house.open_json();
+    ana.asked(&json!({"type": "hello"}));
+    let joined = ana.asked(&json!({"type": "join", "room": "attic"}));
+    let said = |index: usize| {
+        let message = &joined["messages"][index];
+        (message["seq"].as_u64(), message["nick"].as_str(), message["text"].as_str())
+    };
+    assert_eq!(said(0), (Some(1), Some("kiosk"), Some("welcome")));
+    assert_eq!(said(1), (Some(2), Some("kiosk"), Some("lunch is at noon")));
+}
+
+#[test]
+fn rooms_of_the_embedder_are_bounded_like_all_others() {
+    for (limits, held) in [
+        (HistoryLimits { idle_rooms_max: 3, ..HistoryLimits::default() }, 3),
+        (HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() }, 0),
+        (HistoryLimits { lines_max: 0, ..HistoryLimits::default() }, 0),
+    ] {
+        let house = House::with(&with_history(limits));
+        for number in 0..10 {
+            house.handle.say(&room(&format!("room-{number}")), &name("kiosk"), "hello").unwrap();
+        }
+        let rooms = house.handle.rooms().unwrap();
+        let newest: Vec<_> =
+            (10 - held..10).map(|number| room(&format!("room-{number}"))).collect();
+        assert_eq!(rooms.into_iter().map(|(room, _)| room).collect::<Vec<_>>(), newest);
+    }
+}
+
+#[test]
+fn no_client_passes_for_the_embedder() {
+    let mut house = House::open();
+    house.handle.say(&RoomName::lobby(), &name("Iris"), "I am a program").unwrap();
+    house.handle.reserve(&name("Clock")).unwrap();
+    let mut wishes = vec!["Iris", "iRIS", "clock"];
+    // Begins with a small L.
+    wishes.extend(cfg!(feature = "confusables").then_some("lris"));
+    for wish in &wishes {
+        let plain = house.join_at(&format!("/?nick={wish}"));
+        assert!(plain.nick.starts_with("user-"), "{wish}: {}", plain.nick);
+        let mut json = house.open_json();
+        let welcome = json.asked(&json!({"type": "hello", "nick": wish}));
+        assert!(welcome["nick"].as_str().unwrap().starts_with("user-"), "{welcome}");
+        let answer = json.asked(&json!({"type": "nick", "nick": wish}));
+        assert_eq!(error(&answer), "nick_taken", "{wish}");
+    }
+    // The embedder itself goes on.
+    house.handle.say(&RoomName::lobby(), &name("Iris"), "still here").unwrap();
+    house.handle.say(&RoomName::lobby(), &name("CLOCK"), "ten to two").unwrap();
+}
+
+#[test]
+fn the_embedder_does_not_pass_for_a_client() {
+    let mut house = House::open();
+    let (mut ana, mut bo) = (house.join_at("/?nick=ana"), house.join());
+    let lobby = RoomName::lobby();
+    for nickname in ["ana", "ANA"] {
+        let said = house.handle.say(&lobby, &name(nickname), "nothing of this is said");
+        assert_eq!(said, Err(SayError::NicknameTaken));
+        assert_eq!(house.handle.reserve(&name(nickname)), Err(SayError::NicknameTaken));
+    }
+    ana.say("hello");
+    while bo.hear() != "ana: hello" {}
+    let id = ana.id;
+    ana.close();
+    house.gone(id);
+    house.handle.say(&lobby, &name("ana"), "and now it is").unwrap();
+    assert_eq!(bo.hear(), " .... ana has left.");
+    assert_eq!(bo.hear(), "ana: and now it is");
+}
+
+/// On one thread, and more often than the inbox of the broadcaster is large.
+#[test]
+fn nothing_waits_for_the_start() {
+    const TIMES: u64 = 2000;
+    let server = Server::bind(&config()).unwrap();
+    let handle = server.handle();
+    let first = handle.events(10);
+    for number in 0..TIMES {
+        handle.say(&RoomName::lobby(), &name("kiosk"), &number.to_string()).unwrap();
+        drop(handle.events(10));
+    }
+    handle.reserve(&name("clock")).unwrap();
+    assert_eq!(handle.rooms().unwrap(), [(RoomName::lobby(), Vec::new())]);
+    let handle = server.start().unwrap();
+    let _ana = connect(handle.websocket_addresses()[0], "/").unwrap();
+    assert!(matches!(first.recv_timeout(DEADLINE), Ok(Event::Open { .. })));
+    handle.stop();
+}
+
+#[test]
+fn a_server_that_is_never_started_ends_when_it_is_dropped() {
+    let server = Server::bind(&config()).unwrap();
+    let (handle, events) = (server.handle(), server.handle().events(10));
+    drop(server);
+    assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
+    assert_eq!(handle.rooms(), Err(Stopped));
+    assert_eq!(handle.reserve(&name("clock")), Err(SayError::Stopped));
+}
+
+#[test]
+fn the_last_handle_that_is_dropped_stops_the_server() {
+    let server = Server::bind(&config()).unwrap();
+    let events = server.handle().events(10);
+    let handle = server.start().unwrap();
+    let other = handle.clone();
+    let address = handle.websocket_addresses()[0];
+    drop(handle);
+    let mut socket = connect(address, "/").expect("one handle is left");
+    assert!(matches!(events.recv_timeout(DEADLINE), Ok(Event::Open { .. })));
+    drop(other);
+    let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
+    assert_eq!(u16::from(frame.code), 1001);
+    drop(socket);
+    // The receiver of events has not kept it up, and is told.
+    while events.recv_timeout(DEADLINE).is_ok() {}
+    assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

@@ -4,16 +4,22 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use support::DEADLINE;
-use support::program::{FREE_PORTS, Program, address, chinwag, wait};
+use support::folder::Folder;
+use support::program::{FREE_PORTS, Program, address, chinwag, chinwag_under, wait};
 use tungstenite::Message;
 
 /// Runs a program that does not come to serve: its exit code and what it says.
@@ -257,6 +263,9 @@ fn bad_usage_is_told_and_ends_with_2() {
         (vec!["--host-name", "a b"], "not the name of a host"),
         (vec!["--allow-origin", "intra.example.org"], "http://host"),
         (vec!["--max-clients", "0"], "at least one"),
+        (vec!["--burst", "0"], "at least one"),
+        (vec!["--bind", ""], "nothing is in it"),
+        (vec!["--host-name", " , "], "nothing is in it"),
         (vec!["--log-level", "loud"], "--log-level"),
         (vec!["--prot", "1"], "--port"),
         (vec!["extra"], "extra"),
@@ -295,8 +304,232 @@ fn help_names_every_flag_and_its_variable() {
             "{flag}: {help}"
         );
     }
+    assert!(help.starts_with("Chat for your LAN. Start it,"), "{help}");
+    for heading in ["Where it listens:", "Who is let in:", "Limits of each client:"] {
+        assert!(help.contains(&format!("\n{heading}\n")), "{heading}: {help}");
+    }
+    let short = String::from_utf8(chinwag().arg("-h").output().unwrap().stdout).unwrap();
+    assert!(short.lines().count() < help.lines().count() / 2, "{short}");
+}
+
+#[test]
+fn the_version_names_features_target_and_commit() {
     let version = chinwag().arg("--version").output().unwrap().stdout;
-    assert_eq!(version, format!("chinwag {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+    let version = String::from_utf8(version).unwrap();
+    let head = format!("chinwag {} (", env!("CARGO_PKG_VERSION"));
+    let parts = version.strip_prefix(&head).and_then(|rest| rest.strip_suffix(")\n"));
+    let mut parts: Vec<_> = parts.unwrap_or_else(|| panic!("{version}")).split(", ").collect();
+    let target = parts.pop().unwrap();
+    assert!(target.starts_with(std::env::consts::ARCH), "{version}");
+    let features =
+        [("history", cfg!(feature = "history")), ("confusables", cfg!(feature = "confusables"))];
+    let named: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    let named = if named.is_empty() { "no features".to_owned() } else { named.join(" ") };
+    assert_eq!(parts.pop(), Some(named.as_str()), "{version}");
+    // A source that came without its repository has no commit.
+    if let Some(commit) = parts.pop() {
+        let commit = commit.strip_prefix("commit ").unwrap_or_else(|| panic!("{version}"));
+        assert!(commit.len() == 9 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{version}");
+    }
+    assert!(parts.is_empty(), "{version}");
+}
+
+/// The variables that a container platform sets for a service called chinwag, and others.
+#[test]
+fn an_error_in_a_variable_names_the_variable() {
+    let mut cases = vec![
+        ("PORT", "tcp://172.17.0.2:8080", "a service called chinwag"),
+        ("PORT", "many", "not a whole number"),
+        ("WS_PORT", "70000", "too large"),
+        ("BIND", "127.0.0.1, here", "here: "),
+        ("HOST_NAME", "a b", "not the name of a host"),
+        ("ALLOW_ORIGIN", "intra.example.org", "http://host"),
+        ("MAX_CLIENTS", "0", "at least one"),
+        ("MAX_CLIENTS_PER_ADDRESS", "-1", "not a whole number"),
+        ("BURST", "0", "at least one"),
+        ("RATE", "0.5", "not a whole number"),
+        ("HISTORY_LINES", "all", "not a whole number"),
+        ("IDLE_ROOMS", "1e3", "not a whole number"),
+        ("GRACE", "10s", "not a whole number"),
+        ("LOG_LEVEL", "loud", "debug"),
+    ];
+    if cfg!(feature = "history") {
+        cases.push(("HISTORY_SYNC", "sometimes", "full"));
+        cases.push(("KEEP_MESSAGES", "0", "1"));
+        cases.push(("KEEP", "soon", "number"));
+    }
+    for (name, value, hint) in cases {
+        let variable = format!("CHINWAG_{name}");
+        let (code, message) = failure(chinwag().env(&variable, value));
+        assert_eq!(code, 2, "{variable}: {message}");
+        let first = message.lines().next().unwrap();
+        assert!(first.contains(&format!("'{value}' for '{variable}'")), "{message}");
+        let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
+        let remedy = format!("correct or unset the variable {variable}, or give {flag}");
+        assert!(message.contains(&remedy) && message.contains(hint), "{message}");
+    }
+    let (code, message) =
+        failure(chinwag().env("CHINWAG_PORT", OsStr::from_bytes(b"\xff")).env("CHINWAG_RATE", "1"));
+    assert!(code == 2 && message.contains("unset the variable CHINWAG_PORT"), "{message}");
+    // What is wrong with an argument is not said of a variable.
+    let (_, message) = failure(chinwag().args(["--rate", "x"]).env("CHINWAG_RATE", "y"));
+    assert!(message.contains("'x' for '--rate <N>'") && !message.contains("CHINWAG"), "{message}");
+}
+
+#[cfg(feature = "history")]
+#[test]
+fn a_variable_that_needs_another_is_named() {
+    let (code, message) = failure(chinwag().env("CHINWAG_KEEP", "30d").env("CHINWAG_HISTORY", ""));
+    assert_eq!(code, 2);
+    assert!(message.contains("--history <FILE>") && message.contains("CHINWAG_KEEP"), "{message}");
+}
+
+#[test]
+fn empty_variables_are_as_none() {
+    const NAMES: [&str; 17] = [
+        "BIND",
+        "PORT",
+        "WS_PORT",
+        "HOST_NAME",
+        "ALLOW_ORIGIN",
+        "MAX_CLIENTS",
+        "MAX_CLIENTS_PER_ADDRESS",
+        "BURST",
+        "RATE",
+        "HISTORY_LINES",
+        "IDLE_ROOMS",
+        "GRACE",
+        "LOG_LEVEL",
+        "HISTORY",
+        "HISTORY_SYNC",
+        "KEEP",
+        "KEEP_MESSAGES",
+    ];
+    for nothing in ["", " ", "\r"] {
+        let variables = NAMES.map(|name| (format!("CHINWAG_{name}"), nothing));
+        // It has come past the arguments, and not to the default ports.
+        let (code, message) = failure(chinwag().envs(variables).args(["--bind", "203.0.113.77"]));
+        assert!(code == 1 && message.contains("no address of this machine"), "{message}");
+    }
+    let nothing =
+        ["BIND", "HOST_NAME", "ALLOW_ORIGIN"].map(|name| (format!("CHINWAG_{name}"), " , "));
+    Program::start(chinwag().envs(nothing).args(FREE_PORTS));
+}
+
+#[test]
+fn lists_and_numbers_may_have_blanks() {
+    let program = Program::start(
+        chinwag()
+            .envs([
+                ("CHINWAG_BIND", " 127.0.0.1, 127.0.0.2 ,127.0.0.1,"),
+                ("CHINWAG_PORT", " 0\r"),
+                ("CHINWAG_WS_PORT", "0 "),
+                ("CHINWAG_HOST_NAME", "chat.example.org, talk.example.org,"),
+                ("CHINWAG_LOG_LEVEL", "Off "),
+            ])
+            .args(["--allow-origin", "https://a.example.org, https://b.example.org,"]),
+    );
+    let page = program.page();
+    assert_eq!(status_of(SocketAddr::from(([127, 0, 0, 2], page.port())), "localhost", ""), "200");
+    for name in ["chat", "talk"] {
+        assert_eq!(status_of(page, &format!("{name}.example.org"), ""), "200");
+    }
+    for name in ["a", "b"] {
+        let origin = format!("Origin: https://{name}.example.org\r\n");
+        assert_eq!(status_of(page, "localhost", &origin), "200");
+    }
+}
+
+#[test]
+fn numbers_beyond_reason_do_no_harm() {
+    let most = usize::MAX.to_string();
+    let program = Program::start(chinwag().args(FREE_PORTS).args([
+        "--max-clients",
+        &most,
+        "--max-clients-per-address",
+        &most,
+        "--history-lines",
+        &most,
+        "--idle-rooms",
+        &most,
+        "--grace",
+        &most,
+        "--rate",
+        "4294967295",
+        "--burst",
+        "4294967295",
+    ]));
+    assert_serves(&program, 30);
+    let program = Program::start(chinwag().args(FREE_PORTS).args([
+        "--history-lines",
+        "0",
+        "--idle-rooms",
+        "0",
+        "--grace",
+        "0",
+        "--rate",
+        "0",
+    ]));
+    assert_serves(&program, 30);
+}
+
+/// A client comes in and is heard.
+fn assert_serves(program: &Program, texts: usize) {
+    let mut socket = connect(program.websocket()).unwrap();
+    for _ in 0..texts {
+        socket.send(Message::text("still here?")).unwrap();
+        assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
+    }
+    // It says goodbye, so that it is not waited for.
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+}
+
+#[test]
+fn every_line_of_the_log_has_its_time() {
+    let program = Program::start(chinwag().args(FREE_PORTS));
+    program.signal(Signal::TERM);
+    let (_, log) = program.end();
+    let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    for line in log.lines() {
+        let time: String = line.chars().take(31).map(shape).collect();
+        assert_eq!(time, "0000-00-00T00:00:00.000Z INFO  ", "{log}");
+    }
+    assert!(log.contains("stopping"), "{log}");
+}
+
+#[test]
+fn a_caller_that_is_refused_leaves_a_line() {
+    let program = Program::start(chinwag().args(FREE_PORTS));
+    assert_eq!(status_of(program.page(), "localhost", "Origin: http://evil.example\r\n"), "403");
+    assert_eq!(status_of(program.page(), "evil.example", ""), "421");
+    program.signal(Signal::TERM);
+    let (_, log) = program.end();
+    for option in ["--allow-origin", "--host-name"] {
+        let is_of_it = |line: &&str| line.contains("is refused") && line.contains(option);
+        let lines: Vec<_> = log.lines().filter(is_of_it).collect();
+        assert!(lines.len() == 1 && lines[0].ends_with("It came from 127.0.0.1"), "{log}");
+    }
+    assert!(!log.contains("evil"), "{log}");
+}
+
+/// The journal of systemd notes the time of each line itself.
+#[test]
+fn lines_for_the_journal_have_no_time() {
+    let folder = Folder::new();
+    let path = folder.file("log");
+    let file = File::create(&path).unwrap();
+    let its = file.metadata().unwrap();
+    for (journal, begin) in [(its.ino(), "INFO  [chinwag"), (its.ino() + 1, "20")] {
+        let command = &mut chinwag();
+        command.env("JOURNAL_STREAM", format!("{}:{journal}", its.dev())).args(FREE_PORTS);
+        file.set_len(0).unwrap();
+        let mut program = Program::start(command.stderr(File::create(&path).unwrap()));
+        program.signal(Signal::TERM);
+        assert_eq!(wait(&mut program.child).code(), Some(0));
+        let log = std::fs::read_to_string(&path).unwrap();
+        assert!(log.starts_with(begin) && log.contains("stopping"), "{log}");
+    }
 }
 
 #[test]
@@ -314,6 +547,127 @@ fn both_signals_tell_everybody_and_end_with_0() {
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(log.contains("stopping"), "{log}");
     }
+}
+
+/// Also the real-time signals, and those that only some systems have.
+#[test]
+fn signals_without_a_meaning_end_nothing() {
+    let program = Program::start(chinwag().args(FREE_PORTS));
+    let mut numbers: Vec<i32> = [
+        Signal::USR1,
+        Signal::USR2,
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::IO,
+        Signal::XFSZ,
+        Signal::XCPU,
+        Signal::PIPE,
+        Signal::WINCH,
+        Signal::URG,
+        Signal::CHILD,
+        Signal::CONT,
+    ]
+    .map(Signal::as_raw)
+    .to_vec();
+    if cfg!(target_os = "linux") {
+        numbers.extend([16, 30]);
+        numbers.extend(34..=64);
+    }
+    for number in numbers {
+        let kill = format!("kill -{number} {}", program.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        assert_serves(&program, 1);
+    }
+    program.signal(Signal::TERM);
+    assert_eq!(program.end().0.code(), Some(0));
+}
+
+#[test]
+fn sigquit_ends_it_at_once() {
+    let without_dump = ["sh", "-c", "ulimit -c 0 && exec \"$0\" \"$@\""];
+    let program = Program::start(chinwag_under(&without_dump).args(FREE_PORTS));
+    program.signal(Signal::QUIT);
+    assert_eq!(program.end().0.signal(), Some(Signal::QUIT.as_raw()));
+}
+
+/// A pseudo-terminal: its own end, and the program's.
+fn terminal() -> (OwnedFd, File) {
+    // No program that another test starts meanwhile shall hold it open.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let far_end = File::options().read(true).write(true).open(path).unwrap();
+    (terminal, far_end)
+}
+
+#[test]
+fn closing_the_terminal_stops_it_in_order() {
+    let (terminal, far_end) = terminal();
+    let mut command = chinwag_under(&["setsid", "--ctty"]);
+    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
+    let mut socket = connect(program.websocket()).unwrap();
+    drop(terminal);
+    let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
+    assert_eq!(u16::from(frame.code), 1001);
+    // A shell passes the signal on, too. That is no second one, which would end it at once.
+    program.signal(Signal::HUP);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopping, after SIGHUP"), "{log}");
+}
+
+#[test]
+fn sighup_is_ignored_without_a_terminal() {
+    let program = Program::start(chinwag_under(&["setsid"]).args(FREE_PORTS));
+    assert_ignores_hangup(program, |program| program.signal(Signal::HUP));
+}
+
+#[test]
+fn nohup_outlives_the_terminal() {
+    let (terminal, far_end) = terminal();
+    let mut command = chinwag_under(&["setsid", "--ctty", "nohup"]);
+    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
+    assert_ignores_hangup(program, |_| drop(terminal));
+}
+
+fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
+    hang_up(&program);
+    let mut log = BufReader::new(program.child.stderr.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("SIGHUP is ignored") {
+        assert_ne!(log.read_line(&mut lines).unwrap(), 0, "{lines}");
+    }
+    assert_serves(&program, 1);
+    program.signal(Signal::TERM);
+    let status = wait(&mut program.child);
+    log.read_to_string(&mut lines).unwrap();
+    assert_eq!(status.code(), Some(0), "{lines}");
+}
+
+/// A limit of the size of files is a failing disk.
+#[cfg(feature = "history")]
+#[test]
+fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
+    const TEXTS: usize = 100;
+    let folder = Folder::new();
+    let mut command = chinwag_under(&["prlimit", "--fsize=200000"]);
+    command.args(FREE_PORTS).args(["--rate", "0", "--history"]).arg(folder.file("history"));
+    let program = Program::start(&mut command);
+    let mut socket = connect(program.websocket()).unwrap();
+    for number in 0..TEXTS {
+        let text = format!("{number} {}", "x".repeat(4000));
+        socket.send(Message::text(&text)).unwrap();
+        assert!(socket.read().unwrap().to_text().unwrap().ends_with(&text));
+    }
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("the chat goes on in memory"), "{log}");
 }
 
 #[test]

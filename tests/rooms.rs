@@ -307,14 +307,14 @@ fn rooms_are_listed_with_their_members() {
         ana > {"type":"rooms"}
         ana < {"type":"rooms","rooms":[{"room":"attic","members":1,"seq":1},{"room":"lobby","members":2,"seq":0}],"more":false}"#,
     );
-    let rooms = scene.house.handle.rooms();
+    let rooms = scene.house.handle.rooms().unwrap();
     let rooms: Vec<(&str, Vec<&str>)> = rooms
         .iter()
         .map(|(room, members)| (room.as_str(), members.iter().map(Nickname::as_str).collect()))
         .collect();
     assert_eq!(rooms, [("attic", vec!["ana"]), ("lobby", vec!["ana", "bo"])]);
     scene.house.handle.stop();
-    assert_eq!(scene.house.handle.rooms(), []);
+    assert_eq!(scene.house.handle.rooms(), Err(chinwag::Stopped));
 }
 
 #[test]

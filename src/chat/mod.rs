@@ -15,6 +15,7 @@ mod notice;
 mod person;
 mod query;
 mod quota;
+mod reserved;
 mod room;
 mod rooms;
 mod session;
@@ -48,6 +49,7 @@ pub(crate) use notice::{
 pub(crate) use query::words;
 pub(crate) use query::{Query, QueryError};
 pub(crate) use quota::Quota;
+pub(crate) use reserved::NicknameTaken;
 pub use room::{ROOM_NAME_CHARS_MAX, RoomName, RoomNameError};
 pub use rooms::HistoryLimits;
 pub(crate) use rooms::Listener;
@@ -59,6 +61,7 @@ pub(crate) use token_bucket::TokenBucket;
 use nickname::GIVEN_NAMES;
 use person::{Person, Presence};
 use quota::Networks;
+use reserved::Reserved;
 use rooms::Rooms;
 use session::{Ended, Memory, Receipt};
 
@@ -137,6 +140,8 @@ pub(crate) struct Chat {
     taken: HashMap<String, PersonId>,
     /// What the clients of each network have and do.
     networks: Networks,
+    /// The nicknames of the embedder, which is no person here.
+    reserved: Reserved,
     rooms: Rooms,
     memory: Memory,
     /// Those who are away from some room, and when they are there no longer.
@@ -156,6 +161,7 @@ impl Chat {
             by_client: FxHashMap::default(),
             by_token: HashMap::new(),
             taken: HashMap::new(),
+            reserved: Reserved::default(),
             rooms,
             memory: Memory::default(),
             away: BTreeSet::new(),
@@ -226,19 +232,22 @@ impl Chat {
         Some(self.keep(&room, nickname, text, None, Kind::Say, now))
     }
 
-    /// Somebody speaks who is not there: the embedder. Where nobody listens, that is nothing,
-    /// unless it is kept for later.
+    /// The embedder, which is in no room, says something. The message is held like any other,
+    /// where rooms without members are held at all, and no client can take the nickname from then
+    /// on.
     pub(crate) fn announce(
         &mut self,
         room: &RoomName,
         nickname: Nickname,
         text: Text,
         now: Now,
-    ) -> Arc<Message> {
-        if self.rules.has_archive {
+    ) -> Result<Arc<Message>, NicknameTaken> {
+        self.reserve_for_embedder(&nickname)?;
+        let HistoryLimits { lines_max, idle_rooms_max, .. } = self.rules.history;
+        if self.rules.has_archive || (lines_max > 0 && idle_rooms_max > 0) {
             self.rooms.open(room);
         }
-        self.keep(room, nickname, text, None, Kind::Say, now)
+        Ok(self.keep(room, nickname, text, None, Kind::Say, now))
     }
 
     fn keep(

@@ -456,12 +456,15 @@ impl Chat {
     }
 
     pub(super) fn is_free_for(&self, me: PersonId, nickname: &Nickname) -> bool {
-        let is_anothers = |form: &String| self.taken.get(form).is_some_and(|it| *it != me);
-        !nickname.forms().iter().any(is_anothers)
+        let is_used = |form: &String| {
+            self.taken.get(form).is_some_and(|holder| *holder != me) || self.reserved.has(form)
+        };
+        !nickname.forms().iter().any(is_used)
     }
 
     fn is_free(&self, nickname: &Nickname) -> bool {
-        !nickname.forms().iter().any(|form| self.taken.contains_key(form))
+        let is_used = |form: &String| self.taken.contains_key(form) || self.reserved.has(form);
+        !nickname.forms().iter().any(is_used)
     }
 
     /// A random name, or the next free one after it, so that the search ends even when nearly all

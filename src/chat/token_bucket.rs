@@ -43,11 +43,13 @@ impl TokenBucket {
     }
 
     /// When the next may happen, if it may not happen now.
+    #[inline]
     pub(crate) fn wait_until(&self, now: Instant) -> Option<Instant> {
         (now + self.slack < self.due).then(|| self.due - self.slack)
     }
 
     /// Counts one that happens now.
+    #[inline]
     pub(crate) fn count(&mut self, now: Instant) {
         self.due = self.due.max(now) + self.interval;
     }

@@ -7,12 +7,21 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::broadcaster::Input;
-use crate::chat::{Listing, Nickname, RoomName, Text, TooLong};
+use crate::chat::{Nickname, NicknameTaken, RoomName, Text, TooLong};
 use crate::event::{Event, Watcher};
 use crate::reach::reachable;
 
 /// The way to a server from any thread. Clones lead to the same server.
+///
+/// A server that was started with [`Server::start`] stops when its last handle is dropped. The
+/// drop does not wait for the end; [`Handle::stop`] does.
+///
+/// Most calls wait for the thread of the chat. That thread logs, too: a logger that makes such calls
+/// would wait for itself.
+///
+/// [`Server::start`]: crate::Server::start
 #[derive(Clone, Debug)]
+#[must_use = "a started server stops when its last handle is dropped"]
 pub struct Handle {
     pub(super) page_addresses: Arc<[SocketAddr]>,
     pub(super) websocket_addresses: Arc<[SocketAddr]>,
@@ -25,15 +34,37 @@ pub struct Handle {
     pub(super) ended: Receiver<Infallible>,
 }
 
-/// Why something could not be said.
+/// The server has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub struct Stopped;
+
+/// Why [`Handle::say`] or [`Handle::reserve`] refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SayError {
-    /// Nobody would hear it any more.
+    /// The server has stopped.
     #[error("the server has stopped")]
     Stopped,
-    /// It is longer than clients may say.
+    /// A client has the nickname, or one that looks the same. Choose another, or reserve it before
+    /// the start.
+    #[error("a client has this nickname, or one that looks the same")]
+    NicknameTaken,
+    /// The text is longer than clients may say.
     #[error(transparent)]
     TooLong(#[from] TooLong),
+}
+
+impl From<Stopped> for SayError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<NicknameTaken> for SayError {
+    fn from(NicknameTaken: NicknameTaken) -> Self {
+        Self::NicknameTaken
+    }
 }
 
 impl Handle {
@@ -67,7 +98,7 @@ impl Handle {
     /// server is started. At most `capacity` events wait; more are lost, and counted in an
     /// [`Event::Lost`].
     ///
-    /// After the server has ended the receiver is disconnected.
+    /// After the server has ended the receiver is disconnected. It does not keep the server up.
     pub fn events(&self, capacity: usize) -> Receiver<Event> {
         let (watcher, events) = Watcher::new(capacity);
         // Without a broadcaster the watcher is dropped here, and the receiver disconnected.
@@ -75,26 +106,62 @@ impl Handle {
         events
     }
 
-    /// Says something in a room, under any nickname. It is no event.
+    /// Says something in a room, and reserves the nickname as [`Handle::reserve`] does. Returns
+    /// when the chat has taken it, which is within some milliseconds, also before the start. The
+    /// message is held for those who come later, as any other is, also in a room that no client
+    /// has joined yet. It is no event.
+    ///
+    /// ```
+    /// # use chinwag::{Config, Nickname, RoomName, Server};
+    /// # let bind = vec![std::net::Ipv4Addr::LOCALHOST.into()];
+    /// # let config = Config { bind, page_port: 0, websocket_port: 0, ..Config::default() };
+    /// let server = Server::bind(&config)?;
+    /// let clock = Nickname::parse("clock")?;
+    /// server.handle().say(&RoomName::lobby(), &clock, "good morning")?;
+    /// // The first client that comes reads it.
+    /// let handle = server.start()?;
+    /// # handle.stop();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// When the text is longer than clients may say, and when the server has stopped.
+    /// When the text is longer than clients may say, when a client has the nickname, and when the
+    /// server has stopped. Nothing is said then.
     pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), SayError> {
         let text = Text::parse(text, self.text_bytes_max)?;
-        let announced = Input::Announced { room: room.clone(), nickname: nickname.clone(), text };
-        self.inbox.send(announced).map_err(|_| SayError::Stopped)
+        let (room, nickname) = (room.clone(), nickname.clone());
+        Ok(self.ask(|answer| Input::Announced { room, nickname, text, answer })??)
+    }
+
+    /// Reserves a nickname: from now on no client can take it, or one that looks the same. The
+    /// 1,000 nicknames that were reserved or spoken under last are. Nicknames that the server
+    /// itself gives (`user-123`) are never reserved. To reserve a nickname again does no harm.
+    ///
+    /// # Errors
+    /// When a client has the nickname already, and when the server has stopped. Before the start
+    /// there is no client.
+    pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
+        let nickname = nickname.clone();
+        Ok(self.ask(|answer| Input::Reserved { nickname, answer })??)
     }
 
     /// The rooms that have somebody in them or something to read, by name: each with the nicknames
-    /// of those in it, in the order in which they came. Waits for a server that does not run yet;
-    /// empty when it has stopped.
-    pub fn rooms(&self) -> Vec<(RoomName, Vec<Nickname>)> {
-        let (answer, rooms) = bounded(1);
-        if self.inbox.try_send(Input::Listed(answer)).is_err() {
-            return Vec::new();
-        }
-        let rooms: Vec<_> = rooms.recv().unwrap_or_default();
-        rooms.into_iter().map(|(listing, members): (Listing, _)| (listing.room, members)).collect()
+    /// of those in it, in the order in which they came. A client whose connection broke is among
+    /// them until the grace is over ([`Limits::grace`](crate::Limits::grace)).
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub fn rooms(&self) -> Result<Vec<(RoomName, Vec<Nickname>)>, Stopped> {
+        let rooms = self.ask(Input::Listed)?;
+        Ok(rooms.into_iter().map(|(listing, members)| (listing.room, members)).collect())
+    }
+
+    /// Asks the broadcaster, and waits for the answer. It never waits itself, and so no longer than
+    /// a few turns.
+    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
+        let (answer, answered) = bounded(1);
+        self.inbox.send(question(answer)).map_err(|_| Stopped)?;
+        answered.recv().map_err(|_| Stopped)
     }
 
     /// Stops the server: everybody is told with close code 1001, and every thread ends. Returns

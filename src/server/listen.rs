@@ -24,6 +24,9 @@ const CALLERS_MAX: usize = 4096;
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// [`Config::bind`](crate::Config::bind) is empty.
+    #[error("no address to listen on")]
+    NoAddress,
     /// Another program listens there.
     #[error("port {} is in use on {}", .0.port(), .0.ip())]
     PortInUse(SocketAddr),

@@ -8,45 +8,60 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{self, Scope};
+use std::thread::{self, JoinHandle, Scope};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::broadcaster::{INBOX_MAX, Input, broadcast};
 use crate::config::Config;
 use crate::door::Door;
 use crate::page::Page;
 #[cfg(feature = "history")]
-use crate::store::Store;
+use crate::store::{Desk, Store};
 use accept::accept_loop;
-pub use handle::{Handle, SayError};
+pub use handle::{Handle, SayError, Stopped};
 pub use listen::StartError;
 use listen::{addresses, capacity, check_descriptors, distinct, listen_on_all};
 
 /// A thread of ours needs a fraction of this. Pages of a stack that are never touched cost nothing.
 const STACK_BYTES: usize = 256 * 1024;
+
 /// A server whose ports are open, and which does not serve yet. Whoever connects before it is
 /// started waits.
+///
+/// The chat itself is there from [`Server::bind`] on: what [`Handle::say`] says before the start is
+/// in its room when the first client comes.
 #[derive(Debug)]
 pub struct Server {
+    handle: Handle,
+    serving: Serving,
+}
+
+/// A server without its handle: it stops when the last handle is dropped.
+#[derive(Debug)]
+struct Serving {
     listeners: Vec<TcpListener>,
     door: Door,
-    inbox: Receiver<Input>,
-    stop: Receiver<()>,
-    /// Dropped when the server has ended, which those who wait in [`Handle::stop`] notice.
-    ended: Sender<Infallible>,
-    handle: Handle,
+    broadcaster: Broadcaster,
     #[cfg(feature = "history")]
-    store: Option<Store>,
+    desk: Option<Desk>,
+    stop: Receiver<()>,
+    /// Dropped when the server has ended, which those who wait in [`Handle::stop`] notice. It is
+    /// the last of the fields: the ports and the history are free by then.
+    ended: Sender<Infallible>,
 }
 
 impl Server {
     /// Opens the ports. The addresses are known from here on, also where port 0 was asked for.
     ///
     /// # Errors
-    /// When a port cannot be opened, or the process has no descriptor or thread left.
+    /// When there is no address to listen on, when a port cannot be opened, or when the process has
+    /// no descriptor or thread left.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
         check_descriptors()?;
+        if config.bind.is_empty() {
+            return Err(StartError::NoAddress);
+        }
         #[cfg(feature = "history")]
         let store = match &config.history {
             Some(history) => Some(Store::open(history, config.limits.history)?),
@@ -65,40 +80,50 @@ impl Server {
         let (ended, end) = bounded(0);
         let (inbox, inbox_out) = bounded(INBOX_MAX);
         let capacity = capacity(config.clients_max);
+        let door =
+            Door::new(config, capacity, Page::new()?, page_addresses.clone(), inbox.clone())?;
+        #[cfg(feature = "history")]
+        let (kept, desk) = store.map(Store::split).unzip();
+        #[cfg(not(feature = "history"))]
+        let kept = None;
+        let (limits, quota) = (door.limits().clone(), door.quota());
+        let work = move || broadcast(inbox_out, &limits, quota, kept);
+        let broadcaster = Broadcaster::start(inbox.clone(), work)?;
         let handle = Handle {
-            page_addresses: page_addresses.clone(),
+            page_addresses,
             websocket_addresses,
             clients_max: capacity.clients_max,
             text_bytes_max: config.limits.text_bytes_max,
-            inbox: inbox.clone(),
+            inbox,
             stop,
             ended: end,
         };
-        Ok(Self {
+        let serving = Serving {
             listeners: page.into_iter().chain(websocket).collect(),
-            door: Door::new(config, capacity, Page::new()?, page_addresses, inbox)?,
-            inbox: inbox_out,
+            door,
+            broadcaster,
+            #[cfg(feature = "history")]
+            desk,
             stop: stop_asked,
             ended,
-            handle,
-            #[cfg(feature = "history")]
-            store,
-        })
+        };
+        Ok(Self { handle, serving })
     }
 
-    /// The way to this server, to be taken before [`Server::run`].
+    /// The way to this server.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Serves on a thread of its own.
+    /// Serves on a thread of its own, until [`Handle::stop`] is called or the last [`Handle`] is
+    /// dropped. Receivers of events do not keep the server up.
     ///
     /// # Errors
     /// When no thread can be had.
     pub fn start(self) -> Result<Handle, StartError> {
-        let handle = self.handle();
+        let Self { handle, serving } = self;
         let serve = move || {
-            if let Err(error) = self.run() {
+            if let Err(error) = serving.run() {
                 log::error!("{error}");
             }
         };
@@ -107,49 +132,59 @@ impl Server {
     }
 
     /// Serves on this thread until [`Handle::stop`] is called, and until every thread has ended.
+    /// Handles may be dropped, all of them, and the server goes on.
     ///
     /// # Errors
     /// When the server could not go on. Every thread has ended then, too.
     pub fn run(self) -> Result<(), RunError> {
+        let Self { handle, serving } = self;
+        let result = serving.run();
+        drop(handle);
+        result
+    }
+}
+
+impl Serving {
+    fn run(self) -> Result<(), RunError> {
+        let Self { listeners, door, broadcaster, stop, ended, .. } = self;
         #[cfg(feature = "history")]
-        let (kept, desk) = self.store.map(Store::split).unzip();
-        #[cfg(not(feature = "history"))]
-        let kept = None;
-        let Self { listeners, door, inbox, stop, ended, handle, .. } = self;
+        let desk = self.desk;
+        #[cfg(feature = "history")]
+        let inbox = broadcaster.inbox.clone();
+        #[cfg_attr(not(feature = "history"), expect(unused_variables, reason = "for the history"))]
         let result = thread::scope(|house| {
-            let asked_to_stop = AskOnDrop(handle.stop.clone());
-            let (limits, quota) = (door.limits(), door.quota());
-            // Those who work beside the broadcaster end when it has ended.
+            // The broadcaster ends with this block, also when a thread is missing. Those who work
+            // beside it end when it has ended.
+            let mut broadcaster = broadcaster;
             #[cfg(feature = "history")]
             if let Some(desk) = &desk {
-                let inbox = &handle.inbox;
+                let (inbox, limits) = (&inbox, door.limits());
                 spawn(house, "history".into(), move || desk.read(inbox, limits))?;
                 spawn(house, "search".into(), move || desk.search(inbox, limits))?;
                 spawn(house, "upkeep".into(), move || desk.keep_house())?;
             }
-            let broadcaster = spawn(house, "broadcaster".into(), move || {
-                let _asked_to_stop = asked_to_stop;
-                broadcast(inbox, limits, quota, kept);
-            })?;
             let served = thread::scope(|guests| {
                 let served = open(guests, &listeners, &door);
                 // The order of shutdown. It begins here, and at once when a thread is missing.
                 if served.is_ok() {
-                    let _ = stop.recv();
+                    // The last handle may be dropped instead, or the broadcaster may panic.
+                    select! {
+                        recv(stop) -> _ => {}
+                        recv(broadcaster.ended) -> _ => {}
+                    }
                 }
                 // 1. Nobody is let in any more: the accept loops end, and callers at the door go.
                 door.stopping().ring();
                 door.page().stop();
                 // 2. The broadcaster asks every connection to end.
-                let _ = handle.inbox.send(Input::Stop);
+                let _ = broadcaster.inbox.send(Input::Stop);
                 served
                 // 3. This scope ends with the last connection.
             });
             // 4. Nothing is left for the broadcaster to do.
-            let _ = handle.inbox.send(Input::End);
-            let broadcaster = broadcaster.join();
+            let broadcast = broadcaster.end();
             served?;
-            broadcaster.map_err(|_| RunError::Crashed)
+            broadcast.map_err(|_| RunError::Crashed)
         });
         // The ports and the history are free again before anybody is told.
         drop((listeners, door));
@@ -157,6 +192,42 @@ impl Server {
         drop(desk);
         drop(ended);
         result
+    }
+}
+
+/// The thread of the broadcaster. It runs from [`Server::bind`] on, so that nothing that is sent to
+/// it before the start waits for ever, and ends at the latest when this is dropped.
+#[derive(Debug)]
+struct Broadcaster {
+    inbox: Sender<Input>,
+    /// Nothing is ever sent: it is disconnected when the thread has ended, which before the
+    /// shutdown is a panic.
+    ended: Receiver<Infallible>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Broadcaster {
+    fn start(inbox: Sender<Input>, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (alive, ended) = bounded(0);
+        let work = move || {
+            let _alive: Sender<Infallible> = alive;
+            work();
+        };
+        let builder = thread::Builder::new().name("broadcaster".into()).stack_size(STACK_BYTES);
+        Ok(Self { inbox, ended, thread: Some(builder.spawn(work)?) })
+    }
+
+    /// Ends the thread when all that waits is done, and says whether it panicked. It has ended
+    /// when this returns.
+    fn end(&mut self) -> thread::Result<()> {
+        let _ = self.inbox.send(Input::End);
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl Drop for Broadcaster {
+    fn drop(&mut self) {
+        let _ = self.end();
     }
 }
 
@@ -169,15 +240,6 @@ pub enum RunError {
     /// The broadcaster panicked. That is a defect of chinwag: please report it.
     #[error("the broadcaster failed")]
     Crashed,
-}
-
-/// Asks for the shutdown when the broadcaster ends, which before the shutdown is a panic.
-struct AskOnDrop(Sender<()>);
-
-impl Drop for AskOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.try_send(());
-    }
 }
 
 fn spawn<'scope, 'env, T: Send + 'scope>(

@@ -148,6 +148,7 @@ pub(crate) struct Store {
 }
 
 /// What is done beside the broadcaster.
+#[derive(Debug)]
 pub(crate) struct Desk {
     file: Arc<HistoryFile>,
     index: Index,

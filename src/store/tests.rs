@@ -232,7 +232,7 @@ fn rooms_that_are_not_taken_up_go_on_counting_behind_all_their_numbers() {
     let now = crate::chat::Now { instant: std::time::Instant::now(), unix_ms: 0 };
     let old = RoomName::parse("room-1").unwrap();
     let text = Text::parse("again", 100).unwrap();
-    let message = chat.announce(&old, nickname, text, now);
+    let message = chat.announce(&old, nickname, text, now).unwrap();
     assert_eq!(message.seq, 71);
     store.writer.take(&message);
     assert_eq!(store.writer.end_turn(&chat, now.instant), None);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use rustix::process::{Signal, geteuid};
+use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
 
 use crate::crowd::{Crowd, Talk};
 use crate::kept::{export, is_sound, serve};
@@ -228,6 +228,20 @@ fn the_disk_fails_for_a_while() {
         let relieve = |strace: Strace| assert!(strace.detach() > 1, "too little failed");
         endure(error, &folder.file("history"), press, relieve);
     }
+}
+
+/// As a service manager or a shell may have it, and as a file system may that has a largest file.
+#[test]
+fn the_size_of_files_is_limited_for_a_while() {
+    let folder = Folder::new();
+    let limit = |server, current| {
+        let limit = Rlimit { current, maximum: None };
+        prlimit(Some(server), Resource::Fsize, limit).unwrap();
+        server
+    };
+    let press = |program: &Program| limit(Pid::from_child(&program.child), Some(0));
+    let relieve = |server| drop(limit(server, None));
+    endure("a limit of the size of files", &folder.file("history"), press, relieve);
 }
 
 /// It ends while there are messages that are in memory alone. The next server has another history,

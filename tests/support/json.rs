@@ -227,7 +227,7 @@ impl Scene {
                 }
             }
             for _ in 0..2 {
-                self.house.handle.rooms();
+                self.house.handle.rooms().expect("the server runs");
             }
         }
     }

@@ -8,6 +8,7 @@
 //! two are one, while a JSON client has a session, and with it stays the same person over several
 //! connections.
 
+mod held;
 mod lookup;
 mod network;
 mod nickname;
@@ -38,6 +39,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rustc_hash::FxHashMap;
 
+pub(crate) use held::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, Reading, Search};
 pub(crate) use network::Network;
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
@@ -53,7 +55,7 @@ pub(crate) use reserved::NicknameTaken;
 pub use room::{ROOM_NAME_CHARS_MAX, RoomName, RoomNameError};
 pub use rooms::HistoryLimits;
 pub(crate) use rooms::Listener;
-pub(crate) use session::Token;
+pub(crate) use session::{Digest, Token};
 pub(crate) use text::Text;
 pub use text::TooLong;
 pub(crate) use token_bucket::TokenBucket;
@@ -136,6 +138,10 @@ pub(crate) struct Chat {
     connected: FxHashMap<ClientId, Network>,
     by_client: FxHashMap<ClientId, PersonId>,
     by_token: HashMap<Token, PersonId>,
+    /// Whose nickname is held for a session of an earlier run of the server.
+    held: HashMap<Digest, PersonId>,
+    /// What is to be kept of nicknames.
+    name_changes: Vec<NameChange>,
     /// Every form of every nickname in use ([`Nickname::forms`]), and whose it is.
     taken: HashMap<String, PersonId>,
     /// What the clients of each network have and do.
@@ -160,6 +166,8 @@ impl Chat {
             connected: FxHashMap::default(),
             by_client: FxHashMap::default(),
             by_token: HashMap::new(),
+            held: HashMap::new(),
+            name_changes: Vec::new(),
             taken: HashMap::new(),
             reserved: Reserved::default(),
             rooms,

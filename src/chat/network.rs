@@ -1,6 +1,6 @@
 //! The part of an address that belongs to one party.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What limits of an address apply to: an IPv4 address, or the /64 prefix of an IPv6 address. A
 /// machine chooses the other 64 bits of an IPv6 address by itself (RFC 4291, section 2.5.1), and so
@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv6Addr};
 pub(crate) struct Network(IpAddr);
 
 impl Network {
-    /// Of a client that was not connected.
-    pub(super) const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    /// Of a person that is known from an earlier run of the server. No client has this address.
+    pub(super) const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
     /// The network of an address. An IPv4 address that is written as IPv6 counts as IPv4.
     pub(crate) fn of(address: IpAddr) -> Self {

@@ -6,8 +6,8 @@ use rand::{Rng, RngExt as _};
 
 use super::session::Receipts;
 use super::{
-    Chat, ClientId, Delivery, Departure, Ended, GIVEN_NAMES, Listener, Network, Nickname, Notice,
-    Now, PersonId, Refused, RoomName, Token, TokenBucket,
+    Chat, ClientId, Delivery, Departure, Digest, Ended, GIVEN_NAMES, Listener, Network, Nickname,
+    Notice, Now, PersonId, Refused, RoomName, Token, TokenBucket,
 };
 
 /// What may be told to a person in private at once, and in the long run (per second), in units of
@@ -37,6 +37,8 @@ pub(super) struct Person {
     pub(super) receipts: Receipts,
     /// What others told it in private, once there was anything.
     told: Option<Box<TokenBucket>>,
+    /// It is only a nickname, held for this session of an earlier run of the server.
+    pub(super) held_for: Option<Digest>,
 }
 
 /// That somebody is in a room.
@@ -68,16 +70,21 @@ impl Person {
         network: Network,
         session: Option<Token>,
     ) -> Self {
+        Self { client: Some(client), session, ..Self::without_client(nickname, network) }
+    }
+
+    pub(super) fn without_client(nickname: Nickname, network: Network) -> Self {
         Self {
             nickname,
-            client: Some(client),
-            session,
+            client: None,
+            session: None,
             network,
             stays: Vec::new(),
             kept_until: None,
             has_closed: false,
             receipts: Receipts::default(),
             told: None,
+            held_for: None,
         }
     }
 
@@ -121,7 +128,8 @@ impl Chat {
             self.take_over(client, person, wish, now, out);
             return Ok(());
         }
-        if session.is_some_and(|token| self.memory.knows(token)) {
+        let held = session.and_then(|token| self.take_held(token, now, out));
+        if held.is_some() || session.is_some_and(|token| self.memory.knows(token)) {
             self.make_place(network, now, out)?;
         } else {
             self.admit(network, now, out)?;
@@ -133,12 +141,14 @@ impl Chat {
             Some((token, ended)) => (token, Some(ended)),
             None => (Token::new(random), None),
         };
-        let wish = wish.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
+        let before = held.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
+        let wish = wish.or(before);
         let nickname = self.free_or_fresh(wish, random)?;
         let mut person = Person::new(nickname.clone(), client, network, Some(token));
         person.receipts = ended.map(|ended| ended.receipts).unwrap_or_default();
         let person = self.add(person, now);
         self.by_token.insert(token, person);
+        self.note_name(person);
         let notice = Notice::Welcome { session: token, nickname, resumed };
         out.push(Delivery::Reply { client, notice });
         Ok(())
@@ -224,6 +234,7 @@ impl Chat {
             let before = std::mem::replace(&mut self.person(me).nickname, wish.clone());
             self.release(&before);
             self.reserve(me, &wish);
+            self.note_name(me);
         }
         let person = self.person(me);
         let nickname = person.nickname.clone();
@@ -297,7 +308,6 @@ impl Chat {
         if self.rules.grace.is_zero() {
             return self.leave_all_rooms(me, departure, out);
         }
-        let until = now.instant + self.rules.grace;
         let Some(person) = self.people.get_mut(&me) else { return };
         for stay in &mut person.stays {
             if !matches!(stay.presence, Presence::Away(_)) {
@@ -305,10 +315,22 @@ impl Chat {
             }
             self.rooms.listen(&stay.room, stay.place, None);
         }
-        if let Some(before) = person.kept_until.replace(until) {
+        self.keep_for_the_grace(me, now);
+    }
+
+    pub(super) fn keep_for_the_grace(&mut self, me: PersonId, now: Now) {
+        let until = now.instant + self.rules.grace;
+        if let Some(before) = self.person(me).kept_until.replace(until) {
             self.away.remove(&(before, me));
         }
         self.away.insert((until, me));
+    }
+
+    /// What was held for a session is held no longer.
+    pub(super) fn end_held(&mut self, me: PersonId, now: Now, out: &mut Vec<Delivery>) {
+        if let Some(until) = self.people[&me].kept_until {
+            self.end_grace(until, me, now, out);
+        }
     }
 
     fn leave_all_rooms(&mut self, me: PersonId, departure: Departure, out: &mut Vec<Delivery>) {
@@ -418,6 +440,7 @@ impl Chat {
         let Some(person) = self.people.remove(&me) else { return };
         self.release(&person.nickname);
         self.networks.remove_person(person.network);
+        self.note_end(&person);
         if let Some(token) = person.session {
             self.by_token.remove(&token);
             let Person { nickname, receipts, network, .. } = person;
@@ -462,7 +485,7 @@ impl Chat {
         !nickname.forms().iter().any(is_used)
     }
 
-    fn is_free(&self, nickname: &Nickname) -> bool {
+    pub(super) fn is_free(&self, nickname: &Nickname) -> bool {
         let is_used = |form: &String| self.taken.contains_key(form) || self.reserved.has(form);
         !nickname.forms().iter().any(is_used)
     }

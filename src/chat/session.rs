@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use sha2::{Digest as _, Sha256};
 
 use super::{Id, Network, Nickname, RoomName};
 
@@ -26,6 +27,16 @@ pub(crate) struct Token(u128);
 impl Token {
     pub(super) fn new(random: &mut impl Rng) -> Self {
         Self(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()))
+    }
+}
+
+/// A hash of a token (SHA-256), by which a session is known to a server that is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Digest(pub(crate) [u8; 32]);
+
+impl Token {
+    pub(super) fn digest(self) -> Digest {
+        Digest(Sha256::digest(self.0.to_be_bytes()).into())
     }
 }
 

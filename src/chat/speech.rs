@@ -118,6 +118,7 @@ impl Chat {
         let rooms: Vec<_> = person.stays.iter().map(|stay| stay.room.clone()).collect();
         self.release(&from);
         self.reserve(me, &to);
+        self.note_name(me);
         let others: BTreeSet<_> = rooms
             .iter()
             .flat_map(|room| self.rooms.listeners(room))

@@ -1077,3 +1077,58 @@ fn a_message_is_found_by_its_number_where_others_are_missing() {
     let found: Vec<_> = (0..12).filter_map(|seq| Some((seq, lobby.message(seq)?.seq))).collect();
     assert_eq!(found, [(1, 1), (4, 4), (8, 8)]);
 }
+
+#[test]
+fn a_name_is_held_for_its_session_over_a_restart() {
+    let archived = || Rules { has_archive: true, ..rules() };
+    let mut before = Stage::new(archived());
+    for line in ["ana hello", "bo hello", "carl hello", "ana nick zoe", "carl breaks"] {
+        before.play(line);
+    }
+    before.play("carl waits 10000");
+    let changes = before.chat.take_name_changes();
+    // As they are kept: the last word on each session.
+    let mut kept = HashMap::new();
+    for change in changes {
+        match change.nickname {
+            Some(nickname) => kept.insert(change.session, nickname),
+            None => kept.remove(&change.session),
+        };
+    }
+    let mut names: Vec<_> = kept.values().map(Nickname::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["bo", "zoe"]);
+    assert_eq!(before.chat.names().count(), 2);
+
+    let mut after = Stage::new(archived());
+    for (session, nickname) in kept {
+        after.chat.hold_name(session, nickname, after.now);
+    }
+    after.sessions = before.sessions.clone();
+    after.play("bo hello");
+    after.play("eve hello");
+    after.play("eve nick zoe");
+    after.play("eve tell zoe there?");
+    after.play("eve waits 9999");
+    let client = after.connect("ana");
+    let hello = Command::Hello { wish: None, session: Some(after.sessions["ana"]) };
+    let (now, mut out) = (after.now, Vec::new());
+    after.chat.apply(client, hello, now, &mut after.random, &mut out);
+    after.write_down(out);
+    let lines: Vec<_> = after.transcript.lines().collect();
+    assert!(lines[0].starts_with("bo < welcome user-"), "another client gets another name");
+    assert_eq!(
+        lines[1..],
+        [
+            "eve < welcome eve",
+            "eve < refused: zoe is taken, or looks like a name that is",
+            "eve < refused: nobody here is called zoe",
+            "ana < welcome zoe"
+        ]
+    );
+    after.transcript.clear();
+    after.play("eve waits 1");
+    after.play("eve nick bo");
+    assert_eq!(after.transcript, "eve < eve is bo\n");
+    assert!(after.chat.held.is_empty() && after.chat.people.len() == 3);
+}

@@ -224,6 +224,86 @@ fn everything_is_found_newest_first() {
     assert!(texts(&bo.asked(&in_no_room)).is_empty());
 }
 
+/// A text, and queries that mean it. Each text has a room of its own, so that no other is found.
+#[test]
+fn what_people_mean_is_found() {
+    let (_folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = house.open_json();
+    ana.asked(&json!({"type": "hello", "nick": "Ana"}));
+    let table: &[(&str, &[&str])] = &[
+        ("I don’t know", &["don't", "don’t", "donʼt", "DON`T", "dont", "don", "\"I don't know\""]),
+        ("I can't see", &["can’t", "can＇t", "cant", "“can't see”"]),
+        ("l’été", &["l'été", "été", "ete"]),
+        ("Hauptstraße 5", &["HAUPTSTRASSE", "hauptstraße", "HAUPTSTRAẞE", "Hauptstras"]),
+        ("ΟΔΟΣ", &["οδός", "οδος", "οδοσ"]),
+        ("שָׁלוֹם", &["שלום", "שָׁלוֹם", "לום"]),
+        ("السَّلام", &["السلام", "السَّلام", "سلام"]),
+        ("سـلام عليكم", &["سلام", "ســلام"]),
+        ("أحمد", &["احمد", "أحمد", "إحمد"]),
+        ("احمد", &["أحمد"]),
+        ("می\u{200c}خواهم", &["میخواهم", "می\u{200c}خواهم", "ميخواهم"]),
+        ("Donau\u{ad}dampfschiff", &["donaudampfschiff"]),
+        ("KBS방송", &["kbs", "방송", "kbs방송"]),
+        ("किताब", &["किताब"]),
+        (
+            "fridge",
+            &["from: ana", "FROM:ana", "from:@ana", "from:ana,", "from:ana, fridge", "from：ANA"],
+        ),
+    ];
+    for (number, (text, _)) in table.iter().enumerate() {
+        let room = format!("room-{}", number % 8);
+        ana.asked(&json!({"type": "join", "room": room}));
+        say(&mut ana, &room, text, &format!("id-{number}"));
+    }
+    let newest = json!({"type": "search", "query": "fridge"});
+    until(&mut ana, &newest, |answer| !texts(answer).is_empty());
+    for (text, queries) in table {
+        for query in *queries {
+            let found = search(&mut ana, query);
+            assert!(found.iter().any(|it| it == text), "{query}: {found:?}");
+        }
+    }
+    for query in ["कताब", "\"fri\"", "from:bo", "from:\"ana,\"", "from:@bo,"] {
+        assert_eq!(search(&mut ana, query), [""; 0], "{query}");
+    }
+}
+
+/// The nicknames of messages are not held to the rules of today.
+#[test]
+fn a_history_from_before_a_rule_of_names_can_be_read() {
+    let (_folder, file) = folder_and_file();
+    let old = "{\"room\":\"a\u{301}\u{332}\",\"seq\":1,\"time\":1,\"nick\":\"ana\u{2800}\",\"text\":\"long ago\"}";
+    assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 1);
+    let mut house = House::with(&kept(&file, 0));
+    let mut ana = enter(&mut house, "lobby");
+    let search = json!({"type": "search", "query": "long from:ana\u{2800}"});
+    let found = until(&mut ana, &search, |answer| !texts(answer).is_empty());
+    assert_eq!(found["messages"][0]["nick"], "ana\u{2800}");
+    let mut written = vec![];
+    assert_eq!(export(&file, &mut written, |_| {}).unwrap().unreadable, 0);
+}
+
+/// The words of an older version are others.
+#[test]
+fn an_index_of_another_version_is_made_anew() {
+    let (folder, file) = folder_and_file();
+    let line = r#"{"room":"lobby","seq":1,"time":1,"nick":"ana","text":"Hauptstraße"}"#;
+    import(&file, &mut line.as_bytes(), |_| {}).unwrap();
+    let asked = json!({"type": "search", "query": "hauptstrasse"});
+    let found = |file: &Path| {
+        let mut house = House::with(&kept(file, 0));
+        let mut ana = enter(&mut house, "lobby");
+        until(&mut ana, &asked, |answer| !texts(answer).is_empty());
+    };
+    found(&file);
+    let index = rusqlite::Connection::open(folder.file("chat.db-search")).unwrap();
+    index.pragma_update(None, "user_version", 1).unwrap();
+    index.execute_batch("DELETE FROM entry WHERE rowid > 0;").unwrap();
+    drop(index);
+    found(&file);
+}
+
 #[test]
 fn results_come_in_pages() {
     let (_folder, file) = folder_and_file();

@@ -23,6 +23,7 @@ mod session;
 mod speech;
 mod text;
 mod token_bucket;
+mod visible;
 mod visits;
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub(crate) use notice::{
     Refused, Since,
 };
 #[cfg(feature = "history")]
-pub(crate) use query::words;
+pub(crate) use query::indexed;
 pub(crate) use query::{Query, QueryError};
 pub(crate) use quota::Quota;
 pub(crate) use reserved::NicknameTaken;

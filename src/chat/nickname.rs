@@ -7,6 +7,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::visible::{is_formatting, is_joiner, is_mark, is_overlooked, is_spelled};
+
 /// The most grapheme clusters (what a reader calls a character) in a nickname.
 pub const NICKNAME_GRAPHEMES_MAX: usize = 24;
 /// The most bytes of UTF-8 in a nickname, after normalisation.
@@ -27,11 +29,13 @@ pub enum NicknameError {
     /// It is empty, has more than 24 grapheme clusters or more than 64 bytes.
     #[error("a nickname has 1 to 24 characters")]
     Length,
-    /// It has a character that is invisible, unassigned or breaks the line, or a space where none
-    /// can be seen: at an end, or beside another.
+    /// It has a character that is invisible, unassigned, of private use or breaks the line; a mark
+    /// without a letter, or too many on one; a joiner that spells nothing; or a space where none can
+    /// be seen: at an end, or beside another.
     #[error("a nickname has only visible characters, and single spaces between them")]
     Invisible,
-    /// It has a colon and a space: a line of the plain dialect, `nick: text`, could not be read.
+    /// It has a colon, or what looks like one, and a space: a line of the plain dialect,
+    /// `nick: text`, could not be read.
     #[error("a nickname has no colon before a space")]
     Colon,
     /// It has the shape `user-<digits>`, which the server alone gives.
@@ -46,8 +50,18 @@ impl Nickname {
         if is_reserved(&nickname.0) { Err(NicknameError::Reserved) } else { Ok(nickname) }
     }
 
-    /// Reads a nickname that somebody may have, also one that the server gave.
+    /// Reads a nickname that a person may have, also one that the server gave.
     pub(crate) fn parse_any(wish: &str) -> Result<Self, NicknameError> {
+        let name = Self::recorded(wish)?;
+        if !is_spelled(&name.0) {
+            return Err(NicknameError::Invisible);
+        }
+        if has_colon(&name.0) { Err(NicknameError::Colon) } else { Ok(name) }
+    }
+
+    /// Reads the nickname of a message that is in a history. An earlier version may have taken it,
+    /// under fewer rules: those that keep its lines apart.
+    pub(crate) fn recorded(wish: &str) -> Result<Self, NicknameError> {
         if wish.len() > WISH_BYTES_MAX {
             return Err(NicknameError::Length);
         }
@@ -60,7 +74,7 @@ impl Nickname {
             return Err(NicknameError::Length);
         }
         let stray_space = name.starts_with(' ') || name.ends_with(' ') || name.contains("  ");
-        if stray_space || name.chars().any(is_invisible) {
+        if stray_space || name.chars().any(is_formatting) {
             return Err(NicknameError::Invisible);
         }
         if name.contains(": ") || name.ends_with(':') {
@@ -81,9 +95,10 @@ impl Nickname {
 
     /// The forms under which the name is taken. Two names of which any form is shared are the same
     /// to a reader, be it by letter case (`Ana`, `ANA`) or by looks (`Iris` with a capital i,
-    /// `lris` with a small L).
+    /// `lris` with a small L). Joiners and tags make no difference: not every font draws them.
     pub(crate) fn forms(&self) -> [String; 2] {
-        [fold(&self.0), fold(&look(&self.0))]
+        let seen = seen(&self.0);
+        [folded(&seen), folded(&look(&seen))]
     }
 }
 
@@ -93,9 +108,19 @@ impl fmt::Display for Nickname {
     }
 }
 
-/// Letter case removed. Through upper case first, so that `ß` and `SS` meet.
-fn fold(name: &str) -> String {
-    name.to_uppercase().to_lowercase()
+/// Removes letter case. Through upper case, so that `ß`, `ẞ` and `SS` meet, and `ς` and `σ`.
+pub(super) fn fold(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+}
+
+/// A dot above an i or a j is the one that it has.
+fn folded(name: &str) -> String {
+    let folded: String = name.chars().flat_map(fold).collect();
+    folded.replace("i\u{307}", "i").replace("j\u{307}", "j")
+}
+
+fn seen(name: &str) -> String {
+    name.chars().filter(|c| !is_overlooked(*c)).collect()
 }
 
 #[cfg(feature = "confusables")]
@@ -108,36 +133,29 @@ fn look(name: &str) -> String {
     name.to_owned()
 }
 
-pub(super) fn is_invisible(c: char) -> bool {
-    use GeneralCategory as Category;
-    let invisible = matches!(
-        c.general_category(),
-        Category::Control
-            | Category::Format
-            | Category::LineSeparator
-            | Category::ParagraphSeparator
-            | Category::Unassigned
-            | Category::Surrogate
-    );
-    let other_space = c != ' ' && c.general_category() == Category::SpaceSeparator;
-    invisible || other_space || is_ignorable(c)
+/// Whether a colon, or what looks like one, stands at the end or before a space.
+fn has_colon(name: &str) -> bool {
+    let mut before = None;
+    name.char_indices().any(|(at, c)| {
+        let letter = before.replace(c);
+        let rest = name[at + c.len_utf8()..].trim_start_matches(|c| is_mark(c) || is_joiner(c));
+        COLONS.contains(c) && (rest.starts_with(' ') || (rest.is_empty() && !is_visarga(letter, c)))
+    })
 }
 
-/// Letters and marks that are drawn as nothing, such as the Hangul filler.
-#[cfg(feature = "confusables")]
-fn is_ignorable(c: char) -> bool {
-    use unicode_security::GeneralSecurityProfile as _;
-    use unicode_security::general_security_profile::IdentifierType;
-    c.identifier_type() == Some(IdentifierType::Default_Ignorable)
-}
+/// What looks like a colon, by UTS 39 or by its name. Normalisation leaves these.
+const COLONS: &str = ":ː˸։׃܃܄܅܆܇܈܉࠱\u{903}\u{a83}፡፥፦᎓᛬᠃᠄᠉⁚⁝⁞∶∷≕⋮⦂⫶⸪⸫⸬ꓽ꛴꞉\u{1015b}\u{10781}\u{10af5}\
+    \u{10b3a}\u{10b3b}\u{10b3c}\u{10b3d}\u{10f88}\u{11002}\u{1104a}\u{11082}\u{11182}\u{1123a}\
+    \u{115be}\u{116ac}\u{11838}\u{11dd9}\u{12471}\u{12472}\u{1d108}\u{1da8a}";
 
-#[cfg(not(feature = "confusables"))]
-fn is_ignorable(_: char) -> bool {
-    false
+/// Indic names may end with a visarga, a sign for a breath, behind letters of their own script.
+fn is_visarga(letter: Option<char>, c: char) -> bool {
+    let is_cased = |c: char| c.general_category() != GeneralCategory::OtherLetter && !is_mark(c);
+    is_mark(c) && !letter.is_none_or(is_cased)
 }
 
 fn is_reserved(name: &str) -> bool {
-    let seen = fold(&look(&fold(name)));
+    let seen = folded(&look(&folded(&seen(name))));
     let digits = seen.strip_prefix("user-").unwrap_or_default();
     // That is how 0 and 1 are seen.
     let is_digit = |c: char| c.is_numeric() || matches!(c, 'o' | 'l');
@@ -198,18 +216,215 @@ mod tests {
         }
     }
 
+    /// Nothing may stand unseen beside the name of another, nor be a name alone.
+    #[test]
+    fn what_draws_nothing_or_a_box_is_refused() {
+        let blanks = "\u{2800}\u{fffc}\u{1d159}\u{1d173}\u{13430}\u{13440}\u{13441}\u{13442}\u{13443}\
+            \u{13446}\u{13447}\u{13455}\u{16fe4}\u{1bc9d}\u{1da9b}";
+        let boxes = "\u{fffd}\u{e000}\u{f8ff}\u{f0000}\u{ffffd}\u{100000}\u{10fffd}\u{fffe}\u{fdd0}\u{10ffff}";
+        let ignorable = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180e}\u{180f}\u{200e}\
+            \u{2060}\u{2064}\u{206f}\u{3164}\u{fe00}\u{fe0d}\u{feff}\u{ffa0}\u{fff0}\u{1bca0}\u{e0001}\u{e0061}\
+            \u{e007f}\u{e0100}\u{e01ef}";
+        for c in blanks.chars().chain(boxes.chars()).chain(ignorable.chars()) {
+            for wish in [format!("ana{c}"), format!("{c}ana"), format!("a{c}na"), c.into()] {
+                assert_eq!(Nickname::parse(&wish), Err(NicknameError::Invisible), "{wish:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_decorates_a_name_is_refused() {
+        for c in "\u{20dd}\u{20e0}\u{20e3}\u{488}\u{a670}\u{1abe}\u{332}\u{333}\u{305}\u{33f}\u{335}\u{336}\u{338}\
+            \u{347}\u{35f}\u{20d2}\u{20e5}\u{fe26}\u{1d165}\u{1d185}\u{1d242}\u{1cf00}"
+            .chars()
+        {
+            let wish = format!("ana{c}");
+            assert_eq!(Nickname::parse(&wish), Err(NicknameError::Invisible), "{wish:?}");
+        }
+        assert!(Nickname::parse("ana 7\u{fe0f}\u{20e3}").is_ok(), "a keycap is an emoji");
+        assert!(same("ana 7\u{20e3}", "ana 7"));
+    }
+
+    #[test]
+    fn as_many_marks_as_people_write_are_taken() {
+        for name in [
+            "Nguyễn Thị Ánh",
+            "Nguye\u{302}\u{303}n",
+            "שָׁלוֹם",
+            "שָּׁ\u{594}",
+            "مُحَمَّدٌ",
+            "لِلّٰهِ",
+            "น้ำผึ้ง ที่",
+            "क्षितिज",
+            "हिन्दी",
+            "ज़िंदगी",
+            "தமிழ்",
+            "လျှို့",
+            "ကြွေး",
+            "ស្ត្រី",
+            "བསྒྲུབས",
+            "ཧཱུྃ",
+            "ọ̀ọ́",
+            "ė̃",
+            "Я\u{301}на",
+            "𞤀𞤁𞤊\u{1e94a}\u{1e944}",
+            "Ω\u{313}\u{301}\u{345}",
+            "ガギグ",
+            "Z\u{301}\u{302}\u{303}\u{304}",
+        ] {
+            assert!(Nickname::parse(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn marks_neither_stack_nor_stand_alone() {
+        let stack = "Z".to_owned() + &"\u{301}\u{302}\u{303}".repeat(9);
+        for wish in [
+            &*stack,
+            "Z\u{301}\u{302}\u{303}\u{304}\u{306}",
+            "Z\u{301}\u{301}",
+            "ทิิ",
+            "ש\u{5b7}\u{5b7}",
+            "क\u{94d}\u{200d}\u{301}\u{302}\u{303}\u{304}",
+            "का\u{301}ा\u{302}ा\u{303}ा\u{304}ा\u{306}",
+            "\u{301}",
+            "\u{301}ana",
+            "\u{93e}",
+            ".\u{307}",
+            "-\u{301}a",
+            "ana\u{903}",
+            "ana\u{1039}",
+            "ana\u{93e}",
+            "ana\u{5b8}",
+            "ana\u{e34}",
+        ] {
+            assert_eq!(Nickname::parse(wish), Err(NicknameError::Invisible), "{wish:?}");
+        }
+    }
+
+    /// By RFC 5892, appendix A; UTS 51; and the Unicode Standard, section 12.2.
+    #[test]
+    fn joiners_are_taken_where_they_spell() {
+        for (name, without) in [
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("خانه\u{200c}ام", "خانهام"),
+            ("بچّه\u{200c}ها", "بچّهها"),
+            ("شِ\u{200c}می", "شِمی"),
+            ("ශ්\u{200d}රී", "ශ්රී"),
+            ("क्\u{200d}ष", "क्ष"),
+            ("क्\u{200c}ष", "क्ष"),
+            ("ന്\u{200d}", "ന്"),
+            ("র\u{200d}্যাব", "র্যাব"),
+            ("👨\u{200d}👩\u{200d}👧\u{200d}👦", "👨👩👧👦"),
+            ("👩🏽\u{200d}❤\u{fe0f}\u{200d}👨🏿", "👩🏽❤👨🏿"),
+            ("👩🏽\u{200d}💻", "👩🏽💻"),
+            ("🏳\u{fe0f}\u{200d}🌈", "🏳🌈"),
+            ("🏃\u{200d}♀\u{fe0f}", "🏃♀"),
+            ("👨🏽\u{200d}🦰", "👨🏽🦰"),
+            ("🙂\u{200d}↔\u{fe0f}", "🙂↔"),
+            ("🏴\u{200d}☠\u{fe0f}", "🏴☠"),
+            ("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "🏴"),
+            ("🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}", "🏴"),
+            ("ana 🏴\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f} b", "ana 🏴 b"),
+        ] {
+            let nickname = Nickname::parse(name);
+            assert!(nickname.is_ok(), "{name:?}");
+            let shown = name.replace('\u{fe0f}', "");
+            assert_eq!(nickname.unwrap().as_str(), shown, "it is kept as it is spelled");
+            assert!(same(name, without), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn joiners_are_refused_where_they_spell_nothing() {
+        for wish in [
+            "a\u{200c}b",
+            "a\u{200d}b",
+            "ana\u{200c}",
+            "ana\u{200d}",
+            "\u{200d}ana",
+            "\u{200c}",
+            "李\u{200d}龙",
+            "می\u{200c}",
+            "\u{200c}می",
+            "می\u{200c}\u{200c}خواهم",
+            "می\u{200d}خواهم",
+            "می\u{200c} خواهم",
+            "می\u{200c}a",
+            "د\u{200c}د",
+            "क\u{200d}ष",
+            "क्\u{200d}\u{200d}ष",
+            "👨\u{200d}",
+            "👨\u{200d}a",
+            "1\u{200d}👨",
+            "👨\u{200d}\u{200d}👩",
+            "🏴\u{e0067}\u{e007f}",
+            "🏴\u{e0075}\u{e0073}\u{e0074}\u{e0078}\u{e007f}",
+            "a\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}",
+        ] {
+            assert_eq!(Nickname::parse(wish), Err(NicknameError::Invisible), "{wish:?}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_colon_is_one() {
+        for c in ":：﹕︓∶꞉ː˸׃։܃܄፡᠃⁚∷≕᛬ꓽ\u{1365}\u{1804}\u{a6f4}\u{10af5}\u{1d108}".chars()
+        {
+            for wish in [
+                format!("ana{c} send money to"),
+                format!("ana{c}\u{a0}send"),
+                format!("ana{c}\u{3000}send"),
+                format!("ana{c}\u{2009}send"),
+                format!("ana{c}´send"),
+                format!("ana{c}\u{fe0f} send"),
+                format!("ana{c}"),
+            ] {
+                assert_eq!(Nickname::parse(&wish), Err(NicknameError::Colon), "{wish:?}");
+            }
+            for blank in ["\u{2800}", "\u{3164}", "\u{200b}", "\u{200c} ", "\u{1680}", "\u{323} "] {
+                let wish = format!("ana{c}{blank}send");
+                assert!(Nickname::parse(&wish).is_err(), "{wish:?}");
+            }
+        }
+        for name in ["re:ana", "12∶30", "Aːmos", "रामः", "रामःक", "মোঃ রহিম", "မောင်း မောင်", "ana;"]
+        {
+            assert!(Nickname::parse(name).is_ok(), "{name:?}");
+        }
+        for wish in ["रामः देव", "राम7ः", "રામઃ દેવ"] {
+            assert_eq!(Nickname::parse(wish), Err(NicknameError::Colon), "{wish:?}");
+        }
+    }
+
+    /// UTS 39 may learn of more.
     #[cfg(feature = "confusables")]
     #[test]
-    fn a_filler_is_no_name() {
-        assert_eq!(Nickname::parse("\u{3164}"), Err(NicknameError::Invisible));
+    fn every_colon_that_unicode_knows_is_known() {
+        for c in '\0'..=char::MAX {
+            let shown: String = [c].iter().copied().nfkc().collect();
+            if look(&shown).ends_with(':') {
+                assert!(shown.ends_with(|c| COLONS.contains(c)), "{c:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_under_fewer_rules_can_be_read() {
+        for name in ["ana\u{2800}", "Jos\u{fffd}", "ana∶ send", "q\u{301}\u{301}", "ana\u{e000}"]
+        {
+            assert!(Nickname::parse_any(name).is_err());
+            assert_eq!(Nickname::recorded(name).unwrap().as_str(), name);
+        }
+        for name in ["a\nb", "a\u{2028}b", "ana: b", "", "a\u{202e}b", "a\u{2060}"] {
+            assert!(Nickname::recorded(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]
     fn a_name_cannot_pass_for_a_line_or_for_the_servers_own() {
         assert_eq!(Nickname::parse("ana: hi"), Err(NicknameError::Colon));
         assert_eq!(Nickname::parse("ana:"), Err(NicknameError::Colon));
-        assert!(Nickname::parse("re:ana").is_ok());
-        for wish in ["user-1", "USER-99999", "user-007", "ｕser-1", "user-٣"] {
+        for wish in ["user-1", "USER-99999", "user-007", "ｕser-1", "user-٣", "user-1\u{20e3}"] {
             assert_eq!(Nickname::parse(wish), Err(NicknameError::Reserved), "{wish:?}");
         }
         assert!(Nickname::parse("user-").is_ok());
@@ -225,6 +440,9 @@ mod tests {
     fn names_that_differ_by_case_are_the_same() {
         assert!(same("Ana", "aNA"));
         assert!(same("straße", "STRASSE"));
+        assert!(same("straße", "STRAẞE") && same("STRASSE", "STRAẞE"));
+        assert!(same("Maria", "Mari\u{307}a") && same("İpek", "ipek"));
+        assert!(same("ΟΔΟΣ", "οδος") && same("οδοσ", "οδος"));
         assert!(!same("ana", "anna"));
     }
 
@@ -241,7 +459,8 @@ mod tests {
     fn hard_names() -> impl Strategy<Value = String> {
         let hard: Vec<char> =
             "aAoOlI1 :-٣１ｕßẞİıςΣǰJéﷺﬁ①Ⅷ가가❤👍👨e\u{301}\u{30c}\u{345}\u{308}\u{fe0e}\
-            \u{fe0f}\u{200d}\u{200b}\u{202e}\u{3164}\u{a0}\u{ad}\u{2028}\n\u{1f3fd}"
+            \u{fe0f}\u{200d}\u{200b}\u{202e}\u{3164}\u{a0}\u{ad}\u{2028}\n\u{1f3fd}\
+            \u{200c}क्षःدیر্যː´∶\u{20e3}\u{332}\u{2800}\u{fffd}\u{e000}🏴"
                 .chars()
                 .collect();
         let hard = prop::sample::select(hard);
@@ -249,7 +468,8 @@ mod tests {
         let name = proptest::collection::vec(c, 0..30).prop_map(|it| it.into_iter().collect());
         let given = "(user|USER|ｕser)-[0-9oOlI٣]{1,6}\u{fe0f}?";
         let few = "[ea가J:1 \u{301}\u{30c}\u{11a8}\u{fe0f}-]{1,8}";
-        prop_oneof![6 => name, 2 => few, 1 => any::<String>(), 1 => given]
+        let joined = "([aक्یید👨❤1ः: ]|্য|\u{200c}|\u{200d}|\u{fe0f}|\u{20e3}){1,6}";
+        prop_oneof![6 => name, 2 => few, 2 => joined, 1 => any::<String>(), 1 => given]
     }
 
     proptest! {
@@ -262,7 +482,11 @@ mod tests {
             prop_assert!(name.nfkc().eq(name.chars()), "{:?}", name);
             prop_assert!((1..=64).contains(&name.len()));
             prop_assert!((1..=24).contains(&name.graphemes(true).count()));
-            prop_assert!(!name.chars().any(is_invisible));
+            prop_assert!(!name.chars().any(is_formatting) && is_spelled(name));
+            let without: String = name.chars().filter(|c| !is_joiner(*c)).collect();
+            if let Ok(without) = Nickname::parse_any(&without) {
+                prop_assert!(nickname.forms().iter().any(|form| without.forms().contains(form)));
+            }
             prop_assert!(!name.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')));
             prop_assert!(name.trim() == name && !name.contains("  ") && !name.contains(": "));
             prop_assert_eq!(Nickname::parse(&wish), Nickname::parse(name));

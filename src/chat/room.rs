@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-use super::nickname::is_invisible;
+use super::visible::{is_formatting, is_joiner, is_mark, is_spelled};
 
 /// The most characters in the name of a room.
 pub const ROOM_NAME_CHARS_MAX: usize = 32;
@@ -24,6 +23,15 @@ pub struct RoomNameError;
 impl RoomName {
     /// Reads the name of a room. Upper case is folded to lower case.
     pub fn parse(name: &str) -> Result<Self, RoomNameError> {
+        Self::recorded(name).and_then(|room| match is_spelled(&room.0) {
+            true => Ok(room),
+            false => Err(RoomNameError),
+        })
+    }
+
+    /// Reads the name of a room that is in a history. An earlier version may have taken it, under
+    /// fewer rules.
+    pub(crate) fn recorded(name: &str) -> Result<Self, RoomNameError> {
         // Most names need no folding.
         let folded = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
         if (1..=ROOM_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(folded) {
@@ -57,13 +65,9 @@ impl RoomName {
 
 fn is_of_a_name(c: char) -> bool {
     let letter_or_digit = c.is_alphanumeric() && !c.is_uppercase();
-    (letter_or_digit || is_mark(c) || matches!(c, '-' | '_')) && !is_invisible(c)
-}
-
-/// Most scripts of India and South-East Asia write vowels with marks.
-fn is_mark(c: char) -> bool {
-    use GeneralCategory::{NonspacingMark, SpacingMark};
-    matches!(c.general_category(), NonspacingMark | SpacingMark)
+    // Most scripts of India and South-East Asia write vowels with marks.
+    let is_of_a_word = letter_or_digit || is_mark(c) || is_joiner(c) || matches!(c, '-' | '_');
+    is_of_a_word && !is_formatting(c)
 }
 
 impl fmt::Display for RoomName {
@@ -113,11 +117,36 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "confusables")]
     fn nothing_invisible_is_part_of_a_name() {
-        for name in ["a\u{fe0f}", "a\u{34f}b", "\u{3164}", "a\u{e0100}"] {
+        for name in [
+            "a\u{fe0f}",
+            "a\u{34f}b",
+            "\u{3164}",
+            "a\u{e0100}",
+            "a\u{13441}",
+            "a\u{16fe4}",
+            "a\u{200c}b",
+            "a\u{200d}b",
+            "a\u{332}",
+            "a\u{301}\u{301}",
+            "z\u{301}\u{302}\u{303}\u{304}\u{306}",
+            "caf\u{fffd}",
+        ] {
             assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
         }
+    }
+
+    #[test]
+    fn joiners_are_taken_where_they_spell() {
+        for name in ["می\u{200c}خواهم", "ශ්\u{200d}රී"] {
+            assert_eq!(RoomName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn what_was_a_name_under_fewer_rules_can_be_read() {
+        assert_eq!(RoomName::recorded("a\u{301}\u{332}").unwrap().as_str(), "á\u{332}");
+        assert_eq!(RoomName::recorded("a b"), Err(RoomNameError));
     }
 
     proptest! {
@@ -126,7 +155,7 @@ mod tests {
         fn what_is_read_once_is_a_name_for_good(
             name in prop_oneof![
                 "\\PC{0,40}",
-                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}ิ้ร्ई\u{fe0f}-]{0,34}",
+                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}ิ้ร्ई\u{fe0f}\u{200c}\u{200d}-]{0,34}",
                 any::<char>().prop_map(String::from),
             ]
         ) {

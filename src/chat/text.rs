@@ -1,5 +1,7 @@
 //! What people say: bounded, and without characters that could disturb its neighbours.
 
+use super::visible::draws_nothing;
+
 /// A text as it is broadcast: no control characters but line feed and tab, no overrides of the
 /// writing direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,11 @@ impl Text {
         }
         let clean = said.replace("\r\n", "\n").replace('\r', "\n");
         Ok(Self(clean.chars().filter(|c| !is_disturbing(*c)).collect()))
+    }
+
+    /// Whether nothing of it can be seen.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.0.chars().all(draws_nothing)
     }
 
     /// The text as it is broadcast.
@@ -67,6 +74,27 @@ mod tests {
     #[test]
     fn disturbing_characters_go() {
         assert_eq!(cleaned("a\0b\x1b[31mc\x7fd\u{85}e\u{202e}f\u{202d}g"), "ab[31mcdefg");
+    }
+
+    #[test]
+    fn a_text_of_which_nothing_can_be_seen_is_blank() {
+        for said in [
+            "",
+            " \t\n\u{a0}\u{3000}",
+            "\u{200b}",
+            "\u{200d}\u{200e}\u{2060}\u{feff}\u{ad}",
+            "\u{2800} \u{2800}",
+            "\u{3164}\u{115f}\u{1160}\u{ffa0}",
+            "\u{fe0f}\u{fe0e}\u{e0100}\u{180b}",
+            "\u{e0067}\u{e007f}",
+            "\u{fffc}\u{1d159}\u{13441}\u{16fe4}",
+        ] {
+            assert!(Text::parse(said, 100).unwrap().is_blank(), "{said:?}");
+        }
+        for said in [".", " a", "\u{301}", "\u{200b}你", "\u{fffd}", "\u{e000}", "❤\u{fe0f}", "ـ"]
+        {
+            assert!(!Text::parse(said, 100).unwrap().is_blank(), "{said:?}");
+        }
     }
 
     #[test]

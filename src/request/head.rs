@@ -549,10 +549,14 @@ mod tests {
         assert_eq!(chat("/a/b?x=1&room=Kitchen"), ("kitchen".into(), None));
         assert_eq!(chat("/?nick=zo%C3%AB+b"), ("lobby".into(), Some("zoë b".into())));
         assert_eq!(chat("/?nick=user-1"), ("lobby".into(), None));
-        assert!(matches!(
-            handshake("/?room=a%20b", "Sec-WebSocket-Version: 13\n"),
-            Err(Refusal::Malformed(_))
-        ));
+        // Latin-1, Shift_JIS, half a character, and what others put in the place of such bytes.
+        for wish in ["Jos%E9", "%82%A0", "ana%C3", "%FFana", "%ED%A0%80", "Jos%EF%BF%BD"] {
+            assert_eq!(chat(&format!("/?room=a&nick={wish}")), ("a".into(), None), "{wish}");
+        }
+        for target in ["/?room=a%20b", "/?room=caf%E9", "/?room=caf%EF%BF%BD"] {
+            let refused = handshake(target, "Sec-WebSocket-Version: 13\n");
+            assert!(matches!(refused, Err(Refusal::Malformed(_))), "{target}");
+        }
     }
 
     #[test]

@@ -220,10 +220,10 @@ fn message_of(line: &str) -> Result<Message, String> {
     }
     let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
     Ok(Message {
-        room: RoomName::parse(&line.room).map_err(|error| error.to_string())?,
+        room: RoomName::recorded(&line.room).map_err(|error| error.to_string())?,
         seq: line.seq,
         time: line.time,
-        nickname: Nickname::parse_any(&line.nick).map_err(|error| error.to_string())?,
+        nickname: Nickname::recorded(&line.nick).map_err(|error| error.to_string())?,
         text: Text::parse(&line.text, 16 * 1024).map_err(|error| error.to_string())?,
         id: line.id.map(id).transpose()?,
         kind: match line.kind {

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::file::{Use, beside, connect, open_private};
-use crate::chat::{Nickname, Query, words};
+use crate::chat::{Nickname, Query, indexed};
 
-/// The version of what is in the index. Another than this is made anew.
-const VERSION: i64 = 1;
+/// The version of what is in the index. Another than this is made anew. It changes with the words
+/// that [`indexed`] makes and with [`Nickname::forms`].
+const VERSION: i64 = 2;
 
 /// Where the index is, and of which history it is to be.
 #[derive(Clone, Debug)]
@@ -78,8 +79,8 @@ impl Index {
         Ok(connection)
     }
 
-    /// `ascii` keeps every character that is not ASCII: folding is ours ([`words`]), and more than
-    /// SQLite knows. Whole texts are not in the index, only where their words are.
+    /// `ascii` keeps every character that is not ASCII: folding is ours ([`indexed`]), and more than
+    /// SQLite knows. It divides words at an apostrophe. Whole texts are not in the index, only where their words are.
     fn fill_in(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.pragma_update(None, "journal_mode", "wal")?;
         // What is lost with the power is made anew.
@@ -109,8 +110,8 @@ pub(super) fn set_up_to(connection: &Connection, number: i64) -> rusqlite::Resul
 
 pub(super) fn add(connection: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()> {
     let Entry { number, room, nickname, text } = *entry;
-    let author = Nickname::parse_any(nickname).map(|author| tag_of(&author)).unwrap_or_default();
-    let (tags, words) = (format!("{} {author}", tag_of_room(room)), words(text).join(" "));
+    let author = Nickname::recorded(nickname).map(|author| tag_of(&author)).unwrap_or_default();
+    let (tags, words) = (format!("{} {author}", tag_of_room(room)), indexed(text));
     let mut insert =
         connection.prepare_cached("INSERT INTO entry (rowid, tags, words) VALUES (?1, ?2, ?3)")?;
     insert.execute(params![number, tags, words]).map(drop)
@@ -159,9 +160,12 @@ fn expression(query: &Query, room: Option<i64>) -> String {
         let words = phrase.words.join(" ").replace('"', " ");
         format!("words : \"{words}\"{}", if phrase.is_open { " *" } else { "" })
     });
-    let tags = query.authors.iter().map(tag_of).chain(room.map(tag_of_room));
-    let tags = tags.map(|tag| format!("tags : \"{tag}\""));
-    phrases.chain(tags).collect::<Vec<_>>().join(" AND ")
+    let authors = query.authors.iter().map(|names| {
+        let names: Vec<_> = names.iter().map(tag_of).collect();
+        format!("tags : ({})", names.join(" OR "))
+    });
+    let room = room.map(|room| format!("tags : {}", tag_of_room(room)));
+    phrases.chain(authors).chain(room).collect::<Vec<_>>().join(" AND ")
 }
 
 fn tag_of_room(room: i64) -> String {

@@ -18,7 +18,7 @@ pub(super) fn message(room: RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Mes
         room,
         seq: whole(row, 0)?,
         time: whole(row, 1)?,
-        nickname: Nickname::parse_any(nick).map_err(|error| unreadable(2, error))?,
+        nickname: Nickname::recorded(nick).map_err(|error| unreadable(2, error))?,
         text: Text::parse(text, usize::MAX).map_err(|error| unreadable(3, error))?,
         id: id.map(|id| Id::parse(id).ok_or_else(|| unreadable(4, "no id"))).transpose()?,
         kind: kind(row.get(5)?).ok_or_else(|| unreadable(5, "no kind of message"))?,
@@ -27,7 +27,7 @@ pub(super) fn message(room: RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Mes
 
 /// The name of a room.
 pub(super) fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
-    RoomName::parse(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
+    RoomName::recorded(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
 }
 
 /// A number that is not negative. SQLite knows no others than 63 bits and a sign.

@@ -257,7 +257,7 @@ impl Members<'_> {
     fn text(&self, bytes_max: usize) -> Result<Text, Problem> {
         match Text::parse(self.needed("text", &self.text)?, bytes_max) {
             Err(error) => Err(Problem::TooLong(error)),
-            Ok(text) if text.as_str().is_empty() => Err(Problem::Empty),
+            Ok(text) if text.is_blank() => Err(Problem::Empty),
             Ok(text) => Ok(text),
         }
     }

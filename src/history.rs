@@ -29,8 +29,9 @@ pub(crate) struct Flags {
     )]
     history_sync: SyncArgument,
 
-    /// For how long messages are kept in the file, as in 30d or 1y [default: for ever]
-    #[arg(long, value_name = "TIME", env = "CHINWAG_KEEP", value_parser = parse_duration,
+    /// For how long messages are kept in the file, as in 30d or 1y, and 1h at least [default: for
+    /// ever]
+    #[arg(long, value_name = "TIME", env = "CHINWAG_KEEP", value_parser = at_least_an_hour,
         requires = "history")]
     keep: Option<Duration>,
 
@@ -44,6 +45,12 @@ pub(crate) struct Flags {
 enum SyncArgument {
     Process,
     Full,
+}
+
+fn at_least_an_hour(time: &str) -> Result<Duration, String> {
+    let time = parse_duration(time).map_err(|error| error.to_string())?;
+    let hour = Duration::from_secs(60 * 60);
+    if time < hour { Err("messages are kept for at least 1h".to_owned()) } else { Ok(time) }
 }
 
 impl Flags {
@@ -66,7 +73,10 @@ impl Flags {
 pub(crate) fn remedy(error: &HistoryError) -> String {
     let what_to_do = match error {
         HistoryError::Locked(_) => "stop that one first, or choose another file",
-        HistoryError::SymbolicLink(_) => "give the file itself",
+        HistoryError::SymbolicLink(_) => "give the file itself, or remove the link",
+        HistoryError::Io { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
+            "make room there, or choose a file on another disk"
+        }
         HistoryError::Foreign(_) => "choose another file",
         HistoryError::Newer { .. } => "use that one, or choose another file",
         HistoryError::Damaged { .. } => {

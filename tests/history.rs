@@ -427,7 +427,10 @@ fn what_is_too_old_goes_and_its_numbers_are_not_used_again() {
         {"room":"lobby","seq":2,"time":2000,"nick":"ana","text":"long ago, too"}"#;
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 2);
     let month = Duration::from_secs(30 * 24 * 60 * 60);
-    let recent = HistoryConfig { keep: Some(month), ..HistoryConfig::new(&file) };
+    // At once: the rest of the world waits an hour for the second look, and a day for a clock that is
+    // so far ahead of the file.
+    let second_look = Duration::ZERO;
+    let recent = HistoryConfig { keep: Some(month), second_look, ..HistoryConfig::new(&file) };
     let recent = Config { history: Some(recent), ..kept(&file, 0) };
     let mut house = House::with(&recent);
     let mut ana = enter(&mut house, "lobby");
@@ -482,9 +485,20 @@ fn an_import_adds_all_or_nothing() {
     import(&file, &mut line(1, "one").as_bytes(), |_| {}).unwrap();
     for (wrong, reason) in [
         (line(1, "another"), "the history has another message 1 of lobby"),
-        (line(0, "zero"), "seq is 1 to 9007199254740991"),
+        (line(0, "zero"), "seq is 1 to 4503599627370496"),
         ("{}\n".to_owned(), "missing field"),
-        ("hello\n".to_owned(), "expected value"),
+        ("hello\n".to_owned(), "expected an object"),
+        ("[\"lobby\",1,1750000000000,\"ana\",\"x\"]\n".to_owned(), "expected an object"),
+        (line((1 << 52) + 1, "x"), "seq is 1 to 4503599627370496"),
+        (line(3, "x").replace("\"time\":1", "\"time\":9007199254740992"), "time 0 to"),
+        (line(3, &"x".repeat(8193)), "the text is longer than 8192 bytes"),
+        (line(3, &"x".repeat(3_000_000)), "line is longer than 1 MiB"),
+        (
+            line(3, "x").replace("ana", &"n".repeat(25)),
+            "\"nnnnnnnnnnnnnnnnnnnnnnnnn\" is no nickname: a nickname has 1 to 24",
+        ),
+        (line(3, "x").replace("ana", "a  b"), "\"a  b\" is no nickname: a nickname has only"),
+        ("\u{feff}".to_owned() + &line(3, "x"), "expected an object"),
         (line(3, "x").replace("lobby", "a b"), "the name of a room"),
         (line(3, "x").replace("ana", ""), "nickname"),
         (line(3, "x").replace("\"text\"", "\"txt\""), "unknown field"),
@@ -493,6 +507,125 @@ fn an_import_adds_all_or_nothing() {
         let told = import(&file, &mut lines.as_bytes(), |_| {}).unwrap_err().to_string();
         assert!(told.starts_with("line 2: ") && told.contains(reason), "{told}");
     }
+    let not_utf_8 = [line(2, "two").as_bytes(), b"{\"room\":\"caf\xe9\"}\n"].concat();
+    let told = import(&file, &mut not_utf_8.as_slice(), |_| {}).unwrap_err().to_string();
+    assert_eq!(told, "line 2: not UTF-8, at byte 13");
     assert_eq!(stats(&file).unwrap().messages, 1);
     assert!(!folder.file("chat.db-search").exists());
+}
+
+/// What Windows calls Unicode is either of two.
+#[test]
+fn a_byte_order_mark_is_passed_over_and_utf_16_is_told_of() {
+    let (_folder, file) = folder_and_file();
+    let line = "{\"room\":\"lobby\",\"seq\":1,\"time\":1,\"nick\":\"ana\",\"text\":\"x\"}\r\n";
+    let marked = [b"\xef\xbb\xbf", line.as_bytes()].concat();
+    assert_eq!(import(&file, &mut marked.as_slice(), |_| {}).unwrap(), 1);
+    for mark in ["\u{feff}", ""] {
+        let units: Vec<_> = mark.encode_utf16().chain(line.encode_utf16()).collect();
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let utf_16: Vec<u8> = units.iter().flat_map(|unit| bytes(*unit)).collect();
+            let told = import(&file, &mut utf_16.as_slice(), |_| {}).unwrap_err().to_string();
+            assert!(told.starts_with("line 1: this is UTF-16") && told.contains("iconv"), "{told}");
+        }
+    }
+}
+
+/// The largest of everything, and times that have no name.
+#[test]
+fn an_export_of_extremes_can_be_imported() {
+    let (folder, file) = folder_and_file();
+    let longest = "x".repeat(8192);
+    let lines: String = [(1_u64, 0_u64), (2, 253_402_300_800_000), (1 << 52, (1 << 53) - 1)]
+        .iter()
+        .map(|(seq, time)| {
+            json!({"room": "lobby", "seq": seq, "time": time, "nick": "ana", "text": longest})
+                .to_string()
+                + "\n"
+        })
+        .collect();
+    assert_eq!(import(&file, &mut lines.as_bytes(), |_| {}).unwrap(), 3);
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    assert_eq!(say(&mut ana, "lobby", "on", "i")["seq"], (1_u64 << 52) + 1);
+    drop((ana, house));
+    let mut exported = vec![];
+    export(&file, &mut exported, |_| {}).unwrap();
+    // The number behind the last that may be imported is the one that it cannot take.
+    let told = import(&folder.file("other.db"), &mut exported.as_slice(), |_| {});
+    assert!(told.unwrap_err().to_string().starts_with("line 4: seq is 1 to"));
+    stats(&file).unwrap();
+}
+
+/// A line is taken out of an export, as an insult may be, and the rest imported.
+#[test]
+fn what_was_said_once_is_answered_with_itself_in_spite_of_a_hole() {
+    let (folder, file) = folder_and_file();
+    let mut house = House::with(&kept(&file, 500));
+    let mut ana = enter(&mut house, "lobby");
+    count(&mut ana, "lobby", 1..=20);
+    drop((ana, house));
+    let mut exported = vec![];
+    export(&file, &mut exported, |_| {}).unwrap();
+    let holes = ["number 7\"", "number 11\"", "number 12\""];
+    let rest: String = String::from_utf8(exported)
+        .unwrap()
+        .lines()
+        .filter(|line| !holes.iter().any(|hole| line.contains(hole)))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let other = folder.file("other.db");
+    assert_eq!(import(&other, &mut rest.as_bytes(), |_| {}).unwrap(), 17);
+    let mut house = House::with(&kept(&other, 500));
+    let mut ana = enter(&mut house, "lobby");
+    let said = say(&mut ana, "lobby", "mine", "mine");
+    let mut bo = enter(&mut house, "lobby");
+    for number in 0..5 {
+        say(&mut bo, "lobby", "bo's", &format!("b{number}"));
+    }
+    ana.ask(&json!({"type": "say", "room": "lobby", "text": "mine", "id": "mine"}));
+    ana.ask(&json!({"type": "ping"}));
+    let told: Vec<_> =
+        std::iter::from_fn(|| Some(ana.told()).filter(|it| it["type"] != "pong")).collect();
+    assert_eq!(told.last(), Some(&said));
+}
+
+/// A pipe whose reader stands still.
+struct Still<'a> {
+    file: &'a Path,
+    written: usize,
+    longest: u64,
+}
+
+impl std::io::Write for Still<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.written += bytes.len();
+        // While it stands still, another connection can clear all of the log away.
+        let connection = rusqlite::Connection::open(self.file).unwrap();
+        let busy: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert_eq!(busy, 0, "the export holds the log");
+        self.longest =
+            self.longest.max(std::fs::metadata(self.file.with_extension("db-wal")).unwrap().len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_export_that_waits_for_its_reader_holds_nothing() {
+    let (_folder, file) = folder_and_file();
+    let line = |seq: u64| {
+        json!({"room": "lobby", "seq": seq, "time": 1, "nick": "ana", "text": "x".repeat(8000)})
+            .to_string()
+            + "\n"
+    };
+    let lines: String = (1..=200).map(line).collect();
+    import(&file, &mut lines.as_bytes(), |_| {}).unwrap();
+    let mut still = Still { file: &file, written: 0, longest: 0 };
+    assert_eq!(export(&file, &mut still, |_| {}).unwrap().written, 200);
+    assert!(still.written > 200 * 8000 && still.longest == 0, "{}", still.longest);
 }

@@ -120,6 +120,20 @@ fn a_symbolic_link_is_not_followed() {
     assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
 
+/// Nor is one of the files beside it.
+#[test]
+fn a_symbolic_link_beside_the_history_is_named() {
+    for suffix in ["-wal", "-shm", "-search", "-search-wal", "-search-shm", "-incomplete"] {
+        let folder = Folder::new();
+        let (link, target) = (folder.file(&format!("history{suffix}")), folder.file("target"));
+        symlink(&target, &link).unwrap();
+        let sentence = refusal(&folder.file("history")).expect("it is refused");
+        let named = format!("history{suffix} is a symbolic link, which is not followed;");
+        assert!(sentence.contains(&named), "{sentence}");
+        assert!(!target.exists() && !folder.file("history").exists());
+    }
+}
+
 #[test]
 fn a_second_server_is_told_so_and_the_first_goes_on() {
     let folder = Folder::new();

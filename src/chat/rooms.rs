@@ -429,3 +429,30 @@ fn seat_listener(room: &mut Room, place: u64, listener: Option<Listener>) {
         *count += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, Nickname, Text};
+    use super::*;
+
+    #[test]
+    fn a_message_is_found_by_its_number_in_spite_of_holes() {
+        let numbers = [3, 4, 9, 10, 57];
+        let message = |seq| Message {
+            room: RoomName::lobby(),
+            seq,
+            time: 0,
+            nickname: Nickname::parse("ana").unwrap(),
+            text: Text::parse("x", 1).unwrap(),
+            id: None,
+            kind: Kind::Say,
+        };
+        let history = numbers.into_iter().map(|seq| Arc::new(message(seq))).collect();
+        let room = Room { seq: 57, history, ..Room::default() };
+        for seq in (0..60).chain([u64::MAX]) {
+            let found = room.message(seq).map(|message| message.seq);
+            assert_eq!(found, numbers.contains(&seq).then_some(seq), "{seq}");
+        }
+        assert!(Room::default().message(1).is_none());
+    }
+}

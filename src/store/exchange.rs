@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::file::{HistoryFile, Use, connect};
+use super::file::{HistoryFile, Use, beside, connect};
 use super::writer::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
@@ -15,7 +16,18 @@ use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
 /// What a large import keeps in memory of the file (KiB).
 const IMPORT_CACHE_KIB: i64 = 64 * 1024;
 /// A longer line is no message (bytes).
-const LINE_BYTES_MAX: u64 = 1024 * 1024;
+const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// The longest text that is imported (bytes).
+const TEXT_BYTES_MAX: usize = 8192;
+/// The largest number that is imported. A room can count on from here for ever without coming to
+/// the numbers that JavaScript does not count exactly.
+const SEQ_MAX: u64 = 1 << 52;
+/// The latest time that is imported (ms): the largest number that JavaScript counts exactly. No
+/// clock says more.
+const TIME_MAX: u64 = (1 << 53) - 1;
+/// How much an export reads at once (bytes, and messages).
+const PART_BYTES: usize = 256 * 1024;
+const PART_MESSAGES: usize = 1000;
 /// It is said so often how far it has come: after so many messages.
 const SAY_EVERY: u64 = 10_000;
 
@@ -92,26 +104,38 @@ pub fn export(
             row::COLUMNS
         ))
         .map_err(sql)?;
-    let (mut exported, mut last) = (Exported { written: 0, unreadable: 0 }, i64::MIN);
+    let (mut exported, mut last, mut part) =
+        (Exported { written: 0, unreadable: 0 }, i64::MIN, Vec::new());
+    let mut said = 0;
     loop {
-        // A part at a time: a server cannot clear its log away while anybody reads.
         let before = last;
-        let mut rows = messages.query(params![before, SAY_EVERY]).map_err(sql)?;
-        while let Some(it) = rows.next().map_err(sql)? {
-            last = it.get(7).map_err(sql)?;
-            match row::room(it, 6).and_then(|room| row::message(room, it)) {
-                Ok(message) => {
-                    write_line(out, &message)?;
-                    exported.written += 1;
+        {
+            let mut rows = messages.query(params![before, PART_MESSAGES]).map_err(sql)?;
+            while part.len() < PART_BYTES {
+                let Some(it) = rows.next().map_err(sql)? else { break };
+                last = it.get(7).map_err(sql)?;
+                match row::room(it, 6).and_then(|room| row::message(room, it)) {
+                    Ok(message) => {
+                        write_line(&mut part, &message)?;
+                        exported.written += 1;
+                    }
+                    Err(_) => exported.unreadable += 1,
                 }
-                Err(_) => exported.unreadable += 1,
             }
         }
         if last == before {
             break;
         }
-        progress(exported.written);
+        // Nothing is being read now: a server cannot clear its log away while anybody reads, and
+        // the other end of a pipe may stand still for as long as it likes.
+        out.write_all(&part)?;
+        part.clear();
+        if exported.written - said >= SAY_EVERY {
+            said = exported.written;
+            progress(said);
+        }
     }
+    progress(exported.written);
     out.flush()?;
     Ok(exported)
 }
@@ -142,22 +166,21 @@ pub fn import(
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let mut rooms = HashMap::new();
     let mut number = last_number(&transaction).map_err(sql)?;
-    let (mut text, mut line, mut added) = (String::new(), 0, 0);
+    let (mut bytes, mut line, mut added) = (Vec::new(), 0, 0);
     loop {
         line += 1;
-        text.clear();
-        let read = lines.by_ref().take(LINE_BYTES_MAX).read_line(&mut text);
-        let is_wrong = |error: io::Error| match error.kind() {
-            io::ErrorKind::InvalidData => ExchangeError::Line { line, reason: error.to_string() },
-            _ => error.into(),
-        };
-        if read.map_err(is_wrong)? == 0 {
+        bytes.clear();
+        // One more, by which a line is known that is too long.
+        let most = u64::try_from(LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+        if lines.by_ref().take(most).read_until(b'\n', &mut bytes)? == 0 {
             break;
         }
+        let is_wrong = |reason| ExchangeError::Line { line, reason };
+        let text = text_of(&bytes, line == 1).map_err(is_wrong)?;
         if text.trim().is_empty() {
             continue;
         }
-        let message = message_of(&text).map_err(|reason| ExchangeError::Line { line, reason })?;
+        let message = message_of(text).map_err(is_wrong)?;
         match kept(&transaction, &mut rooms, &message).map_err(sql)? {
             Some(kept) if kept == message => {}
             Some(_) => {
@@ -184,7 +207,12 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     if let Err(error) = std::fs::metadata(path) {
         return Err(HistoryError::Io { path: path.to_owned(), error });
     }
+    // Where a server was killed, its log is left to the next server, which looks for it.
+    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|it| it.len() > 0);
     let connection = connect(path, Use::Read).map_err(|error| HistoryError::of(path, error))?;
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
+        .map_err(|error| HistoryError::of(path, error))?;
     match schema::version_of(&connection, path)? {
         0 => Err(HistoryError::Foreign(path.to_owned())),
         _ => Ok(connection),
@@ -207,24 +235,49 @@ fn kept(
     Ok(kept.map(|kept| kept.as_ref().clone()))
 }
 
+/// A line as text. Editors may have put a mark before the first.
+fn text_of(line: &[u8], is_first: bool) -> Result<&str, String> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let line = line.strip_prefix(MARK).filter(|_| is_first).unwrap_or(line);
+    if is_first && is_utf_16(line) {
+        return Err("this is UTF-16, and UTF-8 is needed: save it as UTF-8, or convert it with \
+                    iconv -f UTF-16 -t UTF-8"
+            .to_owned());
+    }
+    if line.len() > LINE_BYTES_MAX && !line.ends_with(b"\n") {
+        return Err("line is longer than 1 MiB".to_owned());
+    }
+    std::str::from_utf8(line)
+        .map_err(|error| format!("not UTF-8, at byte {}", error.valid_up_to() + 1))
+}
+
+/// By its mark; or, without one, by the zeros beside ASCII characters. JSON has no zeros.
+fn is_utf_16(line: &[u8]) -> bool {
+    let has_mark = line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff");
+    has_mark || line.iter().take(2).any(|byte| *byte == 0)
+}
+
 fn message_of(line: &str) -> Result<Message, String> {
+    // A list would be read as the members in their order.
+    if !line.trim_start().starts_with('{') {
+        return Err("expected an object, as in {\"room\": ...}".to_owned());
+    }
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
         // There is one line for serde, and its number is known better.
         error.to_string().replace(" at line 1 column ", " at column ")
     })?;
-    // What JavaScript counts exactly; and the end of the year 9999.
-    const SEQ_MAX: u64 = (1 << 53) - 1;
-    const TIME_MAX: u64 = 253_402_300_799_999;
     if !(1..=SEQ_MAX).contains(&line.seq) || line.time > TIME_MAX {
         return Err(format!("seq is 1 to {SEQ_MAX}, and time 0 to {TIME_MAX}"));
     }
     let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
     Ok(Message {
-        room: RoomName::recorded(&line.room).map_err(|error| error.to_string())?,
+        room: RoomName::recorded(&line.room)
+            .map_err(|error| format!("{:?} is no room: {error}", line.room))?,
         seq: line.seq,
         time: line.time,
-        nickname: Nickname::recorded(&line.nick).map_err(|error| error.to_string())?,
-        text: Text::parse(&line.text, 16 * 1024).map_err(|error| error.to_string())?,
+        nickname: Nickname::recorded(&line.nick)
+            .map_err(|error| format!("{:?} is no nickname: {error}", line.nick))?,
+        text: Text::parse(&line.text, TEXT_BYTES_MAX).map_err(|error| error.to_string())?,
         id: line.id.map(id).transpose()?,
         kind: match line.kind {
             LineKind::Say => Kind::Say,

@@ -1,28 +1,98 @@
 //! The file itself: made for its owner alone, never through a symbolic link, locked against a second
-//! server, and opened by each of those who use it.
+//! server, opened by each of those who use it, and watched: whatever others do to it, nothing is
+//! written to a file that is not the history any more.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
+use std::ops::Deref;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use super::HistoryError;
 
-/// For so long somebody waits for a lock of SQLite's: it is held for a moment at most, unless
-/// somebody else works on the file.
+/// How long a connection waits for a lock of SQLite's: it is held for a moment at most, unless
+/// another program works on the file.
 const BUSY: Duration = Duration::from_millis(200);
+/// The length of the first pages of a history, by which it is known again (bytes): the header, which
+/// changes with the size, and the table that has the epoch.
+const FIRST_PAGES: usize = 4 * 4096;
+/// What SQLite and the server keep beside a history.
+const BESIDE: [&str; 6] = ["-wal", "-shm", "-search", "-search-wal", "-search-shm", "-incomplete"];
 
 /// A history's file, while it is locked for this process.
 #[derive(Debug)]
 pub(super) struct HistoryFile {
     path: PathBuf,
+    /// Connections that read, while no thread uses them. They are behind a lock, because the writer
+    /// has to close them before it opens another file in the place of a lost one.
+    idle: Mutex<Vec<Connection>>,
+    /// How many connections are in use, beside the writer's.
+    lent: AtomicU64,
+    /// The file is lost: no connection is made any more until there is another.
+    is_lost: AtomicBool,
+    /// How often it was lost.
+    losses: AtomicU64,
+    /// The length that the shared index of the log has at least (bytes). To read behind its end
+    /// would end the process.
+    shm_len: AtomicU64,
+    /// The file as it was left by whatever moved the log into it last. The lock is held during that:
+    /// meanwhile the file changes.
+    content: Mutex<Content>,
     /// Holds the lock, and is closed after every connection: to close it sooner would let go of
     /// SQLite's own locks, too.
-    _lock: File,
+    lock: Mutex<Option<File>>,
+}
+
+/// Which file it is on its file system.
+type Identity = (u64, u64);
+
+#[derive(Debug, Default, PartialEq)]
+struct Content {
+    identity: Identity,
+    length: u64,
+    /// When it was changed last.
+    changed: (i64, i64),
+    first_pages: Vec<u8>,
+}
+
+/// What has become of a file that is not the history any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Loss {
+    #[error("the file is gone")]
+    Gone,
+    #[error("another file is in its place")]
+    Replaced,
+    #[error("another program has changed the file")]
+    Changed,
+    #[error("its log was removed")]
+    LogGone,
+    #[error("its log was cut off")]
+    LogCut,
+    #[error("the index of its log was removed or cut off")]
+    ShmGone,
+}
+
+/// The file and the two beside it, as the writer left them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    file: Identity,
+    wal: (Identity, u64),
+    shm: (Identity, u64),
+}
+
+/// Looks whether the file is still the history. It is the writer's own.
+#[derive(Debug)]
+pub(super) struct Watch {
+    paths: [PathBuf; 3],
+    left: Left,
 }
 
 /// What a connection is for.
@@ -32,32 +102,308 @@ pub(super) enum Use {
     Write,
 }
 
+/// A connection in use.
+pub(super) struct Lent<'a> {
+    file: &'a HistoryFile,
+    connection: Option<Connection>,
+    /// It goes back to the idle ones.
+    is_to_stay: bool,
+}
+
 impl HistoryFile {
     /// Makes the file if there is none, and locks it.
     pub(super) fn open(path: &Path) -> Result<Self, HistoryError> {
-        let io = |error| HistoryError::Io { path: path.to_owned(), error };
-        let lock = open_private(path).map_err(|error| match error {
-            Errno::LOOP => HistoryError::SymbolicLink(path.to_owned()),
-            error => io(error.into()),
-        })?;
-        let metadata = lock.metadata().map_err(io)?;
-        // SQLite takes a file of one byte for an empty one.
-        if !metadata.is_file() || metadata.len() == 1 {
-            return Err(HistoryError::Foreign(path.to_owned()));
+        // What is beside it is opened by name, too.
+        for beside in BESIDE.map(|suffix| beside(path, suffix)) {
+            if fs::symlink_metadata(&beside).is_ok_and(|it| it.is_symlink()) {
+                return Err(HistoryError::SymbolicLink(beside));
+            }
         }
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(Errno::WOULDBLOCK) => Err(HistoryError::Locked(path.to_owned())),
-            Err(error) => Err(io(error.into())),
-        }
+        Ok(Self {
+            lock: Mutex::new(Some(open_and_lock(path)?)),
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            lent: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
+            losses: AtomicU64::new(0),
+            shm_len: AtomicU64::new(0),
+            content: Mutex::default(),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// A connection for the writer.
     pub(super) fn connect(&self, purpose: Use) -> rusqlite::Result<Connection> {
         connect(&self.path, purpose)
+    }
+
+    /// How often the file was lost.
+    pub(super) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
+    }
+
+    /// A connection for any other thread, for one work. It fails while the file is lost.
+    pub(super) fn lend(&self, purpose: Use) -> rusqlite::Result<Lent<'_>> {
+        // First it is counted, and then looked whether the file is there: the writer does it the
+        // other way round.
+        self.lent.fetch_add(1, Ordering::SeqCst);
+        let mut lent = Lent { file: self, connection: None, is_to_stay: purpose == Use::Read };
+        if !self.is_sound() {
+            return Err(lost());
+        }
+        let idle = if purpose == Use::Read { locked(&self.idle).pop() } else { None };
+        lent.connection = Some(idle.map_or_else(|| self.connect(purpose), Ok)?);
+        Ok(lent)
+    }
+
+    /// Whether it can be read, as far as can be seen from outside.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.is_lost.load(Ordering::SeqCst)
+            && identity_of(&self.path).is_some_and(|is| Some(is) == self.identity())
+            && length_of(&beside(&self.path, "-shm")) >= self.shm_len.load(Ordering::SeqCst)
+    }
+
+    /// Which file is locked.
+    fn identity(&self) -> Option<Identity> {
+        let lock = locked(&self.lock);
+        lock.as_ref().and_then(|lock| lock.metadata().ok()).map(|it| identity(&it))
+    }
+
+    /// Moves the log into the file. `None` if that is being done, or if the file is not the one that
+    /// the log belongs to.
+    pub(super) fn move_log(
+        &self,
+        move_log: impl FnOnce() -> rusqlite::Result<()>,
+    ) -> Option<rusqlite::Result<()>> {
+        let mut content = self.content.try_lock().ok()?;
+        if !self.is_sound() || self.has_changed(&mut content) {
+            return None;
+        }
+        let moved = move_log();
+        if let Some(is) = self.read_content() {
+            *content = is;
+        }
+        Some(moved)
+    }
+
+    /// Whether another program has changed the file. A mere touch is no change.
+    fn has_changed(&self, content: &mut Content) -> bool {
+        let Ok(is) = fs::symlink_metadata(&self.path) else { return true };
+        self.differs(&is, content)
+    }
+
+    fn differs(&self, is: &Metadata, content: &mut Content) -> bool {
+        let times = (is.mtime(), is.mtime_nsec());
+        if (identity(is), is.len()) != (content.identity, content.length) {
+            return true;
+        }
+        if times == content.changed {
+            return false;
+        }
+        let Some(is) = self.read_content() else { return false };
+        // Empty: a disk that cannot be read tells nothing.
+        let is_same = is.first_pages == content.first_pages || is.first_pages.is_empty();
+        if is_same {
+            *content = is;
+        }
+        !is_same
+    }
+
+    fn read_content(&self) -> Option<Content> {
+        let lock = locked(&self.lock);
+        let lock = lock.as_ref()?;
+        let is = lock.metadata().ok()?;
+        let mut first_pages = vec![0; FIRST_PAGES];
+        let read = lock.read_at(&mut first_pages, 0).unwrap_or(0);
+        first_pages.truncate(read);
+        let changed = (is.mtime(), is.mtime_nsec());
+        Some(Content { identity: identity(&is), length: is.len(), changed, first_pages })
+    }
+
+    /// No other thread begins to use the file from here on.
+    pub(super) fn lose(&self) {
+        if !self.is_lost.swap(true, Ordering::SeqCst) {
+            self.losses.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes the file that is lost, and opens the one that is in its place, or makes one. It fails
+    /// while another thread still uses the lost one, and where nothing can be opened.
+    pub(super) fn reopen(&self, loss: Loss, watch: &Watch) -> Result<(), HistoryError> {
+        locked(&self.idle).drain(..).for_each(close_as_it_is);
+        if self.lent.load(Ordering::SeqCst) > 0 {
+            return Err(HistoryError::of(&self.path, lost()));
+        }
+        let [_, wal, shm] = &watch.paths;
+        let (ours, theirs) = (watch.left, matches!(loss, Loss::Gone | Loss::Replaced));
+        let is_ours =
+            |path: &Path, identity: Identity| !theirs || identity_of(path) == Some(identity);
+        // What is in them is of the lost file. SQLite would take it for a part of the next.
+        if loss != Loss::ShmGone && is_ours(wal, ours.wal.0) {
+            remove(wal)?;
+        }
+        if is_ours(shm, ours.shm.0) {
+            remove(shm)?;
+        }
+        // In this order: a lock of the same file would be in its own way.
+        let mut lock = locked(&self.lock);
+        *lock = None;
+        *lock = Some(open_and_lock(&self.path)?);
+        self.shm_len.store(0, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The writer has closed it in order: what SQLite keeps beside it may be gone.
+    pub(super) fn is_closed(&self) {
+        self.shm_len.store(0, Ordering::SeqCst);
+    }
+
+    /// The file that was opened is the history now.
+    pub(super) fn is_found(&self, watch: &mut Watch) {
+        *locked(&self.content) = self.read_content().unwrap_or_default();
+        watch.begin(self);
+        self.is_lost.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Watch {
+    pub(super) fn new(file: &HistoryFile) -> Self {
+        let paths = ["", "-wal", "-shm"].map(|suffix| beside(file.path(), suffix));
+        Self { paths, left: Left::default() }
+    }
+
+    /// Looks whether the file is the history, before something is written to it.
+    pub(super) fn look(&mut self, file: &HistoryFile) -> Result<(), Loss> {
+        let [path, wal, shm] = &self.paths;
+        let is = fs::symlink_metadata(path).map_err(|_| Loss::Gone)?;
+        if identity(&is) != self.left.file {
+            return Err(Loss::Replaced);
+        }
+        if let Ok(mut content) = file.content.try_lock() {
+            if file.differs(&is, &mut content) {
+                return Err(Loss::Changed);
+            }
+        }
+        let [wal, shm] = [wal, shm].map(|path| identity_and_length_of(path));
+        let (is, length) = wal.filter(|(is, _)| *is == self.left.wal.0).ok_or(Loss::LogGone)?;
+        if length < self.left.wal.1 {
+            return Err(Loss::LogCut);
+        }
+        self.left.wal = (is, length);
+        let left = &mut self.left.shm;
+        *left = shm.filter(|is| is.0 == left.0 && is.1 >= left.1).ok_or(Loss::ShmGone)?;
+        file.shm_len.store(left.1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn begin(&mut self, file: &HistoryFile) {
+        let [_, wal, shm] = &self.paths;
+        let [wal, shm] = [wal, shm].map(|it| identity_and_length_of(it).unwrap_or_default());
+        self.left = Left { file: file.identity().unwrap_or_default(), wal, shm };
+        file.shm_len.store(shm.1, Ordering::SeqCst);
+    }
+
+    /// Remembers how long the log is, after something was written: it may have become shorter.
+    pub(super) fn leave(&mut self) {
+        if let Some(wal) = identity_and_length_of(&self.paths[1]) {
+            if wal.0 == self.left.wal.0 {
+                self.left.wal = wal;
+            }
+        }
+    }
+}
+
+impl Lent<'_> {
+    /// Closes it after use, because something is wrong with it.
+    pub(super) fn spoil(&mut self) {
+        self.is_to_stay = false;
+    }
+}
+
+impl Deref for Lent<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            if !self.file.is_sound() {
+                close_as_it_is(connection);
+            } else if self.is_to_stay && !std::thread::panicking() {
+                locked(&self.file.idle).push(connection);
+            }
+        }
+        self.file.lent.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Closes a connection without moving the log into the file, which may not be its own any more.
+pub(super) fn close_as_it_is(connection: Connection) {
+    if connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_ok() {
+        drop(connection);
+    } else {
+        // It is open for as long as the process is.
+        std::mem::forget(connection);
+    }
+}
+
+fn lost() -> rusqlite::Error {
+    let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    rusqlite::Error::SqliteFailure(busy, Some("the file is lost".to_owned()))
+}
+
+/// Nothing panics while it holds one of these locks.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    fs::symlink_metadata(path).ok().map(|it| identity(&it))
+}
+
+fn identity_and_length_of(path: &Path) -> Option<(Identity, u64)> {
+    fs::symlink_metadata(path).ok().map(|it| (identity(&it), it.len()))
+}
+
+fn length_of(path: &Path) -> u64 {
+    fs::symlink_metadata(path).map_or(0, |it| it.len())
+}
+
+fn remove(path: &Path) -> Result<(), HistoryError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(HistoryError::Io { path: path.to_owned(), error })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_and_lock(path: &Path) -> Result<File, HistoryError> {
+    let io = |error| HistoryError::Io { path: path.to_owned(), error };
+    let lock = open_private(path).map_err(|error| match error {
+        Errno::LOOP => HistoryError::SymbolicLink(path.to_owned()),
+        error => io(error.into()),
+    })?;
+    let metadata = lock.metadata().map_err(io)?;
+    // SQLite takes a file of one byte for an empty one.
+    if !metadata.is_file() || metadata.len() == 1 {
+        return Err(HistoryError::Foreign(path.to_owned()));
+    }
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(Errno::WOULDBLOCK) => Err(HistoryError::Locked(path.to_owned())),
+        Err(error) => Err(io(error.into())),
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! A connection each to one file in WAL mode: readers and the writer do not wait for each other.
 
+mod clock;
 mod exchange;
 mod file;
 mod index;
@@ -25,7 +26,7 @@ mod writer;
 mod tests;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ use index::Index;
 use recall::Left;
 use writer::Writer;
 
+/// The shortest time for which messages may be kept.
+const KEEP_MIN: Duration = Duration::from_secs(60 * 60);
+
 /// A history that is kept in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryConfig {
@@ -53,8 +57,12 @@ pub struct HistoryConfig {
     /// When a message is safe. The default, [`Sync::Process`], is enough for everything but a
     /// machine that loses power.
     pub sync: Sync,
-    /// For how long messages are kept; `None`, the default, is for ever.
+    /// For how long messages are kept, of 1 h or more; `None`, the default, is for ever.
     pub keep: Option<Duration>,
+    /// How long before messages are deleted for their age it is said in the log how many they are;
+    /// 1 h by default. If the clock goes back meanwhile, they stay. A clock that is more than a day
+    /// from the last time that the file knows is believed after 24 times as long.
+    pub second_look: Duration,
     /// How many messages are kept in each room, of 1 or more; `None`, the default, is all.
     pub keep_messages: Option<u64>,
 }
@@ -62,7 +70,22 @@ pub struct HistoryConfig {
 impl HistoryConfig {
     /// Keeps everything in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), sync: Sync::default(), keep: None, keep_messages: None }
+        Self {
+            path: path.into(),
+            sync: Sync::default(),
+            keep: None,
+            second_look: Duration::from_secs(60 * 60),
+            keep_messages: None,
+        }
+    }
+
+    /// With values that make sense, and durations that a clock can add.
+    fn checked(&self) -> Result<Self, HistoryError> {
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        match self.keep {
+            Some(keep) if keep < KEEP_MIN => Err(HistoryError::KeepTooShort(keep)),
+            _ => Ok(Self { second_look: self.second_look.min(LONGEST), ..self.clone() }),
+        }
     }
 }
 
@@ -107,6 +130,9 @@ pub enum HistoryError {
         /// What SQLite says.
         reason: String,
     },
+    /// Messages would be deleted nearly as soon as they are said.
+    #[error("messages are kept for at least 1 h, and {} is less", humantime::format_duration(*.0))]
+    KeepTooShort(Duration),
     /// The file, or its folder, cannot be used.
     #[error("cannot use {}: {error}", path.display())]
     Io {
@@ -118,14 +144,17 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
-    fn of(path: &std::path::Path, error: rusqlite::Error) -> Self {
+    fn of(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::Foreign(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
+            Some(ErrorCode::DiskFull) => Self::full(path),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full(&path) => {
+                Self::full(path)
+            }
             Some(
-                ErrorCode::DiskFull
-                | ErrorCode::ReadOnly
+                ErrorCode::ReadOnly
                 | ErrorCode::CannotOpen
                 | ErrorCode::PermissionDenied
                 | ErrorCode::SystemIoFailure,
@@ -133,6 +162,19 @@ impl HistoryError {
             _ => Self::Damaged { path, reason: error.to_string() },
         }
     }
+}
+
+impl HistoryError {
+    fn full(path: PathBuf) -> Self {
+        let error = io::Error::new(io::ErrorKind::StorageFull, "the disk is full");
+        Self::Io { path, error }
+    }
+}
+
+/// Whether the disk of a file has no room left, for bytes or for files. SQLite does not always know why a call failed.
+fn is_full(path: &Path) -> bool {
+    rustix::fs::statvfs(path)
+        .is_ok_and(|disk| disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0))
 }
 
 /// A history that is open, before the server runs.
@@ -165,6 +207,19 @@ impl Store {
         config: &HistoryConfig,
         limits: HistoryLimits,
     ) -> Result<Self, HistoryError> {
+        let config = &config.checked()?;
+        let is_new = std::fs::symlink_metadata(&config.path).is_err();
+        let opened = Self::open_checked(config, limits);
+        if is_new && matches!(opened, Err(HistoryError::Io { .. })) {
+            // Nothing was there before, and what is there now is of no use.
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(file::beside(&config.path, suffix));
+            }
+        }
+        opened
+    }
+
+    fn open_checked(config: &HistoryConfig, limits: HistoryLimits) -> Result<Self, HistoryError> {
         let file = Arc::new(HistoryFile::open(&config.path)?);
         let (ring, bell) = bounded(1);
         let (writer, epoch, left) = Writer::open(file.clone(), config, limits, ring)?;

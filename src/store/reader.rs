@@ -26,7 +26,7 @@ pub(super) fn serve(
     inbox: &Sender<Input>,
     host: &Host,
 ) {
-    let mut reader = Reader { file, index, connection: None };
+    let reader = Reader { file, index };
     for job in jobs {
         let Job { client, number, ref tags, ref lookup, ref outbox } = *job;
         if outbox.strong_count() == 0 {
@@ -37,7 +37,6 @@ pub(super) fn serve(
             Ok(notice) => text_frame(&json::reply(&notice, tags, host)),
             Err(error) => {
                 log::warn!("cannot read {}: {error}", file.path().display());
-                reader.connection = None;
                 job.without_looking(host)
             }
         };
@@ -50,21 +49,19 @@ pub(super) fn serve(
 struct Reader<'a> {
     file: &'a HistoryFile,
     index: &'a Index,
-    /// Made when it is needed, and anew after an error.
-    connection: Option<Connection>,
 }
 
 impl Reader<'_> {
-    fn look_up(&mut self, lookup: Lookup) -> rusqlite::Result<Notice> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.file.connect(Use::Read)?,
+    fn look_up(&self, lookup: Lookup) -> rusqlite::Result<Notice> {
+        let mut connection = self.file.lend(Use::Read)?;
+        let notice = match lookup {
+            Lookup::Reading(reading) => read(&connection, *reading),
+            Lookup::Search(search) => find(&connection, self.index, &search),
         };
-        let connection = self.connection.insert(connection);
-        match lookup {
-            Lookup::Reading(reading) => read(connection, *reading),
-            Lookup::Search(search) => find(connection, self.index, &search),
+        if notice.is_err() {
+            connection.spoil();
         }
+        notice
     }
 }
 

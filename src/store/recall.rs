@@ -7,7 +7,7 @@ use crate::chat::HistoryLimits;
 use crate::keep::Recalled;
 
 /// So many rooms at most have their numbers remembered in memory.
-const ROOMS_MAX: usize = 10_000;
+pub(super) const ROOMS_MAX: usize = 10_000;
 /// So many messages of a room are taken up at the start; the rest stays in the file.
 const TAKEN_UP_MAX: usize = 100;
 

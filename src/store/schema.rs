@@ -10,7 +10,7 @@ use super::HistoryError;
 const APPLICATION_ID: i64 = 0x6368_7767;
 
 /// What makes a history of version n of one of version n - 1, from nothing on.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "CREATE TABLE history (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         epoch TEXT NOT NULL,
@@ -35,6 +35,15 @@ const STEPS: [&str; 2] = [
     // Messages may be deleted: their numbers are not used again.
     "ALTER TABLE history ADD COLUMN last_number INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE room ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;",
+    // The file has a clock of its own.
+    "ALTER TABLE history ADD COLUMN time INTEGER;
+     ALTER TABLE history ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+     CREATE TABLE doubt (
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        before INTEGER NOT NULL,
+        since INTEGER
+     ) STRICT;",
 ];
 
 /// The version of the format that this program writes.

@@ -7,7 +7,7 @@ use rusqlite::TransactionBehavior;
 
 use super::file::{Use, connect, open_private};
 use super::*;
-use crate::chat::{Chat, Id, Kind, Message, Nickname, RoomName, Rules, Text};
+use crate::chat::{Chat, Id, Kind, Level, Message, Nickname, RoomName, Rules, Text};
 use crate::keep::Keep as _;
 
 /// A folder that is gone when this is dropped.
@@ -98,6 +98,7 @@ fn a_history_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(texts.collect::<Vec<_>>(), ["two", "one", "three"]);
     drop(store);
     assert_eq!(number(&folder.file(), "PRAGMA user_version"), schema::VERSION);
+    assert!(number(&folder.file(), "SELECT time FROM history") > 0, "the file has a clock now");
     assert_eq!(check(&folder.file()).unwrap(), Findings { messages: 3, problems: vec![] });
 }
 
@@ -111,10 +112,20 @@ fn the_epoch_changes_when_something_may_be_missing() {
     let second = epoch(&file);
     assert_ne!(second, first, "the machine went down");
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    change(&file, &format!("UPDATE history SET opened_in = '{}'", boot.trim()));
+    let kill = |opened_in: &str| {
+        change(&file, &format!("UPDATE history SET opened_in = '{opened_in}'"));
+        // A server that is killed leaves its log.
+        fs::write(folder.0.join("chat.db-wal"), "x").unwrap();
+    };
+    kill(boot.trim());
     assert_eq!(epoch(&file), second, "the process was killed");
-    change(&file, "UPDATE history SET opened_in = 'full'");
+    kill("full");
     assert_eq!(epoch(&file), second, "every message was on the disk");
+    kill("full");
+    fs::remove_file(folder.0.join("chat.db-wal")).unwrap();
+    let without_log = epoch(&file);
+    assert_ne!(without_log, second, "its log was removed");
+    let second = without_log;
     drop(open_private(&folder.0.join("chat.db-incomplete")).unwrap());
     let third = epoch(&file);
     assert_ne!(third, second, "it could not be written");
@@ -300,5 +311,268 @@ fn a_damaged_index_is_made_anew() {
         };
         index::find(&connection, &query, None, None, count).unwrap();
         assert_eq!(found, newest, "damage from {start}");
+    }
+}
+
+/// A history with what was said in it, by a server that runs.
+fn running(folder: &Folder, count: u64) -> (Store, Chat) {
+    let mut store = open(&folder.file()).unwrap();
+    let mut chat = chat_of(&store);
+    say(&mut store, &mut chat, count);
+    (store, chat)
+}
+
+fn chat_of(store: &Store) -> Chat {
+    let history = HistoryLimits::default();
+    let epoch = store.epoch.clone();
+    Chat::new(Rules { epoch, history, has_archive: true, grace: Duration::ZERO })
+}
+
+fn say(store: &mut Store, chat: &mut Chat, count: u64) -> Vec<Option<Level>> {
+    say_at(store, chat, count, std::time::Instant::now())
+}
+
+/// Says something so often, each in a turn of its own. Returns what people are told.
+fn say_at(
+    store: &mut Store,
+    chat: &mut Chat,
+    count: u64,
+    instant: std::time::Instant,
+) -> Vec<Option<Level>> {
+    let (room, ana) = (RoomName::lobby(), Nickname::parse("ana").unwrap());
+    let now = crate::chat::Now { instant, unix_ms: 1 };
+    let each = (0..count).map(|_| {
+        let text = Text::parse("hello", 100).unwrap();
+        store.writer.take(&chat.announce(&room, ana.clone(), text, now));
+        store.writer.end_turn(chat, instant).map(|(_, level)| level)
+    });
+    each.collect()
+}
+
+fn seqs(path: &Path) -> Vec<u64> {
+    let mut lines = vec![];
+    export(path, &mut lines, |_| {}).unwrap();
+    let lines = String::from_utf8(lines).unwrap();
+    let seq = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap()
+    };
+    lines.lines().map(seq).collect()
+}
+
+type Harm = (&'static str, fn(&Folder));
+
+/// All that may be done to the files of a server that runs.
+const HARMS: [Harm; 13] = [
+    ("removed", |it| fs::remove_file(it.file()).unwrap()),
+    ("renamed", |it| fs::rename(it.file(), it.0.join("elsewhere")).unwrap()),
+    ("all removed", |it| {
+        for file in fs::read_dir(&it.0).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }),
+    ("the folder replaced", |it| {
+        fs::remove_dir_all(&it.0).unwrap();
+        fs::create_dir(&it.0).unwrap();
+    }),
+    ("cut to nothing", |it| cut(&it.file(), 0)),
+    ("cut to a page and a half", |it| cut(&it.file(), 6000)),
+    ("replaced by an older copy", |it| {
+        let copy = it.0.join("copy");
+        fs::copy(it.file(), &copy).unwrap();
+        fs::rename(copy, it.file()).unwrap();
+    }),
+    ("replaced by an empty file", |it| {
+        fs::write(it.0.join("empty"), "").unwrap();
+        fs::rename(it.0.join("empty"), it.file()).unwrap();
+    }),
+    ("another history copied over it", |it| {
+        let other = it.0.join("other");
+        drop(open(&other).unwrap());
+        fs::write(it.file(), fs::read(other).unwrap()).unwrap();
+    }),
+    ("the log removed", |it| fs::remove_file(it.0.join("chat.db-wal")).unwrap()),
+    ("the log cut", |it| cut(&it.0.join("chat.db-wal"), 0)),
+    ("the index of the log removed", |it| fs::remove_file(it.0.join("chat.db-shm")).unwrap()),
+    ("the index of the log cut", |it| cut(&it.0.join("chat.db-shm"), 0)),
+];
+
+fn cut(path: &Path, length: u64) {
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+}
+
+/// It is told once, and what is held is written again. All of it is held here, so that nothing is
+/// missing in the end; but where the file may have had more, the next server has another epoch.
+#[test]
+fn a_file_that_is_lost_is_noticed_and_written_again() {
+    for (name, harm) in HARMS {
+        let folder = Folder::new();
+        let (mut store, mut chat) = running(&folder, 5);
+        harm(&folder);
+        let now = std::time::Instant::now();
+        assert_eq!(say_at(&mut store, &mut chat, 2, now), [Some(Level::Warning), None], "{name}");
+        let is_marked = folder.0.join("chat.db-incomplete").exists();
+        assert!(is_marked, "{name}");
+        if name == "cut to a page and a half" {
+            // Of this nothing can be made. It stays as it is, and the chat goes on.
+            let told = say_at(&mut store, &mut chat, 1, now + Duration::from_secs(2));
+            assert_eq!(told, [None], "{name}");
+            assert_eq!(fs::metadata(folder.file()).unwrap().len(), 6000);
+            continue;
+        }
+        let told = say_at(&mut store, &mut chat, 2, now + Duration::from_secs(2));
+        assert!(told[0].is_some() && told[1].is_none(), "{name}: {told:?}");
+        assert_eq!(seqs(&folder.file()), (1..=9).collect::<Vec<_>>(), "{name}");
+        let told = say_at(&mut store, &mut chat, 1, now + Duration::from_secs(3));
+        assert_eq!(told, [None], "{name}");
+        let epoch_before = store.epoch.clone();
+        drop((store, chat));
+        let store = open(&folder.file()).unwrap();
+        let is_known = name.contains("log") || name.contains("older copy");
+        assert_eq!(store.epoch == epoch_before, is_known, "{name}");
+        assert_eq!(store.rooms[0].seq, 10, "{name}");
+        drop(store);
+        let findings = check(&folder.file()).unwrap();
+        assert_eq!((findings.messages, findings.problems), (10, vec![]), "{name}");
+    }
+}
+
+/// Of what memory does not hold nobody is told that the file has it.
+#[test]
+fn what_was_lost_with_a_file_gives_it_another_epoch() {
+    for (name, harm) in HARMS.iter().filter(|(name, _)| *name != "cut to a page and a half") {
+        let folder = Folder::new();
+        let (mut store, mut chat) = running(&folder, 700);
+        // Messages that nothing but the log has, except the first.
+        harm(&folder);
+        let now = std::time::Instant::now();
+        say_at(&mut store, &mut chat, 1, now);
+        say_at(&mut store, &mut chat, 1, now + Duration::from_secs(2));
+        let is_whole = seqs(&folder.file()) == (1..=702).collect::<Vec<_>>();
+        let epoch_before = store.epoch.clone();
+        drop((store, chat));
+        let store = open(&folder.file()).unwrap();
+        assert_eq!(store.epoch == epoch_before, is_whole, "{name}");
+        assert_eq!(store.rooms[0].seq, 702, "{name}");
+        let keeps_all =
+            ["the log removed", "the index of the log removed", "the index of the log cut"];
+        assert_eq!(is_whole, keeps_all.contains(name), "{name}");
+    }
+}
+
+/// It is killed after the harm, before or after something else was said.
+#[test]
+fn a_killed_server_whose_files_were_harmed_has_another_epoch_or_lacks_nothing() {
+    for (name, harm) in HARMS.iter().filter(|(name, _)| *name != "cut to a page and a half") {
+        for said_after in [0, 1] {
+            let folder = Folder::new();
+            let (mut store, mut chat) = running(&folder, 5);
+            harm(&folder);
+            say(&mut store, &mut chat, said_after);
+            let epoch_before = store.epoch.clone();
+            // As the end of the process leaves it: nothing is closed in order.
+            let copy = Folder::new();
+            for file in fs::read_dir(&folder.0).unwrap() {
+                let file = file.unwrap();
+                fs::copy(file.path(), copy.0.join(file.file_name())).unwrap();
+            }
+            let next = open(&copy.file()).unwrap();
+            let seq = next.rooms.first().map_or(0, |it| it.seq);
+            assert!(next.epoch != epoch_before || seq == 5 + said_after, "{name}: {seq}");
+        }
+    }
+}
+
+/// A pass at every step, and no doubt about the clock.
+fn quick(folder: &Folder, keep: Duration) -> HistoryConfig {
+    HistoryConfig {
+        keep: Some(keep),
+        second_look: Duration::from_secs(3600),
+        ..HistoryConfig::new(folder.file())
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+/// Imports messages of these ages (days). Negative ones are of the future.
+fn aged(folder: &Folder, ages: impl IntoIterator<Item = i64>) {
+    let lines: String = (1..)
+        .zip(ages)
+        .map(|(seq, age)| {
+            let time = i64::try_from(unix_ms()).unwrap() - age * 24 * 60 * 60 * 1000;
+            format!(
+                "{{\"room\":\"lobby\",\"seq\":{seq},\"time\":{},\"nick\":\"a\",\"text\":\"x\"}}\n",
+                time.max(0)
+            )
+        })
+        .collect();
+    import(&folder.file(), &mut lines.as_bytes(), |_| {}).unwrap();
+}
+
+/// Runs the server for some hours of the monotonic clock, in which nothing is said. Returns how many
+/// messages are left.
+fn hours(config: &HistoryConfig, hours: u32) -> i64 {
+    let mut store = Store::open(config, HistoryLimits::default()).unwrap();
+    let chat = chat_of(&store);
+    let start = std::time::Instant::now();
+    let mut now = start;
+    while now - start < Duration::from_secs(3600) * hours {
+        assert_eq!(store.writer.end_turn(&chat, now), None);
+        now = store.writer.next_tick().unwrap().max(now + Duration::from_millis(1));
+    }
+    drop(store);
+    number(&config.path, "SELECT count(*) FROM message")
+}
+
+/// Wherever they are among the others.
+#[test]
+fn what_is_too_old_goes_at_the_second_look_by_its_time() {
+    let (new, old) = (vec![0; 2000], vec![40; 250]);
+    let future = vec![-365; 100];
+    for ages in [
+        [&old[..], &new].concat(),
+        [&new[..], &old].concat(),
+        [&future[..], &old, &new].concat(),
+        [&new[..], &future, &old].concat(),
+    ] {
+        let folder = Folder::new();
+        let left = i64::try_from(ages.len() - old.len()).unwrap();
+        aged(&folder, ages.iter().copied());
+        let config = quick(&folder, DAY * 30);
+        assert_eq!(hours(&config, 1), left + 250, "after the first look");
+        assert_eq!(hours(&config, 1), left + 250, "each server looks twice");
+        assert_eq!(hours(&config, 3), left, "{:?}", &ages[..3]);
+    }
+}
+
+/// The machine was off for two months, or its clock is two months ahead: that is the same.
+#[test]
+fn a_clock_far_ahead_of_the_file_deletes_nothing_for_a_day() {
+    let folder = Folder::new();
+    aged(&folder, [65, 64, 63, 62]);
+    let config = quick(&folder, DAY * 30);
+    // This clock stands still, which is uneven enough.
+    assert_eq!(hours(&config, 50), 4);
+    let impatient = HistoryConfig { second_look: Duration::ZERO, ..config };
+    assert_eq!(hours(&impatient, 1), 0);
+}
+
+#[test]
+fn messages_are_kept_for_an_hour_at_least() {
+    let folder = Folder::new();
+    for (seconds, is_enough) in [(0, false), (3599, false), (3600, true)] {
+        let keep = Some(Duration::from_secs(seconds));
+        let config = HistoryConfig { keep, ..HistoryConfig::new(folder.file()) };
+        match Store::open(&config, HistoryLimits::default()) {
+            Ok(_) => assert!(is_enough),
+            Err(error) => {
+                assert!(!is_enough && error.to_string().contains("at least 1 h"), "{error}");
+                assert!(!folder.file().exists());
+            }
+        }
     }
 }

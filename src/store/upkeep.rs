@@ -31,7 +31,8 @@ pub(super) fn keep_house(file: &HistoryFile, index: &Index, bell: &Receiver<()>,
         file,
         index,
         bell,
-        connections: None,
+        connection: None,
+        losses: file.losses(),
         rung: false,
         over: false,
         failed: false,
@@ -56,8 +57,10 @@ struct House<'a> {
     file: &'a HistoryFile,
     index: &'a Index,
     bell: &'a Receiver<()>,
-    /// To the history and to its index. Made when they are needed, and anew after an error.
-    connections: Option<(Connection, Connection)>,
+    /// To the index. Made when it is needed, and anew after an error.
+    connection: Option<Connection>,
+    /// How often the history was lost until the index was made.
+    losses: u64,
     /// The bell was rung during the work.
     rung: bool,
     /// Nobody is left to ring it.
@@ -110,7 +113,7 @@ impl House<'_> {
         match self.work_on_index() {
             Ok(()) => self.failed = false,
             Err(error) => {
-                self.connections = None;
+                self.connection = None;
                 if !std::mem::replace(&mut self.failed, true) {
                     if is_damage(error.as_ref()) && self.index.renew().is_ok() {
                         log::warn!("the search index is made anew: {error}");
@@ -126,16 +129,33 @@ impl House<'_> {
     }
 
     fn work_on_index(&mut self) -> Result<(), Box<dyn std::error::Error>> {
-        let (history, mut index) = match self.connections.take() {
-            Some(connections) => connections,
-            None => (self.file.connect(Use::Read)?, self.index.open()?),
+        let mut history = self.file.lend(Use::Read)?;
+        let losses = self.file.losses();
+        let index = match self.connection.take() {
+            // The index of a history that is lost says nothing about the one in its place.
+            _ if losses != self.losses => self.index.renew()?,
+            Some(connection) => connection,
+            None => self.index.open()?,
         };
-        self.fill_index(&history, &mut index)?;
+        self.losses = losses;
+        let worked = self.work_with(&history, index);
+        if worked.is_err() {
+            history.spoil();
+        }
+        worked
+    }
+
+    fn work_with(
+        &mut self,
+        history: &Connection,
+        mut index: Connection,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        self.fill_index(history, &mut index)?;
         if self.next_sweep.is_some_and(|at| at <= Instant::now()) {
             self.next_sweep = Some(Instant::now() + SWEEP_EVERY);
-            self.sweep(&history, &mut index)?;
+            self.sweep(history, &mut index)?;
         }
-        self.connections = Some((history, index));
+        self.connection = Some(index);
         Ok(())
     }
 
@@ -166,7 +186,7 @@ impl House<'_> {
                 let percent = (up_to - first) * 100 / (newest - first).max(1);
                 log::info!("making the search index: {percent} %");
             }
-            if self.is_over() {
+            if self.is_over() || !self.file.is_sound() {
                 break;
             }
             if self.rung {
@@ -193,7 +213,7 @@ impl House<'_> {
                 }
             }
             transaction.commit()?;
-            if self.is_over() {
+            if self.is_over() || !self.file.is_sound() {
                 return Ok(());
             }
         }
@@ -205,11 +225,11 @@ impl House<'_> {
         if std::fs::metadata(log).map_or(0, |it| it.len()) < LOG_BYTES {
             return;
         }
-        let connection = self.file.connect(Use::Write);
-        let moved = connection.and_then(|connection| {
+        let moved = self.file.move_log(|| {
+            let connection = self.file.lend(Use::Write)?;
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         });
-        if let Err(error) = moved {
+        if let Some(Err(error)) = moved {
             log::debug!("the log stays as it is: {error}");
         }
     }

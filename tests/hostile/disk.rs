@@ -14,7 +14,7 @@ use crate::crowd::{Crowd, Talk};
 use crate::kept::{export, is_sound, serve};
 use crate::strace::{Strace, threads_of};
 use crate::support::folder::Folder;
-use crate::support::program::Program;
+use crate::support::program::{FREE_PORTS, Program, chinwag};
 use crate::witness::Witness;
 
 const WITNESSES: u64 = 3;
@@ -242,6 +242,31 @@ fn the_size_of_files_is_limited_for_a_while() {
     let press = |program: &Program| limit(Pid::from_child(&program.child), Some(0));
     let relieve = |server| drop(limit(server, None));
     endure("a limit of the size of files", &folder.file("history"), press, relieve);
+}
+
+/// A server is started when it is full already. It says so, and leaves nothing behind.
+#[test]
+fn a_server_is_started_on_a_full_disk() {
+    let disk = SmallDisk::new();
+    let there = disk.history();
+    end(serve(&there), Signal::TERM);
+    let filler = disk.fill();
+    let new = disk.folder.file("new");
+    for file in [&there, &new] {
+        let mut command = chinwag();
+        command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--history"]).arg(file);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let sentence = format!("cannot use {}: the disk is full; make room", file.display());
+        assert!(said.contains(&sentence), "{said}");
+    }
+    assert!(!new.exists(), "an empty file is left behind");
+    drop(filler);
+    [&there, &new].into_iter().for_each(|file| {
+        end(serve(file), Signal::TERM);
+        is_sound(file);
+    });
 }
 
 /// It ends while there are messages that are in memory alone. The next server has another history,

@@ -10,6 +10,7 @@
 
 mod choir;
 mod churn;
+mod clock;
 mod crowd;
 mod disk;
 mod exhaustion;
@@ -33,6 +34,7 @@ mod slowloris;
 mod starting;
 mod storm;
 mod strace;
+mod vanished;
 mod visitors;
 mod witness;
 

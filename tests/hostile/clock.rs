@@ -1,0 +1,257 @@
+//! The clock of the machine is wrong: nothing is deleted by it, and what is too old goes in the end.
+//! libfaketime stands between the program and the clock.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+use serde_json::json;
+use tungstenite::Message;
+
+use crate::kept::export;
+use crate::support::folder::Folder;
+use crate::support::program::{FREE_PORTS, Program, chinwag};
+use crate::support::{DEADLINE, connect};
+
+const LIBRARY: &str = "/usr/$LIB/faketime/libfaketime.so.1";
+/// How long people talk while the clock is wrong. The history used to be empty after two seconds.
+const WRONG_FOR: Duration = Duration::from_secs(3);
+const DAY: u64 = 24 * 60 * 60;
+
+/// The clocks of a server, which can be set while it runs.
+struct Clock {
+    _folder: Folder,
+    file: PathBuf,
+}
+
+impl Clock {
+    fn new(time: &str) -> Self {
+        let folder = Folder::new();
+        let clock = Self { file: folder.file("time"), _folder: folder };
+        clock.set(time);
+        clock
+    }
+
+    /// As in `+3d`, or `@1970-01-01 00:00:00`.
+    fn set(&self, time: &str) {
+        let next = self.file.with_extension("next");
+        fs::write(&next, time).unwrap();
+        fs::rename(next, &self.file).unwrap();
+    }
+
+    /// A server that keeps messages for 30 days.
+    fn serve(&self, history: &Path, fakes_monotonic: bool) -> Program {
+        let mut command = chinwag();
+        command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--rate", "0", "--keep", "30d"]);
+        command.arg("--history").arg(history).env("LD_PRELOAD", LIBRARY).env("TZ", "UTC");
+        command.env("FAKETIME_TIMESTAMP_FILE", &self.file).env("FAKETIME_NO_CACHE", "1");
+        if !fakes_monotonic {
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+        }
+        Program::start(&mut command)
+    }
+}
+
+fn say(program: &Program, text: &str) {
+    let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
+    socket.send(Message::text(text)).unwrap();
+    // Others may be on their way out still, and the name taken.
+    let echo = format!(": {text}");
+    while !socket.read().unwrap().to_text().unwrap().ends_with(&echo) {}
+}
+
+fn talk_for(program: &Program, time: Duration) -> usize {
+    let (start, mut said) = (Instant::now(), 0);
+    while start.elapsed() < time {
+        said += 1;
+        say(program, &format!("talk {said}"));
+    }
+    said
+}
+
+fn stop(program: Program) -> String {
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert!(status.success() && !log.contains("panicked"), "{status}: {log}");
+    log
+}
+
+/// The texts that the file has.
+fn texts(history: &Path) -> Vec<String> {
+    let mut command = chinwag();
+    let output = command.args(["history", "export"]).arg(history).output().unwrap();
+    let text = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["text"].as_str().unwrap().to_owned()
+    };
+    String::from_utf8(output.stdout).unwrap().lines().map(text).collect()
+}
+
+fn count_of(history: &Path, text: &str) -> usize {
+    texts(history).iter().filter(|it| *it == text).count()
+}
+
+/// Puts messages into a history that are so many days old.
+fn import(history: &Path, messages: &[(&str, u64)]) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let lines: String = (1..)
+        .zip(messages)
+        .map(|(seq, (text, days))| {
+            let time = (now - days * DAY) * 1000;
+            let line =
+                json!({"room": "lobby", "seq": seq, "time": time, "nick": "a", "text": text});
+            format!("{line}\n")
+        })
+        .collect();
+    let file = history.with_extension("lines");
+    fs::write(&file, lines).unwrap();
+    let mut command = chinwag();
+    command.args(["history", "import"]).args([history, &file]).stderr(Stdio::null());
+    assert!(command.status().unwrap().success());
+}
+
+/// Is there at all: without the library nothing here would be shown.
+#[test]
+fn the_clock_of_the_program_can_be_set() {
+    let clock = Clock::new("@2031-05-05 05:05:05");
+    let mut date = Command::new("date");
+    date.arg("+%Y").env("LD_PRELOAD", LIBRARY).env("FAKETIME_TIMESTAMP_FILE", &clock.file);
+    assert_eq!(date.output().unwrap().stdout, b"2031\n");
+}
+
+#[test]
+fn a_clock_that_is_wrong_at_the_start_deletes_nothing() {
+    for wrong in ["+365d", "+730d", "-365d", "@1970-01-01 00:00:00", "@2200-01-01 00:00:00"] {
+        let folder = Folder::new();
+        let history = folder.file("history");
+        let right = Clock::new("+0");
+        let program = right.serve(&history, false);
+        (0..20).for_each(|_| say(&program, "kept"));
+        stop(program);
+        let clock = Clock::new(wrong);
+        let program = clock.serve(&history, false);
+        let said = talk_for(&program, WRONG_FOR);
+        let log = stop(program);
+        assert!(log.contains("the last time that"), "{wrong}: {log}");
+        let program = right.serve(&history, false);
+        talk_for(&program, WRONG_FOR);
+        stop(program);
+        let messages = texts(&history);
+        let kept = messages.iter().filter(|it| *it == "kept").count();
+        assert_eq!(kept, 20, "{wrong}");
+        assert!(messages.len() > 20 + said, "{wrong}");
+        println!("a clock at {wrong}: {} of {0} messages are left", messages.len());
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_deletes_nothing() {
+    for wrong in ["+365d", "+23h", "-365d", "@1970-01-01 00:00:00"] {
+        let folder = Folder::new();
+        let history = folder.file("history");
+        let clock = Clock::new("+0");
+        let program = clock.serve(&history, false);
+        let mut said = talk_for(&program, WRONG_FOR / 3);
+        for time in [wrong, "+0"] {
+            clock.set(time);
+            said += talk_for(&program, WRONG_FOR);
+        }
+        let log = stop(program);
+        assert_eq!(texts(&history).len(), said, "{wrong}");
+        let is_small = wrong == "+23h";
+        assert_eq!(log.contains("is right again"), !is_small, "{wrong}: {log}");
+        println!("a jump to {wrong} and back: {said} of {said} messages are left");
+    }
+}
+
+/// A board without a battery: what was said before it heard of the time is as old as that.
+#[test]
+fn what_was_said_in_1970_is_kept_until_it_is_old() {
+    let folder = Folder::new();
+    let history = folder.file("history");
+    let clock = Clock::new("@1970-01-01 00:00:10");
+    let program = clock.serve(&history, false);
+    (0..5).for_each(|_| say(&program, "early"));
+    stop(program);
+    let clock = Clock::new("+0");
+    let program = clock.serve(&history, true);
+    talk_for(&program, WRONG_FOR);
+    // All clocks go forward together from here on: time passes.
+    for (time, left) in [("+26h", 5), ("+28h", 5), ("+29d", 5), ("+703h", 5), ("+33d", 5)] {
+        clock.set(time);
+        talk_for(&program, Duration::from_millis(500));
+        assert_eq!(count_of(&history, "early"), left, "{time}");
+    }
+    until_gone(&program, &clock, 795, &history, "early");
+    let log = stop(program);
+    assert!(log.contains("is believed now") && log.contains("are older than 30days"), "{log}");
+}
+
+/// The machine was off for two months.
+#[test]
+fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
+    let folder = Folder::new();
+    let history = folder.file("history");
+    let old = [("old", 70), ("old", 62), ("old", 61)];
+    import(&history, &old);
+    let clock = Clock::new("+0");
+    let program = clock.serve(&history, true);
+    for time in ["+0", "+2h", "+12h", "+23h"] {
+        clock.set(time);
+        talk_for(&program, Duration::from_millis(500));
+        assert_eq!(count_of(&history, "old"), 3, "{time}");
+    }
+    for time in ["+25h", "+27h"] {
+        clock.set(time);
+        talk_for(&program, Duration::from_millis(500));
+    }
+    until_gone(&program, &clock, 27, &history, "old");
+    let log = stop(program);
+    let said = log.find("3 of ").expect("how many they are is logged");
+    assert!(log[said..].contains("are older than 30days: they are deleted in 1h"), "{log}");
+}
+
+/// A message of next year in front keeps none behind it from going.
+#[test]
+fn messages_go_by_their_time_wherever_they_are() {
+    let folder = Folder::new();
+    let history = folder.file("history");
+    let mut messages = vec![("new", 0); 150];
+    messages.extend([("old", 300); 50]);
+    messages.extend([("new", 1); 10]);
+    import(&history, &messages);
+    let clock = Clock::new("+0");
+    let program = clock.serve(&history, true);
+    talk_for(&program, Duration::from_millis(500));
+    assert_eq!(count_of(&history, "old"), 50);
+    until_gone(&program, &clock, 1, &history, "old");
+    stop(program);
+    assert_eq!(count_of(&history, "new"), 160);
+    assert!(!export(&history).is_empty());
+}
+
+/// Time passes from this hour on, until a text is gone.
+fn until_gone(program: &Program, clock: &Clock, hour: u64, history: &Path, text: &str) {
+    let deadline = Instant::now() + DEADLINE;
+    for hour in hour.. {
+        clock.set(&format!("+{hour}h"));
+        talk_for(program, Duration::from_millis(200));
+        if count_of(history, text) == 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{text} is still there");
+    }
+}
+
+#[test]
+fn less_than_an_hour_is_a_usage_error() {
+    for keep in ["0d", "59m", "1ms"] {
+        let mut command = chinwag();
+        let output = command.args(["--history", "h", "--keep", keep]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{keep}: {said}");
+        assert!(said.contains("messages are kept for at least 1h"), "{keep}: {said}");
+    }
+}

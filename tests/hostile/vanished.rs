@@ -1,0 +1,181 @@
+//! The files of a history are removed, replaced, cut or overwritten under the server. It notices,
+//! people are told once, and no client is told of a history that is not the one it knew.
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::kept::{export, is_sound, serve};
+use crate::support::folder::Folder;
+use crate::support::program::Program;
+use crate::witness::Witness;
+
+/// Texts in each part of a test: fewer than a newcomer is told of a room.
+const TEXTS: usize = 25;
+
+struct Harm {
+    name: &'static str,
+    /// Of a folder that has the history, and nothing else.
+    does: fn(&Folder),
+    /// Nothing is lost that only a file had, so that the history goes on under its name.
+    is_known: bool,
+}
+
+const HARMS: [Harm; 10] = [
+    Harm { name: "removed", does: |it| fs::remove_file(history(it)).unwrap(), is_known: false },
+    Harm {
+        name: "renamed",
+        does: |it| fs::rename(history(it), it.file("elsewhere")).unwrap(),
+        is_known: false,
+    },
+    Harm { name: "all of the folder removed", does: empty, is_known: false },
+    Harm {
+        name: "replaced by an empty file",
+        does: |it| {
+            fs::write(it.file("empty"), "").unwrap();
+            fs::rename(it.file("empty"), history(it)).unwrap();
+        },
+        is_known: false,
+    },
+    Harm {
+        name: "another history copied over it",
+        does: |it| {
+            let other = Folder::new();
+            end(serve(&other.file("other")), Signal::TERM);
+            fs::write(history(it), fs::read(other.file("other")).unwrap()).unwrap();
+        },
+        is_known: false,
+    },
+    Harm { name: "cut to nothing", does: |it| cut(&history(it)), is_known: false },
+    Harm {
+        name: "its log removed",
+        does: |it| fs::remove_file(it.file("history-wal")).unwrap(),
+        is_known: true,
+    },
+    Harm {
+        name: "its log cut to nothing",
+        does: |it| cut(&it.file("history-wal")),
+        is_known: true,
+    },
+    Harm {
+        name: "the index of its log removed",
+        does: |it| fs::remove_file(it.file("history-shm")).unwrap(),
+        is_known: true,
+    },
+    Harm {
+        name: "the index of its log cut to nothing",
+        does: |it| cut(&it.file("history-shm")),
+        is_known: true,
+    },
+];
+
+fn history(folder: &Folder) -> std::path::PathBuf {
+    folder.file("history")
+}
+
+fn empty(folder: &Folder) {
+    for file in fs::read_dir(folder.path()).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+}
+
+fn cut(path: &Path) {
+    OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+}
+
+fn talk(witness: &mut Witness) {
+    for _ in 0..TEXTS {
+        witness.say().unwrap();
+        witness.hear_own_words();
+    }
+}
+
+fn end(program: Program, signal: Signal) -> String {
+    program.signal(signal);
+    let (status, log) = program.end();
+    assert!(signal != Signal::TERM || status.success(), "{status}: {log}");
+    assert!(!log.contains("panicked"), "{log}");
+    log
+}
+
+#[test]
+fn a_file_that_is_harmed_is_written_again() {
+    for Harm { name, does, is_known } in HARMS {
+        let folder = Folder::new();
+        let program = serve(&history(&folder));
+        let mut witness = Witness::new(1, 1);
+        witness.come(program.websocket());
+        talk(&mut witness);
+        does(&folder);
+        talk(&mut witness);
+        assert_eq!(witness.notices[0], "warning", "{name}");
+        witness.hear_notices(2);
+        talk(&mut witness);
+        assert_eq!(witness.notices.len(), 2, "{name}: {:?}", witness.notices);
+        assert!(export(&history(&folder)) == witness.seen, "{name}: not all that was seen is kept");
+        witness.go();
+        let log = end(program, Signal::KILL);
+        assert_eq!(log.matches("the chat goes on in memory").count(), 1, "{name}: {log}");
+        assert_eq!(log.matches("is written again").count(), 1, "{name}: {log}");
+        let program = serve(&history(&folder));
+        assert_eq!(witness.come(program.websocket()), is_known, "{name}");
+        talk(&mut witness);
+        assert!(export(&history(&folder)) == witness.seen, "{name}");
+        witness.go();
+        end(program, Signal::TERM);
+        is_sound(&history(&folder));
+        println!("{name}: noticed, written again, and {}", if is_known { "known" } else { "new" });
+    }
+}
+
+/// It is killed before it can write again: what was said after the harm, if anything was, is lost.
+/// The witness holds the next server to its word: under the same epoch it has all that was seen.
+#[test]
+fn a_server_whose_file_was_harmed_is_killed() {
+    for Harm { name, does, .. } in HARMS {
+        for texts in [0, 1] {
+            let folder = Folder::new();
+            let program = serve(&history(&folder));
+            let mut witness = Witness::new(1, 1);
+            witness.come(program.websocket());
+            talk(&mut witness);
+            does(&folder);
+            for _ in 0..texts {
+                witness.say().unwrap();
+                witness.hear_own_words();
+            }
+            witness.go();
+            end(program, Signal::KILL);
+            let program = serve(&history(&folder));
+            let goes_on = witness.come(program.websocket());
+            witness.go();
+            end(program, Signal::TERM);
+            println!("{name}, {texts} said, killed: the same epoch: {goes_on}");
+        }
+    }
+}
+
+/// The folder is gone, and nothing can be made there. The chat goes on, and the history is made as
+/// soon as the folder is back.
+#[test]
+fn the_folder_is_gone_for_a_while() {
+    let folder = Folder::new();
+    let inner = folder.file("inner");
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("history");
+    let program = serve(&file);
+    let mut witness = Witness::new(1, 1);
+    witness.come(program.websocket());
+    talk(&mut witness);
+    fs::remove_dir_all(&inner).unwrap();
+    talk(&mut witness);
+    assert_eq!(witness.notices, ["warning"]);
+    fs::create_dir(&inner).unwrap();
+    witness.hear_notices(2);
+    talk(&mut witness);
+    assert!(export(&file) == witness.seen);
+    witness.go();
+    end(program, Signal::TERM);
+    is_sound(&file);
+}

@@ -146,6 +146,10 @@ impl Broadcaster {
             for Recalled { room, seq, messages } in kept.rooms {
                 chat.recall(room, seq, messages);
             }
+            let now = now();
+            for (session, nickname) in kept.names {
+                chat.hold_name(session, nickname, now);
+            }
             (keeper, lookups) = (Some(kept.keeper), Some(kept.lookups));
         }
         Self {
@@ -176,6 +180,10 @@ impl Broadcaster {
     /// Everybody gets what the turn has brought, once it is kept.
     fn end_turn(&mut self) {
         if let Some(keeper) = &mut self.keeper {
+            let changes = self.chat.take_name_changes();
+            if !changes.is_empty() {
+                keeper.take_names(changes);
+            }
             if let Some((text, level)) = keeper.end_turn(&self.chat, self.now.instant) {
                 let (clients, notice) = (self.chat.with_sessions(), Notice::Word { text, level });
                 let word = Delivery::Clients { clients, notice };

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use crate::chat::{Chat, ClientId, Level, Lookup, Message, Notice, Refused, RoomName};
+use crate::chat::{
+    Chat, ClientId, Digest, Level, Lookup, Message, NameChange, Nickname, Notice, Refused, RoomName,
+};
 use crate::outbox::{Frames, Outbox};
 use crate::protocol::json::{self, Host, Tags};
 use crate::protocol::text_frame;
@@ -27,6 +29,8 @@ pub(crate) struct Kept {
     pub(crate) rooms: Vec<Recalled>,
     /// The largest number that any other room has used.
     pub(crate) floor: u64,
+    /// The nicknames of sessions, which are held for them for a while.
+    pub(crate) names: Vec<(Digest, Nickname)>,
     pub(crate) keeper: Box<dyn Keep + Send>,
     pub(crate) lookups: Lookups,
 }
@@ -58,6 +62,9 @@ pub(crate) struct Recalled {
 pub(crate) trait Keep {
     /// Takes a message of this turn.
     fn take(&mut self, message: &Arc<Message>);
+
+    /// Takes what changed in this turn of the nicknames of sessions.
+    fn take_names(&mut self, changes: Vec<NameChange>);
 
     /// Keeps what was taken in this turn, before anybody is sent it, and does whatever else is due.
     /// Returns what people are to be told: that what they say is kept no longer, or is again.

@@ -1,8 +1,9 @@
 //! The program's log: lines on stderr, at a bounded rate, that no other thread waits for.
 
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use humantime::format_rfc3339_millis;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use simple_logger::SimpleLogger;
 
 use crate::token_bucket::TokenBucket;
 
@@ -33,12 +35,22 @@ const FLUSH_WITHIN: Duration = Duration::from_millis(200);
 /// When no thread can be had.
 pub(crate) fn log_to_stderr(level: LevelFilter) -> io::Result<()> {
     let (into, out) = bounded(WAITING_MAX);
-    let writer = Writer { with_time: !is_journal(), sources: HashMap::new() };
+    let writer =
+        Writer { stderr: stderr(level), with_time: !is_journal(), sources: HashMap::new() };
     thread::Builder::new().name("log".into()).spawn(move || writer.write_all(&out))?;
-    let logger = Logger { level, into, left_out: AtomicU64::new(0) };
+    let logger = Logger { filter: stderr(level), into, left_out: AtomicU64::new(0) };
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(logger)).expect("no logger was set before");
     Ok(())
+}
+
+/// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
+/// stopped; what its failures mean for the page, the page logs.
+fn stderr(level: LevelFilter) -> SimpleLogger {
+    SimpleLogger::new()
+        .with_level(level)
+        .with_module_level("tungstenite", level.min(LevelFilter::Warn))
+        .with_module_level("tiny_http", LevelFilter::Off)
 }
 
 /// Whether stderr is the socket of systemd's journal: the variable has its device and inode. A
@@ -63,22 +75,15 @@ enum Input {
 
 /// Where every thread logs.
 struct Logger {
-    level: LevelFilter,
+    /// Knows what is logged, and writes nothing.
+    filter: SimpleLogger,
     into: Sender<Input>,
     left_out: AtomicU64,
 }
 
 impl Log for Logger {
-    /// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is
-    /// stopped; what its failures mean for the page, the page logs.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let crate_name = metadata.target().split("::").next();
-        let level = match crate_name {
-            Some("tungstenite") => self.level.min(LevelFilter::Warn),
-            Some("tiny_http") => LevelFilter::Off,
-            _ => self.level,
-        };
-        metadata.level() <= level
+        self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -108,6 +113,7 @@ impl Log for Logger {
 
 /// The thread that writes. It ends with the program.
 struct Writer {
+    stderr: SimpleLogger,
     with_time: bool,
     /// Each module has a rate of its own, so that one that has much to say hides no other. There
     /// are as many as there are modules.
@@ -128,23 +134,28 @@ impl Writer {
                     let source = self.sources.entry(target.clone()).or_insert_with(Source::new);
                     source.left_out += left_out;
                     if let Some(left_out) = source.admit(Instant::now()) {
-                        let time = self.with_time.then_some(time);
-                        let write = |text: &dyn Display| write(time, level, &target, text);
                         if left_out > 0 {
-                            write(&format_args!("({left_out} lines left out)"));
+                            let said = format_args!("({left_out} lines left out)");
+                            self.write(time, level, &target, said);
                         }
-                        write(&text);
+                        self.write(time, level, &target, format_args!("{text}"));
                     }
                 }
             }
         }
     }
-}
 
-/// stderr may be closed while the server runs, which is no reason not to serve.
-fn write(time: Option<SystemTime>, level: Level, target: &str, text: &dyn Display) {
-    let time = time.map_or_else(String::new, |time| format!("{} ", in_utc(time)));
-    let _ = writeln!(io::stderr(), "{time}{level:<5} [{target}] {text}");
+    /// stderr may be closed while the server runs. simple_logger panics then. Its own time would be
+    /// that of the writing, and cost two crates more.
+    fn write(&self, time: SystemTime, level: Level, target: &str, text: fmt::Arguments<'_>) {
+        let write = || {
+            if self.with_time {
+                let _ = write!(io::stderr(), "{} ", in_utc(time));
+            }
+            self.stderr.log(&Record::builder().level(level).target(target).args(text).build());
+        };
+        let _ = catch_unwind(AssertUnwindSafe(write));
+    }
 }
 
 /// The time as in `2026-02-03T04:05:06.789Z`. A clock may be wrong: what is before 1970 or after
@@ -192,8 +203,8 @@ mod tests {
 
     #[test]
     fn what_other_crates_log_is_sifted() {
-        let logger =
-            Logger { level: LevelFilter::Trace, into: bounded(0).0, left_out: AtomicU64::new(0) };
+        let filter = stderr(LevelFilter::Trace);
+        let logger = Logger { filter, into: bounded(0).0, left_out: AtomicU64::new(0) };
         let logs = |level, target| {
             logger.enabled(&Metadata::builder().level(level).target(target).build())
         };

@@ -56,7 +56,10 @@ impl Chat {
     /// Notes that a person has its nickname from now on.
     pub(super) fn note_name(&mut self, me: PersonId) {
         let person = &self.people[&me];
-        if let Some(session) = person.digest().filter(|_| self.rules.has_archive) {
+        if !self.rules.has_archive || self.rules.grace.is_zero() {
+            return;
+        }
+        if let Some(session) = person.digest() {
             let nickname = Some(person.nickname.clone());
             self.name_changes.push(NameChange { session, nickname });
         }
@@ -64,7 +67,10 @@ impl Chat {
 
     /// Notes that a person is gone.
     pub(super) fn note_end(&mut self, person: &Person) {
-        if let Some(session) = person.digest().filter(|_| self.rules.has_archive) {
+        if !self.rules.has_archive || self.rules.grace.is_zero() {
+            return;
+        }
+        if let Some(session) = person.digest() {
             self.held.remove(&session);
             self.name_changes.push(NameChange { session, nickname: None });
         }

@@ -14,6 +14,7 @@ mod file;
 mod index;
 mod inspect;
 mod mark;
+mod names;
 mod reader;
 mod recall;
 mod retention;
@@ -182,8 +183,7 @@ fn is_full(path: &Path) -> bool {
 pub(crate) struct Store {
     writer: Writer,
     epoch: String,
-    rooms: Vec<crate::keep::Recalled>,
-    floor: u64,
+    left: Left,
     file: Arc<HistoryFile>,
     index: Index,
     bell: Receiver<()>,
@@ -223,22 +223,22 @@ impl Store {
         let file = Arc::new(HistoryFile::open(&config.path)?);
         let (ring, bell) = bounded(1);
         let (writer, epoch, left) = Writer::open(file.clone(), config, limits, ring)?;
-        let Left { rooms, floor } = left;
         let index = Index::at(&config.path, &epoch);
         if let Err(error) = index.open() {
             log::warn!("there will be no search: {error}");
         }
-        Ok(Self { writer, epoch, rooms, floor, file, index, bell })
+        Ok(Self { writer, epoch, left, file, index, bell })
     }
 
     /// The broadcaster's share, and the rest.
     pub(crate) fn split(self) -> (Kept, Desk) {
-        let Self { writer, epoch, rooms, floor, file, index, bell } = self;
+        let Self { writer, epoch, left, file, index, bell } = self;
+        let Left { rooms, floor, names } = left;
         let (to_reader, readings) = bounded(READINGS_MAX);
         let (to_searcher, searches) = bounded(SEARCHES_MAX);
         let lookups = Lookups { readings: to_reader, searches: to_searcher };
         let deletes = writer.deletes();
-        let kept = Kept { epoch, rooms, floor, keeper: Box::new(writer), lookups };
+        let kept = Kept { epoch, rooms, floor, names, keeper: Box::new(writer), lookups };
         (kept, Desk { file, index, readings, searches, bell, deletes })
     }
 }

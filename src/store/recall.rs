@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::row;
-use crate::chat::HistoryLimits;
+use super::{names, row};
+use crate::chat::{Digest, HistoryLimits, Nickname};
 use crate::keep::Recalled;
 
 /// So many rooms at most have their numbers remembered in memory.
@@ -12,11 +12,14 @@ pub(super) const ROOMS_MAX: usize = 10_000;
 const TAKEN_UP_MAX: usize = 100;
 
 /// What a server needs to go on where the last one ended.
+#[derive(Debug)]
 pub(super) struct Left {
     /// The rooms that were used last.
     pub(super) rooms: Vec<Recalled>,
     /// The largest number of all other rooms, from which those go on counting.
     pub(super) floor: u64,
+    /// The nicknames of the sessions that there were.
+    pub(super) names: Vec<(Digest, Nickname)>,
 }
 
 /// Reads it, and writes nothing.
@@ -47,5 +50,9 @@ pub(super) fn recall(connection: &Connection, limits: HistoryLimits) -> rusqlite
         messages.reverse();
         Ok(Recalled { room, seq, messages })
     });
-    Ok(Left { rooms: each.collect::<rusqlite::Result<_>>()?, floor })
+    Ok(Left {
+        rooms: each.collect::<rusqlite::Result<_>>()?,
+        floor,
+        names: names::read(connection)?,
+    })
 }

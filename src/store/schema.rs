@@ -10,7 +10,7 @@ use super::HistoryError;
 const APPLICATION_ID: i64 = 0x6368_7767;
 
 /// What makes a history of version n of one of version n - 1, from nothing on.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "CREATE TABLE history (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         epoch TEXT NOT NULL,
@@ -44,6 +44,11 @@ const STEPS: [&str; 3] = [
         before INTEGER NOT NULL,
         since INTEGER
      ) STRICT;",
+    // Nicknames are held for their sessions over a restart.
+    "CREATE TABLE name (
+        session BLOB PRIMARY KEY,
+        nick TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The version of the format that this program writes.

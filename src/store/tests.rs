@@ -92,9 +92,9 @@ fn a_history_of_the_first_version_is_brought_up_to_date() {
     drop(before);
     let store = open(&folder.file()).unwrap();
     assert_eq!(store.epoch, epoch_before);
-    let rooms: Vec<_> = store.rooms.iter().map(|it| (it.room.as_str(), it.seq)).collect();
+    let rooms: Vec<_> = store.left.rooms.iter().map(|it| (it.room.as_str(), it.seq)).collect();
     assert_eq!(rooms, [("kitchen", 1), ("lobby", 2)]);
-    let texts = store.rooms.iter().flat_map(|it| &it.messages).map(|it| it.text.as_str());
+    let texts = store.left.rooms.iter().flat_map(|it| &it.messages).map(|it| it.text.as_str());
     assert_eq!(texts.collect::<Vec<_>>(), ["two", "one", "three"]);
     drop(store);
     assert_eq!(number(&folder.file(), "PRAGMA user_version"), schema::VERSION);
@@ -178,10 +178,10 @@ fn rooms_are_taken_up_as_far_as_memory_may_hold_them() {
     drop(store);
     let limits = HistoryLimits { idle_rooms_max: 2, ..HistoryLimits::default() };
     let store = Store::open(&HistoryConfig::new(folder.file()), limits).unwrap();
-    let rooms = store.rooms.iter().map(|it| (it.room.as_str(), it.seq, it.messages.len()));
+    let rooms = store.left.rooms.iter().map(|it| (it.room.as_str(), it.seq, it.messages.len()));
     let expected = [("attic", 300, 0), ("lobby", 300, 100), ("kitchen", 300, 100)];
     assert_eq!(rooms.collect::<Vec<_>>(), expected);
-    let newest: Vec<_> = store.rooms[1].messages.iter().map(|it| it.seq).collect();
+    let newest: Vec<_> = store.left.rooms[1].messages.iter().map(|it| it.seq).collect();
     assert_eq!(newest, (201..=300).collect::<Vec<_>>());
 }
 
@@ -236,9 +236,9 @@ fn rooms_that_are_not_taken_up_go_on_counting_behind_all_their_numbers() {
             SELECT id, id, CASE id WHEN 1 THEN 70 WHEN 2 THEN 7 ELSE 1 END, 0, 'ana', 'x' FROM room;",
     );
     let mut store = open(&folder.file()).unwrap();
-    assert_eq!((store.rooms.len(), store.floor), (10_000, 70));
+    assert_eq!((store.left.rooms.len(), store.left.floor), (10_000, 70));
     let mut chat = chat();
-    chat.count_on_from(store.floor);
+    chat.count_on_from(store.left.floor);
     let nickname = Nickname::parse("ana").unwrap();
     let now = crate::chat::Now { instant: std::time::Instant::now(), unix_ms: 0 };
     let old = RoomName::parse("room-1").unwrap();
@@ -325,7 +325,7 @@ fn running(folder: &Folder, count: u64) -> (Store, Chat) {
 fn chat_of(store: &Store) -> Chat {
     let history = HistoryLimits::default();
     let epoch = store.epoch.clone();
-    Chat::new(Rules { epoch, history, has_archive: true, grace: Duration::ZERO })
+    Chat::new(Rules { epoch, history, has_archive: true, grace: Duration::ZERO, ..Rules::simple() })
 }
 
 fn say(store: &mut Store, chat: &mut Chat, count: u64) -> Vec<Option<Level>> {
@@ -343,7 +343,7 @@ fn say_at(
     let now = crate::chat::Now { instant, unix_ms: 1 };
     let each = (0..count).map(|_| {
         let text = Text::parse("hello", 100).unwrap();
-        store.writer.take(&chat.announce(&room, ana.clone(), text, now));
+        store.writer.take(&chat.announce(&room, ana.clone(), text, now).unwrap());
         store.writer.end_turn(chat, instant).map(|(_, level)| level)
     });
     each.collect()
@@ -429,7 +429,7 @@ fn a_file_that_is_lost_is_noticed_and_written_again() {
         let store = open(&folder.file()).unwrap();
         let is_known = name.contains("log") || name.contains("older copy");
         assert_eq!(store.epoch == epoch_before, is_known, "{name}");
-        assert_eq!(store.rooms[0].seq, 10, "{name}");
+        assert_eq!(store.left.rooms[0].seq, 10, "{name}");
         drop(store);
         let findings = check(&folder.file()).unwrap();
         assert_eq!((findings.messages, findings.problems), (10, vec![]), "{name}");
@@ -452,7 +452,7 @@ fn what_was_lost_with_a_file_gives_it_another_epoch() {
         drop((store, chat));
         let store = open(&folder.file()).unwrap();
         assert_eq!(store.epoch == epoch_before, is_whole, "{name}");
-        assert_eq!(store.rooms[0].seq, 702, "{name}");
+        assert_eq!(store.left.rooms[0].seq, 702, "{name}");
         let keeps_all =
             ["the log removed", "the index of the log removed", "the index of the log cut"];
         assert_eq!(is_whole, keeps_all.contains(name), "{name}");

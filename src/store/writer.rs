@@ -15,8 +15,8 @@ use super::clock::{Change, FileClock, Reading};
 use super::file::{HistoryFile, Loss, Use, Watch, beside, close_as_it_is};
 use super::recall::{Left, ROOMS_MAX, recall};
 use super::retention::Retention;
-use super::{HistoryConfig, HistoryError, Sync, mark, row, schema};
-use crate::chat::{Chat, HistoryLimits, Level, Message, RoomName};
+use super::{HistoryConfig, HistoryError, Sync, mark, names, row, schema};
+use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
 use crate::keep::Keep;
 
 /// So long after a failure it is tried again.
@@ -56,6 +56,8 @@ pub(super) struct Writer {
     last_number: i64,
     /// What this turn brought.
     taken: Vec<Arc<Message>>,
+    /// Nicknames that changed in this turn.
+    names: Vec<NameChange>,
     /// Rung when there is something new.
     bell: Sender<()>,
     /// How many messages were written since it was looked how long the log is.
@@ -98,6 +100,7 @@ impl Writer {
             rooms: ids,
             last_number,
             taken: Vec::new(),
+            names: Vec::new(),
             bell,
             unseen: 0,
             retry: None,
@@ -126,6 +129,7 @@ impl Writer {
         for messages in self.taken.chunks(ROWS_MAX) {
             insert(&transaction, &mut self.rooms, messages, &mut last_number)?;
         }
+        names::write(&transaction, &self.names)?;
         transaction.commit()?;
         self.last_number = last_number;
         if saves_clock {
@@ -244,6 +248,7 @@ impl Writer {
         if !is_whole {
             transaction.execute("UPDATE history SET epoch = lower(hex(randomblob(8)))", [])?;
         }
+        names::replace(&transaction, chat.names())?;
         let opened_in = opened_in(self.sync);
         transaction.execute("UPDATE history SET opened_in = ?1", [opened_in])?;
         self.clock.save(&transaction)?;
@@ -281,6 +286,7 @@ impl Writer {
         let is_new = self.retry.is_none();
         self.retry = Some(now + RETRY_AFTER);
         self.taken.clear();
+        self.names.clear();
         let path = self.file.path().display();
         if is_new {
             log::warn!(
@@ -324,9 +330,11 @@ impl Writer {
 impl Writer {
     /// Does what is due in this turn.
     fn write(&mut self, now: Instant) -> rusqlite::Result<()> {
-        if !self.taken.is_empty() || self.clock.is_to_be_saved(now) {
+        let is_new = !self.taken.is_empty() || !self.names.is_empty();
+        if is_new || self.clock.is_to_be_saved(now) {
             self.commit_or_make_room(now)?;
         }
+        self.names.clear();
         if !self.taken.is_empty() {
             self.unseen += self.taken.len();
             self.taken.clear();
@@ -345,12 +353,17 @@ impl Keep for Writer {
         self.taken.push(message.clone());
     }
 
+    fn take_names(&mut self, changes: Vec<NameChange>) {
+        self.names.extend(changes);
+    }
+
     fn end_turn(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)> {
         if self.retry.is_some() {
+            self.names.clear();
             return self.recover(chat, now);
         }
         let is_due = self.retention.next_step().is_some_and(|next| next <= now);
-        if self.taken.is_empty() && !is_due {
+        if self.taken.is_empty() && self.names.is_empty() && !is_due {
             return None;
         }
         if let Err(loss) = self.look_at_file() {

@@ -14,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broadcaster::{Arrival, INBOX_MAX, Input, Word, broadcast};
 use crate::cases::{counting_begins, counting_ends};
-use crate::chat::{Chat, ClientId, Level, Message, Nickname, Quota, RoomName, Text};
+use crate::chat::{Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text};
 use crate::client::{WORDS, connect, forget, hear, saying};
 use crate::config::Limits;
 use crate::keep::{Keep, Kept, Lookups};
@@ -124,6 +124,7 @@ impl House {
             epoch: format!("{:016x}", 1),
             rooms: Vec::new(),
             floor: 0,
+            names: Vec::new(),
             keeper: Box::new(script),
             // Never asked for anything: all that was said is held in memory.
             lookups: Lookups { readings: bounded(0).0, searches: bounded(0).0 },
@@ -152,6 +153,8 @@ struct Script {
 
 impl Keep for Script {
     fn take(&mut self, _: &Arc<Message>) {}
+
+    fn take_names(&mut self, _: Vec<NameChange>) {}
 
     fn end_turn(&mut self, _: &Chat, _: Instant) -> Option<(&'static str, Level)> {
         None

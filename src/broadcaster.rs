@@ -154,7 +154,7 @@ impl Broadcaster {
         }
         Self {
             chat,
-            fanout: Fanout::new(host, lookups),
+            fanout: Fanout::new(host, lookups, limits.backlog_bytes_max),
             keeper,
             watchers: Vec::new(),
             events: Vec::new(),

@@ -26,9 +26,10 @@ use ear::Ear;
 /// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
 /// can be in the middle of.
 const RUN_BYTES_MAX: usize = 128 * 1024;
-/// The turn is over, too, when answers of so many bytes wait for its end. When thousands come into
-/// a room at once, each turn tells everybody there of all who came in it.
-const ANSWERS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The turn is over, too, when as many bytes of answers wait for its end as so many backlogs hold: 16
+/// MiB, or less where memory is short. When thousands come into a room at once, each turn tells
+/// everybody there of all who came in it.
+const BACKLOGS_OF_ANSWERS: usize = 32;
 
 /// Everybody's ears, and what is on its way to them.
 pub(crate) struct Fanout {
@@ -39,6 +40,7 @@ pub(crate) struct Fanout {
     /// What is for one client alone, and goes out before the rest of the runs.
     answers: Vec<(ClientId, Answer)>,
     answers_bytes: usize,
+    answers_bytes_max: usize,
     /// The turn has become long.
     is_long: bool,
     /// To whoever can look up what the chat does not hold.
@@ -83,13 +85,14 @@ impl Run {
 }
 
 impl Fanout {
-    pub(crate) fn new(host: Host, lookups: Option<Lookups>) -> Self {
+    pub(crate) fn new(host: Host, lookups: Option<Lookups>, backlog_bytes_max: usize) -> Self {
         Self {
             host,
             ears: FxHashMap::default(),
             runs: HashMap::new(),
             answers: Vec::new(),
             answers_bytes: 0,
+            answers_bytes_max: backlog_bytes_max.saturating_mul(BACKLOGS_OF_ANSWERS),
             is_long: false,
             lookups,
             lookups_count: 0,
@@ -120,7 +123,7 @@ impl Fanout {
 
     /// Whether the turn is to end before more is taken.
     pub(crate) fn is_long(&self) -> bool {
-        self.is_long || self.answers_bytes >= ANSWERS_BYTES_MAX
+        self.is_long || self.answers_bytes >= self.answers_bytes_max
     }
 
     pub(crate) fn close_all(&self, ending: &Ending) {

@@ -69,7 +69,7 @@ pub use chat::{
 pub use config::{Config, Limits};
 pub use event::Event;
 pub use request::{HostName, HostNameError, Origin, OriginError};
-pub use server::{Handle, RunError, SayError, Server, StartError, Stopped};
+pub use server::{Handle, RunError, SayError, Scarcity, Server, StartError, Stopped};
 #[cfg(feature = "history")]
 pub use store::{
     ExchangeError, Exported, Findings, HistoryConfig, HistoryError, RoomStats, Stats, Sync, check,

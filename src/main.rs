@@ -5,6 +5,7 @@ mod arguments;
 mod history;
 mod logger;
 mod signals;
+mod small;
 #[allow(dead_code, reason = "the library uses the rest")]
 #[path = "chat/token_bucket.rs"]
 mod token_bucket;
@@ -19,10 +20,11 @@ use arguments::Arguments;
 use logger::log_to_stderr;
 
 fn main() -> ExitCode {
-    signals::endure_meaningless();
     let arguments = Arguments::read();
+    small::take_little_address_space();
+    signals::endure_meaningless();
     let served = log_to_stderr(arguments.log_level)
-        .map_err(|error| format!("cannot start: {error}"))
+        .map_err(|error| no_thread(&error))
         .and_then(|()| run(&arguments));
     log::logger().flush();
     match served {
@@ -51,6 +53,18 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
     print_banner(&handle);
     server.run().map_err(|error| error.to_string())
 }
+
+/// A thread of the program itself could not be had: these come before the server, which counts.
+fn no_thread(error: &io::Error) -> String {
+    format!(
+        "cannot start a thread ({error}): the server needs {THREADS_MIN} threads; raise the limit of \
+         threads (ulimit -u, TasksMax= of a systemd unit, --pids-limit of a container), or end \
+         other programs that count for it"
+    )
+}
+
+/// With both ports on one address, and one connection.
+const THREADS_MIN: usize = 13;
 
 /// The hard limit is the administrator's word; the soft one is a relic of `select`.
 fn raise_descriptor_limit() {

@@ -36,8 +36,6 @@ use census::{Census, NoPlace};
 use invitation::invite;
 use refusals::RefusalLog;
 
-/// The most requests for the page or an invitation at once. One more is told to come again.
-const PAGE_REQUESTS_MAX: usize = 64;
 /// About as many make up an answer that lets a client in.
 const UPGRADE_BYTES: usize = 256;
 /// How long the broadcaster may take to answer before the server is not well.
@@ -55,6 +53,7 @@ pub(crate) struct Door {
     inbox: Sender<Input>,
     /// Rung once, when the server stops, and never silenced.
     stopping: Waker,
+    connections: Census,
     clients: Census,
     /// `None`: networks are not counted.
     allowances: Option<Allowances>,
@@ -65,13 +64,28 @@ pub(crate) struct Door {
     next_client: AtomicU64,
 }
 
-/// How many there is room for.
-#[derive(Clone, Copy, Debug)]
+/// How many there is room for, and for what each may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capacity {
+    /// Connections, clients and callers alike. Each costs a thread.
+    pub(crate) connections_max: usize,
     pub(crate) clients_max: usize,
     /// Connections that are no clients: that have not sent their head yet, or are being answered.
     /// Each costs a thread and a descriptor for as long as that may take.
     pub(crate) callers_max: usize,
+    /// Callers from one address. Half of what clients leave free, so that one address does not keep
+    /// all others out.
+    pub(crate) callers_per_address_max: usize,
+    /// Requests for the page or an invitation at once. One more is told to come again.
+    pub(crate) page_requests_max: usize,
+    /// Inputs that wait for the broadcaster.
+    pub(crate) inbox_max: usize,
+    /// What the rooms may hold of what was said (bytes).
+    pub(crate) history_bytes_max: usize,
+    /// What may wait for one client (bytes).
+    pub(crate) backlog_bytes_max: usize,
+    /// The limit of the machine that permits fewer clients than descriptors and wish do.
+    pub(crate) limit: Option<&'static str>,
 }
 
 /// A connection at the door.
@@ -104,10 +118,10 @@ impl Door {
             limits,
             inbox,
             stopping: Waker::new()?,
+            connections: Census::new(capacity.connections_max, 0),
             clients: Census::new(capacity.clients_max, config.clients_per_address_max),
-            page_requests: Census::new(PAGE_REQUESTS_MAX, 0),
-            // Half of them at most from one address, so that it does not keep all others out.
-            callers: Census::new(capacity.callers_max, capacity.callers_max / 2),
+            page_requests: Census::new(capacity.page_requests_max, 0),
+            callers: Census::new(capacity.callers_max, capacity.callers_per_address_max),
             refusals: RefusalLog::default(),
             next_client: AtomicU64::new(1),
         })
@@ -129,6 +143,11 @@ impl Door {
     /// Rings once the server stops.
     pub(crate) fn stopping(&self) -> &Waker {
         &self.stopping
+    }
+
+    /// A place for the thread of one more connection, for as long as it lasts.
+    pub(crate) fn connection(&self, address: IpAddr) -> Option<Place<'_>> {
+        self.connections.place(address).ok()
     }
 
     /// Counts a new connection in, if there is room at the door.
@@ -337,7 +356,17 @@ mod tests {
     #[test]
     fn health_is_a_turn_of_the_broadcaster() {
         let (inbox, inputs) = bounded(1);
-        let capacity = Capacity { clients_max: 1, callers_max: 1 };
+        let capacity = Capacity {
+            connections_max: 1,
+            clients_max: 1,
+            callers_max: 1,
+            callers_per_address_max: 1,
+            page_requests_max: 1,
+            inbox_max: 1,
+            history_bytes_max: 0,
+            backlog_bytes_max: 0,
+            limit: None,
+        };
         let (page, addresses) = (Page::new().unwrap(), [].into());
         let door = Door::new(&Config::default(), capacity, page, addresses, inbox).unwrap();
         std::thread::scope(|scope| {

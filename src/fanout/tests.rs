@@ -124,7 +124,7 @@ impl Stage {
         let rules = Rules { history, answer_bytes_max: 2000, ..Rules::simple() };
         Self {
             chat: Chat::new(rules),
-            fanout: Fanout::new(host(), None),
+            fanout: Fanout::new(host(), None, 512 * 1024),
             hearing: Hearing::default(),
             random: StdRng::seed_from_u64(1),
             now: Now { instant: Instant::now(), unix_ms: 0 },

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use super::spawn;
+use super::{CONNECTION_STACK_BYTES, spawn_with};
 use crate::door::{Caller, Door, turn_away};
 use crate::transport::Transport;
 use crate::wake::{Interest, Waker, wait, wait_for_ring};
@@ -59,11 +59,16 @@ fn welcome<'scope>(
     door: &'scope Door,
 ) {
     let transport = Arc::new(transport);
+    let Some(place) = door.connection(address) else { return turn_away(&transport) };
     let Some(caller) = door.caller(transport.clone(), address) else {
         return turn_away(&transport);
     };
     let name = format!("conn-{}", caller.client.0);
-    if let Err(error) = spawn(guests, name, move || contain(door, caller)) {
+    let see_through = move || {
+        contain(door, caller);
+        drop(place);
+    };
+    if let Err(error) = spawn_with(CONNECTION_STACK_BYTES, guests, name, see_through) {
         log::warn!("no thread for a connection: {error}");
         turn_away(&transport);
     }

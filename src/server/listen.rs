@@ -6,20 +6,13 @@ use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::chat::CLIENTS_MAX;
-use crate::door::Capacity;
+use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
 
 /// Connections that wait for `accept`. std asks for 128, which a room that comes back after a
 /// restart fills at once.
 const BACKLOG: i32 = 4096;
-/// Descriptors for everything that is not a client.
-const DESCRIPTORS_SPARE: usize = 128;
 /// Descriptors with which a server starts, with a history too, and lets in the first clients.
 const DESCRIPTORS_MIN: usize = 40;
-/// A client has a socket and a waker.
-const DESCRIPTORS_PER_CLIENT: usize = 2;
-/// Threads for those at the door, however many descriptors there are.
-const CALLERS_MAX: usize = 4096;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +42,9 @@ pub enum StartError {
     #[cfg(feature = "history")]
     #[error(transparent)]
     History(#[from] crate::store::HistoryError),
+    /// There are too few threads, or too little memory.
+    #[error("cannot start: {0}")]
+    Scarce(#[from] Scarcity),
     /// A thread, a descriptor or the page's private socket could not be had.
     #[error("cannot start: {0}")]
     Resources(#[from] io::Error),
@@ -177,16 +173,6 @@ pub(super) fn check_descriptors() -> Result<(), StartError> {
 fn descriptors_max() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
-}
-
-/// As many as there are descriptors for, or fewer clients if that is wished.
-pub(super) fn capacity(clients_wish: Option<usize>) -> Capacity {
-    let limit = descriptors_max();
-    let clients = limit.saturating_sub(DESCRIPTORS_SPARE) / DESCRIPTORS_PER_CLIENT;
-    Capacity {
-        clients_max: clients_wish.unwrap_or(usize::MAX).min(clients).clamp(1, CLIENTS_MAX),
-        callers_max: (limit / 4).clamp(1, CALLERS_MAX),
-    }
 }
 
 #[cfg(test)]

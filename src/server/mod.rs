@@ -1,8 +1,10 @@
 //! Binding, running and stopping.
 
 mod accept;
+mod capacity;
 mod handle;
 mod listen;
+mod machine;
 
 use std::convert::Infallible;
 use std::io;
@@ -12,19 +14,18 @@ use std::thread::{self, JoinHandle, Scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use crate::broadcaster::{INBOX_MAX, Input, broadcast};
+use crate::broadcaster::{Input, broadcast};
 use crate::config::Config;
-use crate::door::Door;
+use crate::door::{Capacity, Door};
 use crate::page::Page;
 #[cfg(feature = "history")]
 use crate::store::{Desk, Store};
 use accept::accept_loop;
+pub use capacity::Scarcity;
+use capacity::{CONNECTION_STACK_BYTES, Facts, Needs, STACK_BYTES, capacity};
 pub use handle::{Handle, SayError, Stopped};
 pub use listen::StartError;
-use listen::{addresses, capacity, check_descriptors, distinct, listen_on_all};
-
-/// A thread of ours needs a fraction of this. Pages of a stack that are never touched cost nothing.
-const STACK_BYTES: usize = 256 * 1024;
+use listen::{addresses, check_descriptors, distinct, listen_on_all};
 
 /// A server whose ports are open, and which does not serve yet. Whoever connects before it is
 /// started waits.
@@ -54,14 +55,20 @@ struct Serving {
 impl Server {
     /// Opens the ports. The addresses are known from here on, also where port 0 was asked for.
     ///
+    /// What the limits of this process leave is divided here, for as many clients as there is room
+    /// for. The heaps that glibc makes for each of the first threads, of 64 MiB of address space, are
+    /// not in this: under a limit of address space a program starts with `MALLOC_ARENA_MAX=1`.
+    ///
     /// # Errors
     /// When there is no address to listen on, when a port cannot be opened, or when the process has
-    /// no descriptor or thread left.
+    /// no descriptor or thread left, or no room for even one client.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
         check_descriptors()?;
         if config.bind.is_empty() {
             return Err(StartError::NoAddress);
         }
+        let capacity = measure(config)?;
+        let config = &within(&capacity, config);
         #[cfg(feature = "history")]
         let store = match &config.history {
             Some(history) => Some(Store::open(history, config.limits.history)?),
@@ -78,8 +85,7 @@ impl Server {
             if shared { page_addresses.clone() } else { addresses(&websocket)? };
         let (stop, stop_asked) = bounded(1);
         let (ended, end) = bounded(0);
-        let (inbox, inbox_out) = bounded(INBOX_MAX);
-        let capacity = capacity(config.clients_max);
+        let (inbox, inbox_out) = bounded(capacity.inbox_max);
         let door =
             Door::new(config, capacity, Page::new()?, page_addresses.clone(), inbox.clone())?;
         #[cfg(feature = "history")]
@@ -231,6 +237,29 @@ impl Drop for Broadcaster {
     }
 }
 
+/// How many connections there is room for. It is measured before anything is started.
+fn measure(config: &Config) -> Result<Capacity, Scarcity> {
+    #[cfg(feature = "history")]
+    let has_store = config.history.is_some();
+    #[cfg(not(feature = "history"))]
+    let has_store = false;
+    let facts = Facts::of_this_machine();
+    let needs = Needs::of(&facts, 2 * config.bind.len(), has_store);
+    let capacity = capacity(&facts, config.clients_max, &config.limits, &needs)?;
+    if let Some(limit) = capacity.limit {
+        log::info!("there is room for {} clients: {limit} permits no more", capacity.clients_max);
+    }
+    Ok(capacity)
+}
+
+/// The configuration with what is remembered and what waits within what there is room for.
+fn within(capacity: &Capacity, config: &Config) -> Config {
+    let mut config = config.clone();
+    config.limits.history.bytes_max = capacity.history_bytes_max;
+    config.limits.backlog_bytes_max = capacity.backlog_bytes_max;
+    config
+}
+
 /// Why a server could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -247,7 +276,16 @@ fn spawn<'scope, 'env, T: Send + 'scope>(
     name: String,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
-    thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn_scoped(scope, work)
+    spawn_with(STACK_BYTES, scope, name, work)
+}
+
+fn spawn_with<'scope, 'env, T: Send + 'scope>(
+    stack_bytes: usize,
+    scope: &'scope Scope<'scope, 'env>,
+    name: String,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().name(name).stack_size(stack_bytes).spawn_scoped(scope, work)
 }
 
 /// Starts the threads that let people in.

@@ -476,7 +476,7 @@ fn a_killed_server_whose_files_were_harmed_has_another_epoch_or_lacks_nothing() 
                 fs::copy(file.path(), copy.0.join(file.file_name())).unwrap();
             }
             let next = open(&copy.file()).unwrap();
-            let seq = next.rooms.first().map_or(0, |it| it.seq);
+            let seq = next.left.rooms.first().map_or(0, |it| it.seq);
             assert!(next.epoch != epoch_before || seq == 5 + said_after, "{name}: {seq}");
         }
     }

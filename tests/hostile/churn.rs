@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 20_000;
 const WARM_UP: usize = 1_000;
 const CLIENTS: usize = 4;
 /// The C library keeps stacks of threads that ended, 40 MiB of them: fewer than so many.
-const STACKS_KEPT: usize = 200;
+const STACKS_KEPT: usize = 450;
 const PEOPLE: usize = 10;
 const TALK: Talk = Talk { per_second: 50, seconds: 1, text_bytes: 50 };
 const GROWTH_MAX: usize = 5 * 1024 * 1024;

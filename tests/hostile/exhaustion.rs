@@ -3,17 +3,16 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::Instant;
 
-use rustix::process::{Pid, Resource, Rlimit, geteuid, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
+use crate::address_space::{as_lent_user, with_threads};
 use crate::crowd::{Crowd, Talk};
 use crate::relief::{PAGE_REQUEST, SLOW_PAGE, TALK, is_open, while_talking};
 use crate::strace::{Strace, until};
 use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag, chinwag_under, path, prepared};
+use crate::support::program::{FREE_PORTS, Program, chinwag, chinwag_under};
 
 const PEOPLE: usize = 10;
 /// Those who come to each port, and say nothing.
@@ -89,22 +88,12 @@ fn descriptors_run_out() {
 
 #[test]
 fn threads_run_out() {
-    assert!(
-        geteuid().is_root(),
-        "the limit of threads does not bind root, and counts all threads of a user: this test is \
-         to be run by root, who can lend it a user of its own"
-    );
-    let folder = Folder::new();
-    fs::copy(path(), folder.file("chinwag")).unwrap();
-    fs::set_permissions(folder.file("chinwag"), fs::Permissions::from_mode(0o755)).unwrap();
-    let user = 40_000 + std::process::id() % 20_000;
-    let mut command = Command::new("setpriv");
-    command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
-    command.args(["prlimit", "--nproc=200:200"]).arg(folder.file("chinwag"));
-    let temporary = Folder::new();
-    let mut command = prepared(command);
-    command.args(FREE_PORTS).args(NO_COUNT).env("TMPDIR", temporary.path());
-    let program = Program::start(&mut command);
+    let (folder, temporary) = (Folder::new(), Folder::new());
+    let program = Program::start(with_threads(10_000, &folder).env("TMPDIR", temporary.path()));
+    // It reckons with more than there will be.
+    let process = format!("--pid={}", program.child.id());
+    let lowered = as_lent_user().args(["prlimit", &process, "--nproc=200:200"]).status().unwrap();
+    assert!(lowered.success(), "{lowered}");
     let press = || {
         let mut knocking = knock(&program, SILENT);
         until("no thread is left", || program.threads() == 200);

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
+mod address_space;
 mod choir;
 mod churn;
 mod clock;

@@ -62,7 +62,8 @@ pub fn joins(port: SocketAddr) -> Option<()> {
     Some(())
 }
 
-fn reads(port: SocketAddr) -> Option<()> {
+/// The whole page comes.
+pub fn reads(port: SocketAddr) -> Option<()> {
     let mut stream = knock(port)?;
     stream.write_all(PAGE_REQUEST).ok()?;
     let mut answer = String::new();

@@ -94,6 +94,13 @@ impl Program {
         pages * rustix::param::page_size()
     }
 
+    /// A field of `/proc/PID/status`, such as `VmSize` (KiB).
+    pub fn status(&self, field: &str) -> usize {
+        let status = self.proc("status");
+        let line = status.lines().find(|line| line.starts_with(&format!("{field}:"))).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     pub fn threads(&self) -> usize {
         self.count("task")
     }

@@ -1,0 +1,416 @@
+//! How many connections the machine has room for, and what each may hold.
+//!
+//! A connection takes a thread, descriptors, mappings, and address space for a stack and for
+//! buffers. An allocation that fails ends the process, so that what the clients can make the server
+//! allocate has to fit before the first of them comes. This is arithmetic: what the machine gives is
+//! found out in [`super::machine`].
+
+use crate::broadcaster::INBOX_MAX;
+use crate::chat::CLIENTS_MAX;
+use crate::config::Limits;
+use crate::door::Capacity;
+
+/// The stack of a connection's thread (bytes). It touches an eighth of this; pages of a stack that are
+/// never touched cost nothing but address space.
+pub(super) const CONNECTION_STACK_BYTES: usize = 96 * 1024;
+/// The stack of the other threads (bytes). SQLite works on some of them.
+pub(super) const STACK_BYTES: usize = 256 * 1024;
+/// Address space of a thread beside its stack (bytes): the stack for signals, and the guards of both.
+const AROUND_A_STACK_BYTES: usize = 24 * 1024;
+/// Mappings of a thread: its stack, its stack for signals, and the guard of each.
+const MAPPINGS_PER_THREAD: usize = 4;
+/// Mappings for everything else.
+const MAPPINGS_SPARE: usize = 1024;
+/// What a connection allocates while it is read and answered (bytes), its backlog apart: what was
+/// read in a turn and waits for the inbox, a message of which a part has come, and a share of the
+/// inbox.
+const BUFFERS_BYTES: usize = 112 * 1024;
+/// The inbox holds one input for so many connections, each what was read in a turn (64 KiB).
+const CONNECTIONS_PER_INPUT: usize = 8;
+/// The least that the inbox holds.
+const INBOX_MIN: usize = 8;
+/// Memory of a connection (bytes): the pages of its stack that it touches, and what the kernel keeps
+/// for its thread and its socket.
+const RESIDENT_BYTES: usize = 48 * 1024;
+/// The least backlog that a client is allowed where address space or memory is short (bytes).
+const BACKLOG_BYTES_MIN: usize = 128 * 1024;
+/// What the server allocates for itself (bytes): the chat, the runs and answers of a turn.
+const HOUSE_BYTES: usize = 6 * 1024 * 1024;
+/// What SQLite and the search allocate besides (bytes).
+const STORE_BYTES: usize = 5 * 1024 * 1024;
+/// Threads of tiny_http: the one that accepts, and its pool.
+const PAGE_THREADS: usize = 5;
+/// The most threads that tiny_http's pool is given besides, when many want the page at once.
+const PAGE_THREADS_MORE: usize = 60;
+/// Descriptors for everything that is not a client.
+const DESCRIPTORS_SPARE: usize = 128;
+/// A client has a socket and a waker.
+pub(super) const DESCRIPTORS_PER_CLIENT: usize = 2;
+/// The most connections at the door, however many descriptors there are.
+const CALLERS_MAX: usize = 4096;
+/// Connections that clients leave free where there are few: for a browser and some more.
+const CALLERS_MIN: usize = 16;
+/// A browser opens six connections at once, and as many more while the server sees the last ones end.
+const BROWSER_CALLERS: usize = 12;
+/// The most requests for the page or an invitation at once.
+const PAGE_REQUESTS_MAX: usize = 64;
+
+/// How much is left of something, and by which limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) amount: usize,
+    /// As in "the limit of descriptors (ulimit -n)".
+    pub(super) limit: &'static str,
+}
+
+/// What the machine gives, when the server has not started anything yet. What has no limit is not
+/// in the lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// How many descriptors the process may have.
+    pub(super) descriptors: usize,
+    /// How many more threads there may be.
+    pub(super) threads: Vec<Left>,
+    /// Address space, or a part of it (bytes).
+    pub(super) space: Vec<Left>,
+    /// Memory (bytes).
+    pub(super) memory: Vec<Left>,
+    pub(super) mappings: Option<Left>,
+    /// The stack of a thread for which no size was asked, as tiny_http's (bytes).
+    pub(super) default_stack_bytes: usize,
+}
+
+/// The machine has too little for even one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Scarcity {
+    /// Threads.
+    #[error(
+        "{needed} more threads are needed, and {limit} leaves {left}; raise that limit, or end \
+         other programs that count for it"
+    )]
+    Threads {
+        /// How many it takes to serve one connection.
+        needed: usize,
+        /// How many there may be.
+        left: usize,
+        /// Which limit it is, and how it is set.
+        limit: &'static str,
+    },
+    /// Address space, memory or mappings.
+    #[error("{limit} leaves too little to serve; raise that limit")]
+    Space {
+        /// Which limit it is, and how it is set.
+        limit: &'static str,
+    },
+}
+
+/// What a server takes before the first connection.
+pub(super) struct Needs {
+    threads: usize,
+    stack_bytes: usize,
+    heap_bytes: usize,
+}
+
+impl Needs {
+    pub(super) fn of(facts: &Facts, listeners: usize, has_store: bool) -> Self {
+        // Those of the history, its search and its upkeep; the broadcaster, the page, the signals.
+        let ours = listeners + if has_store { 6 } else { 3 };
+        Self {
+            threads: ours + PAGE_THREADS,
+            stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
+                + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
+            heap_bytes: HOUSE_BYTES + if has_store { STORE_BYTES } else { 0 },
+        }
+    }
+}
+
+/// Divides what the machine gives. A larger limit never means fewer clients.
+///
+/// # Errors
+/// When there is too little for one connection.
+pub(super) fn capacity(
+    facts: &Facts,
+    clients_wish: Option<usize>,
+    limits: &Limits,
+    needs: &Needs,
+) -> Result<Capacity, Scarcity> {
+    let bounds = Bounds::of(facts, limits, needs)?;
+    let (connections, limit) =
+        bounds.tightest().map_or((usize::MAX, None), |it| (it.amount, Some(it.limit)));
+    let reserve = reserve(connections);
+    let descriptors = facts.descriptors.saturating_sub(DESCRIPTORS_SPARE) / DESCRIPTORS_PER_CLIENT;
+    let wish = clients_wish.unwrap_or(usize::MAX).min(descriptors).min(CLIENTS_MAX);
+    let clients_max = wish.min(connections.saturating_sub(reserve)).max(1);
+    let callers_max = (facts.descriptors / 4).clamp(1, CALLERS_MAX).min(connections);
+    Ok(Capacity {
+        connections_max: connections.min(clients_max.saturating_add(callers_max)),
+        clients_max,
+        callers_max,
+        callers_per_address_max: (reserve.min(callers_max) / 2).max(BROWSER_CALLERS),
+        page_requests_max: (reserve / 2).clamp(BROWSER_CALLERS, PAGE_REQUESTS_MAX),
+        inbox_max: (connections / CONNECTIONS_PER_INPUT).clamp(INBOX_MIN, INBOX_MAX),
+        history_bytes_max: bounds.history_bytes,
+        backlog_bytes_max: bounds.backlog(connections, clients_max, limits),
+        limit: limit.filter(|_| clients_max < wish),
+    })
+}
+
+/// Places that clients leave free for those at the door, who come to see the page or to be refused:
+/// a quarter of all; where there are few, as many as that takes, and half of all at most.
+fn reserve(connections: usize) -> usize {
+    (connections / 4).max(CALLERS_MIN.min(connections / 2)).clamp(1, CALLERS_MAX)
+}
+
+/// What each limit leaves for connections.
+struct Bounds {
+    /// Numbers of connections.
+    counts: Vec<Left>,
+    /// Bytes for connections, and what one takes without its backlog.
+    bytes: Vec<(usize, usize)>,
+    history_bytes: usize,
+}
+
+impl Bounds {
+    fn of(facts: &Facts, limits: &Limits, needs: &Needs) -> Result<Self, Scarcity> {
+        let mut bounds =
+            Self { counts: Vec::new(), bytes: Vec::new(), history_bytes: limits.history.bytes_max };
+        for threads in &facts.threads {
+            bounds.add_threads(*threads, needs)?;
+        }
+        if let Some(Left { amount, limit }) = facts.mappings {
+            let taken = MAPPINGS_SPARE + needs.threads * MAPPINGS_PER_THREAD;
+            let connections = amount.saturating_sub(taken) / MAPPINGS_PER_THREAD;
+            bounds.add(connections, limit)?;
+        }
+        let backlog = BACKLOG_BYTES_MIN.min(limits.backlog_bytes_max);
+        let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES;
+        for space in &facts.space {
+            let left = space.amount.saturating_sub(needs.stack_bytes);
+            bounds.add_bytes(left, space.limit, thread + BUFFERS_BYTES, backlog, needs)?;
+        }
+        for memory in &facts.memory {
+            let each = RESIDENT_BYTES + BUFFERS_BYTES;
+            bounds.add_bytes(memory.amount, memory.limit, each, backlog, needs)?;
+        }
+        Ok(bounds)
+    }
+
+    fn add(&mut self, amount: usize, limit: &'static str) -> Result<(), Scarcity> {
+        self.counts.push(Left { amount, limit });
+        if amount == 0 { Err(Scarcity::Space { limit }) } else { Ok(()) }
+    }
+
+    fn add_threads(&mut self, threads: Left, needs: &Needs) -> Result<(), Scarcity> {
+        let Left { amount: left, limit } = threads;
+        let connections = left.saturating_sub(needs.threads);
+        if connections == 0 {
+            return Err(Scarcity::Threads { needed: needs.threads + 1, left, limit });
+        }
+        let for_the_page = (connections / 8).min(PAGE_THREADS_MORE);
+        self.add(connections - for_the_page, limit)
+    }
+
+    /// A quarter of what the server itself does not need is for what was said in the rooms, as far as
+    /// they may hold so much, and the rest is for connections.
+    fn add_bytes(
+        &mut self,
+        left: usize,
+        limit: &'static str,
+        each: usize,
+        backlog: usize,
+        needs: &Needs,
+    ) -> Result<(), Scarcity> {
+        let left = left.saturating_sub(needs.heap_bytes);
+        self.history_bytes = self.history_bytes.min(left / 4);
+        let bytes = left - (left / 4).min(self.history_bytes);
+        self.bytes.push((bytes, each));
+        self.add(connections_in(bytes, each, backlog), limit)
+    }
+
+    fn tightest(&self) -> Option<Left> {
+        self.counts.iter().copied().min_by_key(|it| it.amount)
+    }
+
+    /// What the backlog of each client may be: all that is wished, if there is room.
+    fn backlog(&self, connections: usize, clients: usize, limits: &Limits) -> usize {
+        let rooms = self.bytes.iter().map(|(bytes, each)| {
+            let places = connections.min(clients.saturating_add(reserve(connections)));
+            bytes.saturating_sub(places.saturating_mul(*each)) / clients
+        });
+        let wish = limits.backlog_bytes_max;
+        rooms.min().unwrap_or(wish).clamp(BACKLOG_BYTES_MIN.min(wish), wish)
+    }
+}
+
+/// The most connections that these bytes hold, when each takes so much, and each client of them a
+/// backlog.
+fn connections_in(bytes: usize, each: usize, backlog: usize) -> usize {
+    let fits = |n: usize| {
+        let backlogs = n.saturating_sub(reserve(n)).saturating_mul(backlog);
+        n.saturating_mul(each).saturating_add(backlogs) <= bytes
+    };
+    // What fits is true up to some number: the sum grows with each connection.
+    let (mut fitting, mut beyond) = (0, bytes / each + 1);
+    while beyond - fitting > 1 {
+        let middle = fitting.midpoint(beyond);
+        *(if fits(middle) { &mut fitting } else { &mut beyond }) = middle;
+    }
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1024;
+    const MIB: usize = 1024 * KIB;
+
+    /// The program on a machine without limits but this of descriptors.
+    fn facts(descriptors: usize) -> Facts {
+        Facts { descriptors, default_stack_bytes: 256 * KIB, ..Facts::default() }
+    }
+
+    fn limited(change: impl FnOnce(&mut Facts)) -> Facts {
+        let mut facts = facts(20_000);
+        change(&mut facts);
+        facts
+    }
+
+    fn left(amount: usize) -> Vec<Left> {
+        vec![Left { amount, limit: "it" }]
+    }
+
+    fn divide(facts: &Facts, wish: Option<usize>) -> Result<Capacity, Scarcity> {
+        capacity(facts, wish, &Limits::default(), &Needs::of(facts, 2, false))
+    }
+
+    #[test]
+    fn descriptors_bound_a_machine_without_other_limits() {
+        for (descriptors, clients, callers) in [
+            (20_000, 9_936, 4_096),
+            (1024, 448, 256),
+            (256, 64, 64),
+            (130, 1, 32),
+            (1 << 30, CLIENTS_MAX, 4_096),
+        ] {
+            let capacity = divide(&facts(descriptors), None).unwrap();
+            let expected = Capacity {
+                connections_max: clients + callers,
+                clients_max: clients,
+                callers_max: callers,
+                callers_per_address_max: callers / 2,
+                page_requests_max: 64,
+                inbox_max: 1024,
+                history_bytes_max: 64 * MIB,
+                backlog_bytes_max: 512 * KIB,
+                limit: None,
+            };
+            assert_eq!(capacity, expected, "{descriptors}");
+        }
+    }
+
+    /// How many clients there are, how many at the door beside them, and parts of the page at once.
+    #[test]
+    fn threads_are_divided() {
+        let cases = [
+            // As many as the rest needs.
+            (10, None),
+            (11, Some((1, 0, 12))),
+            (12, Some((1, 1, 12))),
+            (18, Some((4, 3, 12))),
+            (38, Some((13, 12, 12))),
+            (98, Some((58, 19, 12))),
+            (198, Some((124, 41, 20))),
+            (100_000, Some((9_936, 4_096, 64))),
+        ];
+        for (threads, expected) in cases {
+            let divided = divide(&limited(|it| it.threads = left(threads)), None);
+            let Some((clients, reserve, page_requests)) = expected else {
+                let scarcity = Scarcity::Threads { needed: 11, left: threads, limit: "it" };
+                assert_eq!(divided, Err(scarcity), "{threads}");
+                continue;
+            };
+            let divided = divided.unwrap();
+            assert_eq!(divided.clients_max, clients, "{threads}");
+            assert_eq!(divided.connections_max - divided.clients_max, reserve, "{threads}");
+            assert_eq!(divided.page_requests_max, page_requests, "{threads}");
+            assert_eq!(divided.limit.is_some(), clients < 9_936, "{threads}");
+        }
+    }
+
+    #[test]
+    fn the_scarcest_decides() {
+        let facts = limited(|it| {
+            it.threads = vec![
+                Left { amount: 500, limit: "many" },
+                Left { amount: 100, limit: "few" },
+                Left { amount: 5000, limit: "a lot" },
+            ];
+            it.mappings = Some(Left { amount: 65_000, limit: "mappings" });
+        });
+        assert_eq!(divide(&facts, None).unwrap().limit, Some("few"));
+        let wish = divide(&facts, Some(7)).unwrap();
+        assert_eq!((wish.clients_max, wish.limit), (7, None));
+        let mappings = limited(|it| it.mappings = Some(Left { amount: 5000, limit: "mappings" }));
+        let mappings = divide(&mappings, None).unwrap();
+        assert_eq!((mappings.clients_max, mappings.limit), (738, Some("mappings")));
+    }
+
+    /// What clients can make the server allocate is within what is left, whatever that is.
+    #[test]
+    fn everything_fits_into_the_space() {
+        for mib in (16..=2048).step_by(4) {
+            let facts = limited(|it| it.space = left(mib * MIB));
+            let needs = Needs::of(&facts, 2, false);
+            let divided = divide(&facts, None).unwrap();
+            let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES + BUFFERS_BYTES;
+            let taken = needs.stack_bytes
+                + needs.heap_bytes
+                + divided.history_bytes_max
+                + divided.connections_max.min(divided.clients_max + CALLERS_MIN) * thread
+                + divided.clients_max * divided.backlog_bytes_max;
+            assert!(taken <= mib * MIB, "{mib} MiB: {divided:?} take {taken} bytes");
+            assert!(divided.backlog_bytes_max >= BACKLOG_BYTES_MIN);
+        }
+    }
+
+    #[test]
+    fn a_larger_limit_never_means_fewer() {
+        type Set = fn(&mut Facts, usize);
+        let limits: [(Set, usize); 4] = [
+            (|it, n| it.threads = left(n), 1),
+            (|it, n| it.mappings = Some(Left { amount: n, limit: "it" }), 10),
+            (|it, n| it.space = left(n), 256 * KIB),
+            (|it, n| it.memory = left(n), 256 * KIB),
+        ];
+        for (set, step) in limits {
+            let mut before = (0, 0);
+            for n in 0..20_000 {
+                let now = divide(&limited(|it| set(it, n * step)), None);
+                let now = now.map_or((0, 0), |it| (it.clients_max, it.connections_max));
+                assert!(before.0 <= now.0 && before.1 <= now.1, "{before:?}, {n}: {now:?}");
+                before = now;
+            }
+            assert!(before.0 > 4_000, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_beyond_all_numbers_is_none() {
+        let facts = limited(|it| {
+            it.space = left(usize::MAX);
+            it.memory = left(usize::MAX);
+            it.threads = left(usize::MAX);
+        });
+        assert_eq!(divide(&facts, None), divide(&limited(|_| {}), None));
+    }
+
+    #[test]
+    fn too_little_space_is_told() {
+        let facts = limited(|it| it.space = left(8 * MIB));
+        let scarcity = divide(&facts, None).unwrap_err();
+        assert_eq!(scarcity, Scarcity::Space { limit: "it" });
+        let told = "it leaves too little to serve; raise that limit";
+        assert_eq!(scarcity.to_string(), told);
+    }
+}

@@ -7,8 +7,8 @@ use super::{Joined, Members, Message, Notice, Query, RoomName, Rules};
 
 /// Maximum number of messages for a client that comes into a room and was not there before.
 pub(super) const MESSAGES_FOR_A_NEWCOMER: usize = 100;
-/// The most that one page of history weighs (bytes).
-const PAGE_BYTES_MAX: usize = 128 * 1024;
+/// The most that one page of messages weighs (bytes).
+pub(crate) const PAGE_BYTES_MAX: usize = 128 * 1024;
 /// Maximum length of one answer to a client that comes back (bytes of JSON). Many clients refuse
 /// a message of over 1 MiB.
 pub(crate) const ANSWER_BYTES_MAX: usize = 768 * 1024;
@@ -45,6 +45,8 @@ pub(crate) struct Reading {
     pub(crate) before: u64,
     /// So many messages can be of use, with those that are held.
     messages_max: usize,
+    /// The most that a page of them weighs (bytes).
+    page_bytes_max: usize,
     purpose: Purpose,
 }
 
@@ -66,9 +68,11 @@ impl Reading {
         seq: u64,
         members: Members,
         newest_first: impl Iterator<Item = Arc<Message>>,
+        rules: &Rules,
     ) -> Self {
         let purpose = Purpose::Joined { seq, after: None, members };
-        Self::new(room, seq.saturating_add(1), MESSAGES_FOR_A_NEWCOMER, purpose, newest_first)
+        let messages_max = MESSAGES_FOR_A_NEWCOMER;
+        Self::new(room, seq.saturating_add(1), messages_max, purpose, newest_first, rules)
     }
 
     /// By a client that has everything up to `after`, where an archive has what is not held. Few messages fit into one answer, however
@@ -91,7 +95,7 @@ impl Reading {
             let bytes_max = left;
             (MESSAGES_FOR_A_NEWCOMER, Purpose::Part { seq, after, bytes_max, members })
         };
-        Self::new(room, seq.saturating_add(1), messages_max, purpose, held.rev())
+        Self::new(room, seq.saturating_add(1), messages_max, purpose, held.rev(), rules)
     }
 
     /// One page back from `before`.
@@ -100,9 +104,10 @@ impl Reading {
         before: u64,
         limit: usize,
         newest_first: impl Iterator<Item = Arc<Message>>,
+        rules: &Rules,
     ) -> Self {
         // With one more it is known whether there are more.
-        Self::new(room, before, limit + 1, Purpose::History { limit }, newest_first)
+        Self::new(room, before, limit + 1, Purpose::History { limit }, newest_first, rules)
     }
 
     fn new(
@@ -111,10 +116,12 @@ impl Reading {
         messages_max: usize,
         purpose: Purpose,
         newest_first: impl Iterator<Item = Arc<Message>>,
+        rules: &Rules,
     ) -> Self {
         let held: Vec<_> = newest_first.take(messages_max).collect();
         let before = held.last().map_or(before, |oldest| oldest.seq);
-        Self { room, held, before, messages_max, purpose }
+        let page_bytes_max = rules.page_bytes_max;
+        Self { room, held, before, messages_max, page_bytes_max, purpose }
     }
 
     /// How many older messages can be of use.
@@ -165,15 +172,16 @@ impl Reading {
         let mut newest_first = self.held.iter().cloned().chain(older).peekable();
         match self.purpose {
             Purpose::Joined { seq, after, .. } => {
-                let (recovered, messages) = joined(seq, after, newest_first);
+                let (recovered, messages) = joined(seq, after, newest_first, self.page_bytes_max);
                 self.answer(recovered, false, messages)
             }
             Purpose::Part { .. } => {
-                let messages = page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER);
+                let messages =
+                    page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER, self.page_bytes_max);
                 self.answer(false, true, messages)
             }
             Purpose::History { limit } => {
-                let messages = page(&mut newest_first, limit);
+                let messages = page(&mut newest_first, limit, self.page_bytes_max);
                 let more = newest_first.peek().is_some();
                 Notice::History { room: self.room, messages, more }
             }
@@ -209,7 +217,7 @@ pub(super) fn missed(
     let messages = if recovered {
         missed.messages
     } else {
-        page(&mut held.rev().peekable(), MESSAGES_FOR_A_NEWCOMER)
+        page(&mut held.rev().peekable(), MESSAGES_FOR_A_NEWCOMER, rules.page_bytes_max)
     };
     Joined { room, seq, recovered, messages, more, members }
 }
@@ -259,6 +267,7 @@ fn joined(
     seq: u64,
     after: Option<u64>,
     mut newest_first: impl Iterator<Item = Arc<Message>>,
+    page_bytes_max: usize,
 ) -> (bool, Vec<Arc<Message>>) {
     let mut missed = Vec::new();
     let recovered = after.is_some_and(|after| {
@@ -274,15 +283,16 @@ fn joined(
         return (true, missed);
     }
     let mut newest_first = missed.into_iter().chain(newest_first).peekable();
-    (false, page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER))
+    (false, page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER, page_bytes_max))
 }
 
 /// Takes the next messages, as many as fit into one answer, and returns them oldest first.
 fn page(
     newest_first: &mut std::iter::Peekable<impl Iterator<Item = Arc<Message>>>,
     limit: usize,
+    bytes_max: usize,
 ) -> Vec<Arc<Message>> {
-    let mut left = PAGE_BYTES_MAX;
+    let mut left = bytes_max;
     let mut messages: Vec<Arc<Message>> = Vec::new();
     while messages.len() < limit {
         // One always does, so that whoever reads on comes to the end.

@@ -41,7 +41,7 @@ use rand::Rng;
 use rustc_hash::FxHashMap;
 
 pub(crate) use held::NameChange;
-pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, Reading, Search};
+pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGE_BYTES_MAX, Reading, Search};
 pub(crate) use network::Network;
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{
@@ -108,6 +108,8 @@ pub(crate) struct Rules {
     pub(crate) text_bytes_max: usize,
     /// Maximum length of one answer to a client that comes back (bytes of JSON).
     pub(crate) answer_bytes_max: usize,
+    /// The most that one page of messages weighs (bytes).
+    pub(crate) page_bytes_max: usize,
 }
 
 #[cfg(test)]
@@ -122,6 +124,7 @@ impl Rules {
             quota: Quota { people_max: 5000, people_per_network_max: None },
             text_bytes_max: 8192,
             answer_bytes_max: ANSWER_BYTES_MAX,
+            page_bytes_max: PAGE_BYTES_MAX,
         }
     }
 }

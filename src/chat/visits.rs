@@ -60,7 +60,13 @@ impl Chat {
     fn joined(&self, name: RoomName, since: Option<Since>) -> Answer {
         let Some(room) = self.rooms.get(&name) else {
             let nobody = Members { nicknames: Vec::new(), count: 0 };
-            return Answer::Reading(Reading::newest(name, 0, nobody, std::iter::empty()));
+            return Answer::Reading(Reading::newest(
+                name,
+                0,
+                nobody,
+                std::iter::empty(),
+                &self.rules,
+            ));
         };
         let count = room.seats().len();
         let members = Members { nicknames: self.nicknames(room.seats_after(None)), count };
@@ -68,7 +74,7 @@ impl Chat {
         let since = since.filter(|since| since.epoch == self.rules.epoch && since.after <= seq);
         let Some(Since { after, .. }) = since else {
             let newest_first = room.before(u64::MAX).cloned();
-            return Answer::Reading(Reading::newest(name, seq, members, newest_first));
+            return Answer::Reading(Reading::newest(name, seq, members, newest_first, &self.rules));
         };
         let held = room.after(after).cloned();
         let all_is_held = after == seq || held.clone().next().is_some_and(|it| it.seq == after + 1);
@@ -146,7 +152,8 @@ impl Chat {
         let room = self.rooms.get(&name).filter(|_| self.people[&me].is_here(&name));
         let Some(room) = room else { return Err(Refused::NotInRoom(name)) };
         let before = before.unwrap_or(u64::MAX).min(room.seq().saturating_add(1));
-        let reading = Reading::history(name, before, limit, room.before(before).cloned());
+        let reading =
+            Reading::history(name, before, limit, room.before(before).cloned(), &self.rules);
         out.push(self.read(client, reading));
         Ok(())
     }

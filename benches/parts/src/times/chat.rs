@@ -7,7 +7,7 @@ use divan::counter::ItemsCount;
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, Quota, RoomName, Rules, Text,
+    ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGE_BYTES_MAX, Quota, RoomName, Rules, Text,
 };
 use crate::client::{WORDS, saying};
 use crate::config::Limits;
@@ -63,6 +63,7 @@ impl House {
             quota: Quota { people_max: 5000, people_per_network_max: None },
             text_bytes_max,
             answer_bytes_max: ANSWER_BYTES_MAX,
+            page_bytes_max: PAGE_BYTES_MAX,
         };
         Self { chat: Chat::new(rules), random: rand::make_rng(), deliveries: Vec::new() }
     }

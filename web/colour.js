@@ -2,9 +2,10 @@
 // makes one that can be read.
 
 import { create } from './elements.js';
+import { drawable } from './visible.js';
 
 export function author(nick) {
-	const element = create('bdi', 'author coloured', nick);
+	const element = create('bdi', 'author coloured', ...drawable(nick));
 	element.style.setProperty('--hue', hueOf(nick));
 	return element;
 }

@@ -1,13 +1,14 @@
 // What begins with a slash. Two slashes say one.
 
 import { LOBBY } from './chat.js';
+import { isBlank } from './visible.js';
 import { say } from './words.js';
 
 const EXAMPLES = '/nick ana\n/me waves\n/msg bo psst\n/join kitchen\n/part\n/who\n/rooms';
 
 export const COMMANDS = {
 	nick: (chat, rest) => chat.rename(rest),
-	me: (chat, rest) => rest && chat.session.say(chat.active.key, rest, 'me'),
+	me: (chat, rest) => isBlank(rest) || chat.session.say(chat.active.key, rest, 'me'),
 	msg: async (chat, whole) => {
 		const rest = whole.replace('@', '');
 		// A nickname may have spaces: the longest that is here is meant.
@@ -16,7 +17,7 @@ export const COMMANDS = {
 		const nick = fitting.sort((a, b) => b.length - a.length)[0] ?? rest.split(' ')[0];
 		await chat.visit(`@${nick}`);
 		const text = rest.slice(nick.length).trim();
-		if (text) chat.session.say(chat.active.key, text);
+		if (!isBlank(text)) chat.session.say(chat.active.key, text);
 	},
 	join: (chat, rest) => chat.visit(rest.replace('#', '').normalize('NFKC').toLowerCase() || LOBBY),
 	part: (chat) => chat.leave(chat.active),

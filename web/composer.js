@@ -3,6 +3,7 @@
 import { complete } from './completion.js';
 import { keepFocus, onSubmit, page } from './elements.js';
 import { tab } from './storage.js';
+import { isBlank } from './visible.js';
 import { say } from './words.js';
 
 const SAID_MAX = 50;
@@ -73,7 +74,7 @@ export function setUpComposer(chat, perform) {
 		const bytes = new TextEncoder().encode(text).length;
 		const max = chat.limits.text_bytes;
 		if (bytes > max) object({ message: say('too_long', { bytes, max }) });
-		if (!text || bytes > max) return;
+		if (isBlank(text) || bytes > max) return;
 		said = [...said, text].slice(-SAID_MAX);
 		put('');
 		try {

@@ -2,7 +2,9 @@
 
 import { author } from './colour.js';
 import { button, create } from './elements.js';
+import { fold } from './fold.js';
 import { render } from './markup.js';
+import { drawable, isBlank } from './visible.js';
 import { day, say, time } from './words.js';
 
 // Messages of one person within this time stand together.
@@ -20,11 +22,11 @@ export function draw(item, before, nick, isDivided) {
 		const continues = kind === 'say' && before?.kind === 'say' && before.nick === item.nick;
 		node.classList.add('message', isOwn ? 'own' : 'other');
 		if (continues && !isNewDay && item.time - before.time < TOGETHER_MS) node.classList.add('continues');
-		const content = render(text, isOwn ? '' : nick);
-		if (kind === 'me') content.prepend(create('bdi', '', item.nick), ' ');
+		const content = isBlank(text) ? create('span', 'soft', say('blank')) : render(text, isOwn ? '' : nick);
 		const body = create('div', 'text', content);
+		if (kind === 'me') body.prepend(create('bdi', '', ...drawable(item.nick)), ' ');
 		body.dir = 'auto';
-		node.append(create('div', 'byline', author(item.nick), ' ', create('time', '', time(item.time))), create('div', 'bubble', body));
+		node.append(create('div', 'byline', author(item.nick), ' ', create('time', '', time(item.time))), create('div', 'bubble', body, ...fold(item, body)));
 	} else {
 		node.append(create('p', 'notice', text ?? (kind === 'gap' ? say('gap') : folded(item.changes))));
 	}

@@ -3,6 +3,7 @@
 import { author } from './colour.js';
 import { COMMANDS } from './commands.js';
 import { button, create, page } from './elements.js';
+import { drawable, isBlank } from './visible.js';
 import { moment, say } from './words.js';
 
 const PAUSE_MS = 250;
@@ -66,12 +67,23 @@ export function setUpFinder(chat, roster, jump) {
 }
 
 // The text, from a little before the first word that was found, with all marked.
-// Accents are characters of their own here.
 function excerpt(text) {
+	if (isBlank(text)) return [create('span', 'soft', say('blank'))];
+	const parts = split(text);
+	if (parts[1]) parts[0] = parts[0].replace(/^[^]+(?=[^]{60}$)/u, '…');
+	return parts.map((part, index) => create(index % 2 ? 'mark' : 'span', '', ...drawable(part.normalize())));
+}
+
+/** How many characters of `text` stand before the first word that was found. */
+export function beforeMatch(text) {
+	const [before, match] = split(text);
+	return match ? before.normalize().length : 0;
+}
+
+// At the words that were found. Accents are characters of their own here.
+function split(text) {
 	const wish = query.value.normalize('NFD').replace(/\p{M}|(?<!\S)from:("[^"]*"?|\S*)/gu, '');
 	const words = wish.match(/[\p{L}\p{N}\p{So}'’]+/gu) ?? ['\0'];
 	const pattern = words.map((word) => word.replace(/./gu, '$&\\p{M}*')).join('(?![\\p{LC}\\p{N}])|');
-	const parts = text.normalize('NFD').split(RegExp(`(?<![\\p{LC}\\p{N}]\\p{M}*)(${pattern})`, 'giu'));
-	if (parts[1]) parts[0] = parts[0].replace(/^[^]+(?=[^]{60}$)/u, '…');
-	return parts.map((part, index) => create(index % 2 ? 'mark' : 'span', '', part.normalize()));
+	return text.normalize('NFD').split(RegExp(`(?<![\\p{LC}\\p{N}]\\p{M}*)(${pattern})`, 'giu'));
 }

@@ -3,20 +3,29 @@
 
 import { create } from './elements.js';
 import { emojiNamed } from './emoji.js';
+import { addressIn, LINK } from './link.js';
+import { drawable } from './visible.js';
 
 // Chinese and Japanese have no spaces between words.
 const LETTER = String.raw`(?:(?![\p{Ideographic}\p{sc=Hira}\p{sc=Kana}])[\p{L}\p{M}\p{N}])`;
-const emphasis = (name, mark, times = '') =>
-	String.raw`(?<!${LETTER}|[\\/]|${mark})${mark}${times}(?=\S)(?<${name}>(?:\x60[^\x60\n]+\x60|(?<=${LETTER})${mark}(?=${LETTER})|(?!${mark}|[\x60\n])[^])+)(?<=\S)${mark}${times}(?!${LETTER}|${mark})`;
+
+// Emphasis opens before a word and closes behind one, with the same marks. A
+// mark beside a slash, before the dot of `*.js`, or alone in quotation marks or
+// brackets is part of a glob or a path.
+const OPENS = String.raw`(?![\s/\\,;)\]}~?|&=-]|\.(?!\.)|(?<=["'][*_]+)["'])`;
+const CLOSES = String.raw`(?<![\s/\\([{])`;
+const emphasis = (name, mark, marks) =>
+	String.raw`(?<!${LETTER}|[\\/]|${mark})(?<${name}Mark>${marks})(?!${mark})${OPENS}(?<${name}>(?:\x60[^\x60\n]+\x60|(?<=${LETTER})${mark}(?=${LETTER})|(?!${mark}|[\x60\n])[^])+)${CLOSES}\k<${name}Mark>(?!${LETTER}|${mark})`;
+// Not `*.*` or `*?*`.
+const HAS_WORD = /[\p{L}\p{N}]|[^\0-\x7f]/u;
 const patterns = (mention) => [
 	// A word alone on the first line is a language, and is not shown.
 	'\\n?```(?:[\\w+#.-]*\\n(?!```))?(?<block>[^]*?)\\n?```\\n?',
 	'`(?<code>[^`\\n]+)`',
-	// Without what could disguise where it leads.
-	String.raw`\b(?<link>https?://[^\s\\<>"\x60\p{Bidi_C}\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+)`,
+	LINK,
 	mention,
-	emphasis('bold', '[*]', '{1,2}'),
-	emphasis('italic', '_'),
+	emphasis('bold', '[*]', '[*]{1,2}'),
+	emphasis('italic', '_', '_'),
 	String.raw`(?<!${LETTER}):(?<emoji>[\w+-]{1,32}):(?!${LETTER})`,
 ];
 
@@ -24,30 +33,30 @@ const patterns = (mention) => [
 export function render(text, nick = '') {
 	const result = new DocumentFragment();
 	let done = 0;
-	for (const { index, 0: typed, groups } of text.matchAll(patternFor(nick))) {
-		const nodes = nodesFor(groups, nick);
+	for (const match of text.matchAll(patternFor(nick))) {
+		const nodes = nodesFor(match, nick);
 		if (!nodes) continue;
-		result.append(text.slice(done, index), ...nodes);
-		done = index + typed.length;
+		result.append(...drawable(text.slice(done, match.index)), ...nodes);
+		done = match.index + match[0].length;
 	}
-	result.append(text.slice(done));
+	result.append(...drawable(text.slice(done)));
 	return result;
 }
 
 /** Not in code or a link. */
 export const mentionsMe = (text, nick) => Boolean(render(text, nick).querySelector('mark'));
 
-function nodesFor({ block, code, link, bold, italic, emoji, mention }, nick) {
-	if (block?.trim()) return [create('pre', '', create('code', '', block))];
-	if (code) return [create('code', '', code)];
-	if (bold) return [create('strong', '', render(bold, nick))];
+function nodesFor(match, nick) {
+	const { block, code, link, bold, italic, emoji, mention } = match.groups;
+	if (block?.trim()) return [create('pre', '', create('code', '', ...drawable(block)))];
+	if (code) return [create('code', '', ...drawable(code))];
+	if (bold && HAS_WORD.test(bold)) return [create('strong', '', render(bold, nick))];
 	if (italic) return [create('em', '', render(italic, nick))];
-	if (mention) return [create('mark', 'mention', mention)];
+	if (mention) return [create('mark', 'mention', ...drawable(mention))];
 	if (emojiNamed(emoji ?? '')) return [emojiNamed(emoji)];
-	const address = withoutTail(link ?? '');
-	const href = addressOf(address);
+	const [address, href] = link ? addressIn(match) : [];
 	const more = { href, rel: 'noopener noreferrer nofollow', target: '_blank' };
-	return href && [Object.assign(create('a', '', address), more), link.slice(address.length)];
+	return href && [Object.assign(create('a', '', ...drawable(address)), more), link.slice(address.length)];
 }
 
 let last = {};
@@ -58,27 +67,4 @@ function patternFor(nick) {
 		last = { nick, pattern: new RegExp(patterns(mention).join('|'), 'giu') };
 	}
 	return last.pattern;
-}
-
-// The sentence goes on behind an address.
-function withoutTail(address) {
-	const count = (bracket) => address.split(bracket).length;
-	const surplus = { ')': count(')') - count('('), ']': count(']') - count('[') };
-	let end = address.length;
-	for (; end; end -= 1) {
-		const tail = address[end - 1];
-		if (surplus[tail] > 0) surplus[tail] -= 1;
-		else if (!'.,:;!?\'*_~}…’”»'.includes(tail)) break;
-	}
-	return address.slice(0, end);
-}
-
-// If it is plain to see: not in `http://bank@elsewhere/`.
-function addressOf(typed) {
-	try {
-		const { protocol, username, password, href } = new URL(typed);
-		return /^https?:$/u.test(protocol) && !username && !password && href;
-	} catch {
-		return '';
-	}
 }

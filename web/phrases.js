@@ -27,6 +27,9 @@ joined|{names} joined|{names} gekommen|Arrivée : {names}|Entra: {names}|{names}
 left|{names} left|{names} gegangen|Départ : {names}|Sale: {names}|{names} 走了
 others|{n} more|{n} weitere|{n} de plus|{n} más|另外 {n} 人
 renamed|{from} is now {to}|{from} heißt jetzt {to}|{from} s’appelle {to}|{from} ahora es {to}|{from} 改名为 {to}
+show_all|Show all|Alles zeigen|Tout afficher|Mostrar todo|显示全部
+show_less|Show less|Weniger zeigen|Afficher moins|Mostrar menos|收起
+blank|(empty)|(leer)|(vide)|(vacío)|（空）
 sending|sending…|wird gesendet…|envoi…|enviando…|正在发送…
 retry|Try again|Noch einmal|Réessayer|Reintentar|重试
 withdraw|Withdraw|Zurückziehen|Retirer|Retirar|撤回

@@ -3,6 +3,8 @@
 
 import { page } from './elements.js';
 import { draw, drawUnsent } from './entry.js';
+import { beforeMatch } from './finder.js';
+import { unfoldAt } from './fold.js';
 import { say } from './words.js';
 
 const NODES_MAX = 300;
@@ -40,9 +42,14 @@ export function setUpTimeline(chat, act) {
 		isFollowing = false;
 		showUnsent();
 		const node = messages.children[index - start];
+		const match = unfoldAt(node, beforeMatch(chat.active.items[index].text));
 		node.tabIndex = -1;
 		node.focus();
 		node.scrollIntoView({ block: 'center' });
+		// A text may be longer than the screen is high.
+		const { top, bottom } = scroller.getBoundingClientRect();
+		const place = match.getBoundingClientRect();
+		if (place.top < top || place.bottom > bottom) scroller.scrollTop += place.top - (top + bottom) / 2;
 		scrolled();
 	}
 
@@ -147,6 +154,11 @@ export function setUpTimeline(chat, act) {
 	}
 
 	scroller.onscroll = scrolled;
+	// A text that was unfolded at the end is read from there on.
+	scroller.addEventListener('fold', () => {
+		isFollowing = false;
+		scrolled();
+	});
 	newer.onclick = () => toEnd();
 	// A keyboard, a growing input or a turned screen change our height.
 	new ResizeObserver(settle).observe(scroller);

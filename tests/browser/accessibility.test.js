@@ -46,6 +46,8 @@ for (const colorScheme of ['light', 'dark']) {
       const bo = await house.enter('bo');
       bo.say('*Hello* ana, see `code` and https://example.org/ :smile:');
       bo.say('```\nblock\n```');
+      bo.say('a long text\n'.repeat(60));
+      bo.say('\u2800');
       bo.tell('ana', 'hush');
       await ana.say('/me waves');
       await ana.say('/help');

@@ -41,6 +41,118 @@ test('an address becomes a link, without the sentence around it', async (t) => {
   });
 });
 
+test('a link ends where the punctuation of the sentence begins, in every script', async (t) => {
+  const render = await renderer(t, browser);
+  const link = (typed) => `<a href="${new URL(typed).href}" ${ATTRIBUTES}>${typed}</a>`;
+  const pairs = ['“”', '„“', '„”', '‚‘', '‘’', '’’', '«»', '»«', '‹›', '›‹', '「」', '『』', '《》', '〈〉', '（）', '【】', '〔〕', '❨❩', '⟨⟩', '＂＂'];
+  const ends = [...'。、，！？：；…‥·・—–؟،؛۔।॥።፣՝։᠂។၊།', 'ʼs', '’s', '′', '″', '！！', '。”', '\u3000', '\u2003', '\u200b', '\u202e'];
+  for (const address of ['https://a.example', 'https://a.example/x', 'https://a.example/x?y=z#w', 'http://localhost:8080']) {
+    for (const [open, close] of pairs) {
+      for (const rest of ['', ' sagte sie', '的说明', 'and', ', and']) {
+        const typed = `${open}${address}${close}${rest}`;
+        assert.equal(await render.html(typed), `${open}${link(address)}${close}${rest}`, typed);
+      }
+    }
+    for (const end of ends) {
+      for (const rest of ['', ' and', '说明', 'and']) {
+        const typed = `${address}${end}${rest}`;
+        assert.equal(await render.html(typed), `${link(address)}${end}${rest}`, typed);
+      }
+    }
+  }
+  await render.all({
+    'https://a.example，https://b.example/；https://c.example。':
+      `${link('https://a.example')}，${link('https://b.example/')}；${link('https://c.example')}。`,
+    'https://a.example、b.example': `${link('https://a.example')}、b.example`,
+    'https://a.example:': `${link('https://a.example')}:`,
+    'https://a.example: *b*': `${link('https://a.example')}: <strong>b</strong>`,
+    "https://a.example's": `${link('https://a.example')}'s`,
+    'https://a.example?': `${link('https://a.example')}?`,
+    '(https://a.example/b)and': `(${link('https://a.example/b')})and`,
+    '[a](https://a.example/b_(c))d': `[a](${link('https://a.example/b_(c)')})d`,
+    '{https://a.example/b}': `{${link('https://a.example/b')}}`,
+    '<b>https://a.example/b</b>': `&lt;b&gt;${link('https://a.example/b')}&lt;/b&gt;`,
+    '|https://a.example|': `|${link('https://a.example')}|`,
+  });
+});
+
+test('a link keeps what belongs to it', async (t) => {
+  const render = await renderer(t, browser);
+  const link = (typed) => `<a href="${new URL(typed).href}" ${ATTRIBUTES}>${typed}</a>`;
+  const addresses = [
+    'https://a.example/wiki/Foo_',
+    'https://a.example/{id}',
+    'https://a.example/{id}/b',
+    'https://a.example/b_(c_(d))',
+    'https://a.example/?b[]=c',
+    'https://a.example/~',
+    "https://a.example/Don't",
+    'https://a.example/b,c;d!e',
+    'https://a.example/#!/b',
+    'https://a.example/@b',
+    'https://a.example./b',
+    'https://a.example/straße',
+    'https://a.example/かな/漢字',
+    'https://a.example/می‌خواهم',
+    'https://a.example/हिन्दी',
+    'http://[::1]:8080/b',
+    'http://my_host:80/b',
+    'https://müller.example/straße',
+    'https://例え.example/道',
+    'https://пример.example/',
+    'https://παράδειγμα.example/',
+    'https://ทำ.example/',
+    'https://مثال.example/',
+    'https://उदाहरण.example/',
+    'https://한국.example/',
+    'https://xn--mller-kva.example/',
+  ];
+  for (const address of addresses) {
+    await render.all({ [address]: link(address), [`see ${address}, and`]: `see ${link(address)}, and`, [`(${address})`]: `(${link(address)})` });
+  }
+  // As on GitHub, an exclamation mark is the sentence's. Where there is no
+  // sentence it is the address's.
+  await render.all({
+    'https://a.example/Hello!': link('https://a.example/Hello!'),
+    'see https://a.example/Hello!': `see ${link('https://a.example/Hello')}!`,
+  });
+});
+
+// The host that a browser goes to is the one that a reader sees.
+test('no link hides its host', async (t) => {
+  const render = await renderer(t, browser);
+  const slashes = [...'∕⁄⧸⟋／╱\u0338᜵〳ノ丿', '\u2215\u2215'];
+  const others = [...'．。｡․﹒：﹕∶꞉ː׃։？﹖ʔɂ＃﹟♯＠﹫＼﹨∖⧵‐‑﹣－−٠ꓸ'];
+  const blanks = [...'\u2800\u3164\u115f\u1160\uffa0\u200b\u200c\u200d\u2060\u00ad\u034f\u180e\ufe0f\ufff9\ufeff\u061c\u200e\u202e\u2066\ue000\u{e0020}\u{e000}\u{f0000}\u{1d159}\u{13441}', '\u2800\u2800\u2800'];
+  for (const character of [...slashes, ...others, ...blanks]) {
+    for (const rest of ['login.evil.example/', '.evil.example/', 'login.evil.example']) {
+      for (const host of ['good.example', 'localhost', '192.168.1.20']) {
+        const typed = `https://${host}${character}${rest}`;
+        assert.equal(await render.html(typed), typed, JSON.stringify(typed));
+      }
+    }
+  }
+  await render.unchanged(
+    'https://good.example：x@evil.example/',
+    'http://good.example!@evil.example/',
+    'https://аррӏе.com',
+    'https://АРРІЕ.com',
+    'https://αρρ.com',
+    'https://аpple.com',
+    'https://applе.com/login',
+    'https://ｇｏｏｄ.example',
+    'https://𝐠𝐨𝐨𝐝.example',
+    'https://ⓖood.example',
+    'https://good\u0338.example',
+    'https://%67ood.example',
+    'http://0x7f.1/',
+    'http://2130706433/',
+    'http://0177.0.0.1/',
+    'http://１27.0.0.1/',
+    'http://good.example:99999/',
+  );
+});
+
 test('what hides where it leads, or leads elsewhere, stays text', async (t) => {
   const render = await renderer(t, browser);
   await render.unchanged(
@@ -108,6 +220,73 @@ test('emphasis begins and ends where words do, on one line', async (t) => {
     '𝐀_𝐀_𝐀',
     '~/_a_/b',
   );
+});
+
+test('globs and other asterisks stay', async (t) => {
+  const render = await renderer(t, browser);
+  await render.unchanged(
+    '**/*.js',
+    '**a*',
+    '*a**',
+    '__a_',
+    '_a__',
+    '*a_',
+    '2*3*4',
+    '2 * 3 * 4',
+    '**kwargs, *args',
+    '*.txt *.md',
+    '*.js and foo/*',
+    '*.{js,ts} dir/*',
+    'a/*.js b/*.ts',
+    'src/**/*.ts **/foo/** !**/bar',
+    'C:\\* D:\\*',
+    '*.*',
+    '*?*',
+    '*~ *~',
+    '"*" and "*"',
+    "'**' or '**'",
+    '(*) and (*)',
+    '[*], [*]',
+    '*, *',
+    'char *a, *b;',
+    '(_), (_)',
+    '/* a */',
+    '__init__',
+    'snake_case_name',
+  );
+  await render.all({
+    'ls *.js *now*': 'ls *.js <strong>now</strong>',
+    '*...really*': '<strong>...really</strong>',
+    '*"a"* and *(b)*': '<strong>"a"</strong> and <strong>(b)</strong>',
+    '_init_': '<em>init</em>',
+  });
+});
+
+test('nothing of a text is lost but the marks of what they make', async (t) => {
+  const { page } = await renderer(t, browser);
+  const lost = await page.evaluate(async () => {
+    const { render } = await import('/markup.js');
+    const PIECES = ['*', '**', '_', '__', '`', '```', ' ', '\n', '/', '.', '"', '(', ')', 'a', 'b2', 'é', '中', 'ana', '.js', 'http://a.example', '\u0301\u0301\u0301', '\u200d', '“', '!', '&', '<'];
+    const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
+    const MARKS = {
+      '#text': (_, node) => quoted(node.data),
+      STRONG: (inner) => `(?:\\*${inner}\\*|\\*\\*${inner}\\*\\*)`,
+      EM: (inner) => `_${inner}_`,
+      CODE: (inner, { parentNode }) => (parentNode.nodeName === 'PRE' ? inner : `\`${inner}\``),
+      PRE: (inner) => `\\n?\`\`\`(?:[\\w+#.-]*\\n)?${inner}\\n?\`\`\`\\n?`,
+    };
+    const pattern = (node) => (MARKS[node.nodeName] ?? ((inner) => inner))([...node.childNodes].map(pattern).join(''), node);
+    // The same texts each time (Park and Miller's generator).
+    let seed = 1;
+    const next = (below) => (seed = (seed * 48271) % 2147483647) % below;
+    const lost = [];
+    for (let count = 0; count < 5000; count += 1) {
+      const text = Array.from({ length: 1 + next(14) }, () => PIECES[next(PIECES.length)]).join('');
+      if (!new RegExp(`^${pattern(render(text, 'ana'))}$`, 'u').test(text)) lost.push(text);
+    }
+    return lost;
+  });
+  assert.deepEqual(lost, []);
 });
 
 test('emoji have names', async (t) => {

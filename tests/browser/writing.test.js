@@ -74,12 +74,15 @@ test('the button sends too, and nothing is not sent', async (t) => {
   const send = ana.page.getByRole('button', { name: 'Send' });
 
   await send.click();
-  await ana.say(' \n ');
-  await ana.input.press('Enter');
+  for (const blank of [' \n ', '\u200b', '\u2800 \u2800', '\u3164', '\u00ad\u2060\ufe0f', '\u{e0020}', '/me \u2800', '/me']) {
+    await ana.say(blank);
+    await ana.input.press('Enter');
+  }
   await ana.input.fill('marker');
   await send.click();
   await ana.readsOwn('marker');
   assert.deepEqual(await ana.texts(), ['marker']);
+  assert.equal(ana.sent.filter((frame) => JSON.parse(frame).type === 'say').length, 1);
 });
 
 test('the longest text is sent, and a longer one is kept with a word about it', async (t) => {

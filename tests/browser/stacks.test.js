@@ -1,0 +1,182 @@
+// Marks that are piled up on a letter stay with their text or name, and take no
+// time. What draws nothing is not said, and is shown as empty.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBrowser } from './support/browser.js';
+import { Chat } from './support/chat.js';
+import { differences } from './support/pictures.js';
+import { isFound, withHistory } from './support/searching.js';
+
+const DRAW_MAX_MS = 300;
+const TOWERS = {
+  'as it was reported': `Z${'\u0301\u0302\u0303'.repeat(12)}`,
+  'below': `Z${'\u0316\u0323\u0331'.repeat(12)}`,
+  'above and below': 'Z\u0310\u0316\u0301\u0323\u0302\u0331\u0346\u0347'.repeat(8),
+  'with joiners between': `Z${'\u0301\u200d\u0302\u200c'.repeat(12)}`,
+  'with tags between': `Z${'\u0301\u{e0061}'.repeat(12)}`,
+  'enclosing': `Z${'\u20dd\u20de\u20e0\u0489'.repeat(12)}`,
+  'Thai': `ก${'็'.repeat(30)}`,
+  'Thai and others': `ก${'็\u0301'.repeat(30)}`,
+  'Arabic': `ب${'\u0651\u064e\u0670'.repeat(12)}`,
+  'Hebrew': `ש${'\u05c1\u05b8\u0591'.repeat(12)}`,
+  'in code': `\`Z${'\u0301'.repeat(30)}\``,
+  'in a block': `\`\`\`\nZ${'\u0301'.repeat(30)}\n\`\`\``,
+  'in a link': `http://a.example/Z${'\u0301'.repeat(30)}`,
+  'emphasized': `*Z${'\u0301'.repeat(30)}*`,
+};
+
+let browser;
+
+before(async () => {
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** Counts the pixels above and below an element that are drawn by it. */
+async function drawnOutside(page, element) {
+  // The timeline has come to its end by then.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const { y, height } = await element.boundingBox();
+  const { width, height: screen } = page.viewportSize();
+  const bottom = Math.ceil(y + height);
+  const clips = [{ x: 0, y: 0, width, height: Math.floor(y) }, { x: 0, y: bottom, width, height: screen - bottom }];
+  const pictures = async () => {
+    const taken = [];
+    for (const clip of clips) taken.push(await page.screenshot({ clip, caret: 'hide' }));
+    return taken;
+  };
+  const seen = await pictures();
+  await element.evaluate((it) => (it.style.visibility = 'hidden'));
+  const without = await pictures();
+  await element.evaluate((it) => (it.style.visibility = ''));
+  return (await differences(browser, seen[0], without[0])) + (await differences(browser, seen[1], without[1]));
+}
+
+test('marks that are piled up do not cover the texts of others', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  for (const [name, tower] of Object.entries(TOWERS)) {
+    await bo.say('before it gpqy');
+    await bo.say(`${tower} ${tower}`);
+    await bo.say('AFTER IT');
+    await ana.reads('bo', 'AFTER IT');
+    const bubble = ana.page.locator('#messages .bubble').nth(-2);
+    assert.equal(await drawnOutside(ana.page, bubble), 0, name);
+    // All of it is there, to be copied and compared.
+    const text = await bubble.textContent();
+    assert.ok(text.includes(tower.replace(/[*`\n]/gu, '')), name);
+  }
+});
+
+test('marks that are piled up do not cover the neighbours of a name', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  await bo.say('hello');
+  await ana.reads('bo', 'hello');
+  for (const [name, nick] of Object.entries(TOWERS)) {
+    await ana.page.evaluate(async (nick) => {
+      const { draw } = await import('/entry.js');
+      const text = 'hello';
+      const item = { kind: 'say', time: Date.now(), nick, text };
+      const changes = [{ what: 'joined', nick }];
+      document.querySelector('#messages').append(draw(item, item), draw({ kind: 'fold', time: Date.now(), changes }, item));
+    }, nick);
+    for (const part of ['.byline', '.notice']) {
+      const place = ana.page.locator(`#messages ${part}`).last();
+      await place.scrollIntoViewIfNeeded();
+      assert.equal(await drawnOutside(ana.page, place), 0, `${name}, ${part}`);
+    }
+  }
+});
+
+test('what people write in any script is drawn whole', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  const texts = [
+    'Tiếng Việt: ệ ữ ở Ẫ, e\u0323\u0302\u0301',
+    'ภาษาไทย: ที่นี่ น้ำ ปู่ ก็',
+    'हिन्दी: क्षेत्र र्ट्र्य',
+    'မြန်မာ: မြွှေး ကြွေ့',
+    'བོད་ཡིག: ཧཱུྃ རྐྱེ',
+    'العَرَبِيَّة ٱللَّٰه',
+    'שָׁלוֹם בְּרֵאשִׁית',
+    '👨‍👩‍👧‍👦 👩🏽‍❤️‍💋‍👨🏿 ❤️ 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿',
+    'ÄÖÜ ÅÇ gjpqy',
+  ];
+  for (const text of texts) await bo.say(text);
+  await ana.reads('bo', texts.at(-1));
+  assert.equal(await ana.page.locator('.excess').count(), 0);
+  await ana.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const timeline = ana.page.locator('#timeline');
+  const seen = await timeline.screenshot({ caret: 'hide' });
+  await ana.page.locator('#messages').evaluate((messages) => {
+    for (const it of messages.querySelectorAll('.bubble, .byline')) it.style.overflow = 'visible';
+  });
+  assert.equal(await differences(browser, seen, await timeline.screenshot({ caret: 'hide' })), 0);
+});
+
+test('thousands of marks on one letter do not hold up the page', async (t) => {
+  const chat = await Chat.open(t, ...(await withHistory(t)));
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  for (const [name, unit] of Object.entries({ 'one mark': '\u0301', 'many marks': '\u0301\u0323\u0489', 'joiners': '\u0301\u200d', 'Thai': '็' })) {
+    const text = `needle Z${unit.repeat(4000)}`.slice(0, 4000);
+    const milliseconds = await ana.page.evaluate(async (text) => {
+      const { draw } = await import('/entry.js');
+      const messages = document.querySelector('#messages');
+      const times = [];
+      for (let round = 0; round < 3; round += 1) {
+        const start = performance.now();
+        // Another text each time, as a browser remembers the shapes of words.
+        const item = { kind: 'say', time: 0, nick: 'bo' };
+        messages.replaceChildren(...Array.from({ length: 16 }, (_, index) => draw({ ...item, text: `${round}${index}${text}` }, item)));
+        messages.getBoundingClientRect();
+        times.push(performance.now() - start);
+      }
+      return Math.min(...times);
+    }, text);
+    t.diagnostic(`${name}: ${milliseconds.toFixed(1)} ms`);
+    assert.ok(milliseconds < DRAW_MAX_MS, `${name}: ${milliseconds} ms`);
+  }
+
+  const bo = await chat.join('bo');
+  for (let count = 0; count < 16; count += 1) await bo.say(`needle ${count} Z${'\u0301'.repeat(4000)}`);
+  await bo.say('newest');
+  await isFound(bo, 'newest');
+  const cy = await chat.visit(browser, { nick: 'cy' });
+  await cy.page.getByRole('searchbox', { name: 'Search' }).fill('needle');
+  await cy.page.locator('#results .excerpt').first().waitFor();
+  // Nothing of an excerpt has more marks than it may have, either.
+  const drawn = await cy.page.locator('#results .excerpt').first().evaluate((excerpt) => excerpt.innerText.normalize('NFD').match(/\p{M}+/gu));
+  assert.ok(drawn.every((marks) => marks.length <= 6), `${drawn}`);
+});
+
+test('what draws nothing is shown as empty', async (t) => {
+  const chat = await Chat.open(t);
+  const bo = await chat.join('bo');
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  // The server may refuse them.
+  const drawn = (text, kind) =>
+    ana.page.evaluate(
+      async ([text, kind]) => {
+        const { draw } = await import('/entry.js');
+        const item = { kind, time: 0, nick: 'bo', text };
+        return draw(item, item).querySelector('.text').textContent;
+      },
+      [text, kind],
+    );
+  for (const text of [' ', '\n\n', '\u200b', '\u2800', '\u3164', '\ufe0f', '\u00ad\u2060\ufeff', '\u3000\u00a0', '\u{e0020}', '\u{1d159}', '\u{13441}']) {
+    assert.equal(await drawn(text, 'say'), '(empty)', JSON.stringify(text));
+    assert.equal(await drawn(text, 'me'), 'bo (empty)', JSON.stringify(text));
+  }
+  for (const text of ['.', '\u200b.', '❤️', '\u0301', '\ufffd', '\ue000', '\ud83d']) assert.equal(await drawn(text, 'say'), text, JSON.stringify(text));
+  await bo.say('marker');
+  await ana.reads('bo', 'marker');
+});

@@ -13,8 +13,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    ANSWER_BYTES_MAX, Chat, ClientId, Delivery, Listing, Message, Network, Nickname, NicknameTaken,
-    Notice, Now, PAGE_BYTES_MAX, Quota, RoomName, Rules, Text,
+    Chat, ClientId, Delivery, Listing, Message, Network, Nickname, NicknameTaken, Notice, Now,
+    PAGES_PER_ANSWER, Quota, RoomName, Rules, Text,
 };
 use crate::config::Limits;
 use crate::ending::Ending;
@@ -138,8 +138,7 @@ impl Broadcaster {
             grace: limits.grace,
             quota,
             text_bytes_max: limits.text_bytes_max,
-            answer_bytes_max: answer_bytes_max(limits),
-            page_bytes_max: page_bytes_max(limits),
+            page_bytes_max: quota.answer_bytes_max / PAGES_PER_ANSWER,
         });
         let (mut keeper, mut lookups) = (None, None);
         if let Some(kept) = kept {
@@ -365,17 +364,6 @@ impl Broadcaster {
             self.events.push(event());
         }
     }
-}
-
-/// One answer is less than may wait for a client, but never too little for a page of messages.
-fn answer_bytes_max(limits: &Limits) -> usize {
-    const LEAST: usize = 96 * 1024;
-    (limits.backlog_bytes_max / 4 * 3).clamp(LEAST, ANSWER_BYTES_MAX)
-}
-
-/// Its messages take up to twice as many bytes on the wire, and the members come besides.
-fn page_bytes_max(limits: &Limits) -> usize {
-    PAGE_BYTES_MAX.min(answer_bytes_max(limits) / 6)
 }
 
 fn now() -> Now {

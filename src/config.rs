@@ -25,8 +25,8 @@ pub struct Config {
     pub host_names: Vec<HostName>,
     /// Origins whose pages may talk to this server, besides its own.
     pub allowed_origins: Vec<Origin>,
-    /// The most clients at once. `None`, the default, is what the machine has room for: what the limits
-    /// of descriptors, threads, address space, memory and mappings leave when the server is bound.
+    /// The most clients at once. `None`, the default, is as many as the limits
+    /// of descriptors, threads, address space, memory and mappings permit when the server is bound.
     pub clients_max: Option<usize>,
     /// The most clients at once from one address, or from one /64 network of IPv6; 64 by default.
     /// Several people may share an address, but no single machine should fill the server. With 0

@@ -26,8 +26,8 @@ use ear::Ear;
 /// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
 /// can be in the middle of.
 const RUN_BYTES_MAX: usize = 128 * 1024;
-/// The turn is over, too, when as many bytes of answers wait for its end as so many backlogs hold: 16
-/// MiB, or less where memory is short. When thousands come into a room at once, each turn tells
+/// The turn is over, too, when the answers in it have the bytes of 32 full backlogs: 16 MiB, or less
+/// where memory is short. When thousands come into a room at once, each turn tells
 /// everybody there of all who came in it.
 const BACKLOGS_OF_ANSWERS: usize = 32;
 

@@ -25,6 +25,10 @@ use crate::wake::Waker;
 /// seconds after which a client without progress is cut anyway. Full: the client is cut.
 const BACKLOG_RUNS_MAX: usize = 1024;
 
+/// What may wait of the first run of frames whatever the bound is (bytes): an answer of the largest
+/// size, which a client gets that comes back.
+const FIRST_BYTES_MAX: usize = 1024 * 1024;
+
 /// One or more whole frames, shared by everybody who gets them.
 pub(crate) type Frames = Arc<[u8]>;
 
@@ -111,7 +115,7 @@ impl Outbox {
                 let blocked_since = Some(Instant::now());
                 let waiting = Waiting { unsent, blocked_since, bytes, ..Waiting::default() };
                 state.waiting = Some(Box::new(waiting));
-                if bytes > self.backlog_bytes_max {
+                if bytes > self.backlog_bytes_max.max(FIRST_BYTES_MAX) {
                     self.end(&mut state, Ending::TooSlow);
                 }
                 self.waker.ring();

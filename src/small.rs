@@ -18,8 +18,8 @@ const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 const STACKS: (&str, &str) = ("RUST_MIN_STACK", "262144");
 
 /// Starts the program once more, in this process, with an environment that makes it take little
-/// address space: 12 MiB at the start in place of 745. What the environment says already is left as
-/// it is. Where the program cannot be started once more, it goes on as it is.
+/// address space: 12 MiB at the start in place of 745. Variables that are set are left
+/// as they are. Where the program cannot be started once more, it goes on as it is.
 pub(crate) fn take_little_address_space() {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) || env::var_os(ARENAS.0).is_some() {
         return;
@@ -38,8 +38,8 @@ pub(crate) fn take_little_address_space() {
     if env::var_os(STACKS.0).is_none() {
         command.env(STACKS.0, STACKS.1);
     }
-    // This returns only when it has failed, and then std has given SIGPIPE back to the kernel, which
-    // would end the process where somebody no longer reads what it writes.
+    // `exec` returns only when it has failed. By then std has reset SIGPIPE, which would end the
+    // process at the first write to a closed pipe.
     let _ = command.exec();
     let _ = register(SIGPIPE, Arc::default());
 }

@@ -5,7 +5,6 @@
 mod support;
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -164,35 +163,6 @@ fn with_history(history: HistoryLimits) -> Config {
 fn a_server_needs_an_address() {
     let refused = Server::bind(&Config { bind: Vec::new(), ..config() }).unwrap_err();
     assert_eq!(refused.to_string(), "no address to listen on");
-}
-
-#[test]
-fn rooms_are_listed_however_busy_the_server_is() {
-    const SPEAKERS: usize = 8;
-    let mut house = House::open();
-    let ana = house.join();
-    let is_over = AtomicBool::new(false);
-    let handle = &house.handle;
-    thread::scope(|scope| {
-        for number in 0..SPEAKERS {
-            let is_over = &is_over;
-            let speaker = name(&format!("speaker {number}"));
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    handle.say(&room("hall"), &speaker, "and so on").unwrap();
-                }
-            });
-        }
-        let listed: Vec<_> = (0..500).map(|_| handle.rooms()).collect();
-        is_over.store(true, Ordering::Relaxed);
-        for rooms in listed {
-            let rooms = rooms.unwrap();
-            assert!(rooms.iter().any(|(name, _)| name.as_str() == "lobby"), "{rooms:?}");
-        }
-    });
-    drop(ana);
-    handle.stop();
-    assert_eq!(handle.rooms(), Err(Stopped));
 }
 
 #[test]

@@ -87,10 +87,10 @@ fn clients_resume_over_a_restart_as_if_nothing_had_been() {
         ana < {"type":"message","seq":3,...}
         bo < ana: /me three lines"#,
     );
-    let epoch = scene.known("epoch").to_owned();
+    let (epoch, session) = (scene.known("epoch").to_owned(), scene.known("ana").to_owned());
     drop(scene);
     let script = r#"ana opens
-        ana > {"type":"hello","nick":"ana","session":"00"}
+        ana > {"type":"hello","nick":"ana","session":"SESSION"}
         ana < {"type":"welcome","epoch":"EPOCH","resumed":false,"search":true,...}
         ana > {"type":"join","room":"lobby","epoch":"EPOCH","after":1}
         ana < {"type":"joined","room":"lobby","epoch":"EPOCH","seq":3,"recovered":true,"messages":[{"room":"lobby","seq":2,"time":<time>,"nick":"bo","text":"two","id":"plain-2","kind":"say"},{"room":"lobby","seq":3,"time":<time>,"nick":"ana","text":"three\nlines","id":"a2","kind":"me"}],"members":["ana"],"members_count":1}
@@ -98,7 +98,36 @@ fn clients_resume_over_a_restart_as_if_nothing_had_been() {
         ana < {"type":"rooms","rooms":[{"room":"lobby","members":1,"seq":3}],"more":false}
         ana > {"type":"say","room":"lobby","text":"four","id":"a3"}
         ana < {"type":"message","seq":4,...}"#;
-    Scene::with(&kept(&file, 500)).play(&script.replace("EPOCH", &epoch));
+    let script = script.replace("EPOCH", &epoch).replace("SESSION", &session);
+    Scene::with(&kept(&file, 500)).play(&script);
+}
+
+#[test]
+fn a_name_is_held_for_its_session_over_a_restart() {
+    let (_folder, file) = folder_and_file();
+    let mut scene = Scene::with(&kept(&file, 500));
+    scene.play("ana enters lobby");
+    let session = scene.known("ana").to_owned();
+    // Who knows what is kept does not know the session.
+    drop(scene);
+    let bytes = std::fs::read(&file).unwrap();
+    let has = |secret: &[u8]| bytes.windows(secret.len()).any(|it| it == secret);
+    assert!(!has(session.as_bytes()));
+    let mut scene = Scene::with(&kept(&file, 500));
+    scene.play(
+        r#"eve opens
+        eve > {"type":"hello","nick":"ana"}
+        eve < {"type":"welcome","nick":"<given>","resumed":false,...}
+        eve > {"type":"nick","nick":"ANA"}
+        eve < {"type":"error","code":"nick_taken","message":"<any>"}
+        eve > {"type":"tell","to":"ana","text":"there?","id":"1"}
+        eve < {"type":"error","code":"no_such_nick","message":"<any>","id":"1"}"#,
+    );
+    let script = r#"ana opens
+        ana > {"type":"hello","session":"SESSION"}
+        ana < {"type":"welcome","session":"<new>","nick":"ana","resumed":false,...}"#;
+    scene.play(&script.replace("SESSION", &session));
+    assert_ne!(scene.known("new"), session);
 }
 
 #[test]

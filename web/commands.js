@@ -21,10 +21,16 @@ export const COMMANDS = {
 	},
 	join: (chat, rest) => chat.visit(rest.replace('#', '').normalize('NFKC').toLowerCase() || LOBBY),
 	part: (chat) => chat.leave(chat.active),
-	who: (chat) => chat.note(`${say('people')}: ${chat.active.members.join(', ')}`),
-	rooms: async (chat) => {
-		const { rooms } = await chat.session.ask('rooms');
-		chat.note(rooms.map(({ room, members }) => `#${room} (${members})`).join(', '));
+	who: (chat) => {
+		const { members, count } = chat.active;
+		const rest = count > members.length ? [say('others', { n: count - members.length })] : [];
+		chat.note(`${say('people')}: ${[...members, ...rest].join(', ')}`);
+	},
+	rooms: async (chat, after) => {
+		const { rooms, more } = await chat.session.ask('rooms', { after: after || undefined });
+		const page = rooms.map(({ room, members }) => `#${room} (${members})`).join(', ');
+		// What shows the next page.
+		chat.note(more ? `${page}\n/rooms ${rooms.at(-1).room}` : page);
 	},
 	help: (chat) => chat.note(COMMANDS.search ? `${EXAMPLES}\n/search cake from:ana` : EXAMPLES),
 };

@@ -8,6 +8,7 @@ const SILENCE_MAX_MS = 20_000;
 const ANSWER_MAX_MS = 5_000;
 // What fell sooner was no success: a server that drops us is spared.
 const SETTLED_MS = 5_000;
+const SENTENCE_MAX = 300;
 
 export class Connection {
 	#owner;
@@ -16,7 +17,10 @@ export class Connection {
 	#failures = 0;
 	#openedAt = Infinity;
 
-	/** The owner has `onOpen()`, `onEvent(object)`, and `onClose(code)`: false to stay away. */
+	/**
+	 * The owner has `onOpen()`, `onEvent(object)`, `onClose(code, reason)`: false to
+	 * stay away, and `onRefused(sentence)`: why we are not let in, if that is known.
+	 */
 	constructor(owner) {
 		this.#owner = owner;
 		// The network or the reader is back; a socket may have died in its sleep.
@@ -49,7 +53,7 @@ export class Connection {
 			this.#after(SILENCE_MAX_MS, () => this.#check());
 			this.#owner.onEvent(JSON.parse(data));
 		};
-		socket.onclose = ({ code }) => this.#closed(code);
+		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
 	}
 
 	#after(ms, act) {
@@ -62,9 +66,10 @@ export class Connection {
 		this.send({ type: 'ping' });
 	}
 
-	#closed(code) {
+	#closed(code, reason) {
 		const socket = this.#socket;
 		if (!socket) return;
+		const wasOpen = this.#openedAt !== Infinity;
 		this.#socket = socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
 		if (performance.now() - this.#openedAt > SETTLED_MS) this.#failures = 0;
@@ -72,6 +77,19 @@ export class Connection {
 		// Full jitter: a hundred pages that lost a server do not return as one.
 		const pause = Math.random() * Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
 		this.#after(pause, () => this.open());
-		if (this.#owner.onClose(code) === false) clearTimeout(this.#timer);
+		if (this.#owner.onClose(code, reason) === false) clearTimeout(this.#timer);
+		else if (code && !wasOpen) this.#askWhy();
+	}
+
+	/** A browser does not tell how the server answered, so we ask once more. */
+	async #askWhy() {
+		let sentence = '';
+		try {
+			const address = `/healthz?why=${encodeURIComponent(location.origin)}`;
+			const answer = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });
+			const isSentence = [403, 503].includes(answer.status) && answer.headers.get('content-type')?.startsWith('text/plain');
+			if (isSentence) sentence = (await answer.text()).trim().slice(0, SENTENCE_MAX);
+		} catch {} // It is away.
+		if (!this.isOpen) this.#owner.onRefused(sentence);
 	}
 }

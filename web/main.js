@@ -17,15 +17,18 @@ const BANNER_AFTER_MS = 1_000;
 
 let banner;
 let listing;
+// Why we are not in, as far as the server has said.
+let why;
 
 const chat = new Chat({
 	connected() {
+		why = '';
 		showStatus('connected');
 		offerToFind();
 	},
-	disconnected() {
-		banner ??= setTimeout(() => showStatus('disconnected'), BANNER_AFTER_MS);
-	},
+	disconnected: () => showAway(why),
+	waiting: () => showAway(say('crowded')),
+	refused: (sentence) => showAway(sentence && say('refused_entry', { reason: sentence })),
 	named(wish) {
 		page.nickname.textContent = chat.nick;
 		if (wish && wish !== chat.nick) chat.note(say('nick_taken', { wish, nick: chat.nick }));
@@ -47,6 +50,7 @@ const chat = new Chat({
 		listed();
 	},
 	grown: (count) => timeline.grown(count),
+	filled: (...how) => timeline.filled(...how),
 	called: (talk, item) => call(chat, talk, item),
 	unsent: () => timeline.showUnsent(),
 	failed: (error) => composer.object(error),
@@ -64,8 +68,9 @@ const offerToFind = setUpFinder(chat, roster, (found) => {
 	chat.jump(found).catch(composer.object);
 });
 const timeline = setUpTimeline(chat, (what, entry) => {
-	chat.session[what](entry);
-	if (what === 'withdraw') composer.giveBack(entry.text);
+	if (what === 'retry') return chat.retry(entry);
+	chat.session.withdraw(entry);
+	composer.giveBack(entry.text);
 });
 
 function titled() {
@@ -99,10 +104,19 @@ function seen() {
 	if (!document.hidden && timeline.isFollowing()) chat.seen();
 }
 
-function showStatus(state) {
+function showAway(reason) {
+	why = reason;
+	const show = () => showStatus('disconnected', why || say('disconnected'));
+	if (page.status.dataset.state === 'disconnected') show();
+	else banner ??= setTimeout(show, BANNER_AFTER_MS);
+}
+
+function showStatus(state, text = say(state)) {
 	banner = clearTimeout(banner);
+	// What is there already is not read out again.
+	if (page.status.textContent === text) return;
 	page.status.dataset.state = state;
-	page.status.textContent = say(state);
+	page.status.textContent = text;
 }
 
 fillIn();
@@ -112,8 +126,8 @@ showStatus('connecting');
 visualViewport.onresize = () => document.body.style.setProperty('--height', `${visualViewport.height}px`);
 document.onvisibilitychange = seen;
 onhashchange = follow;
-// Asked for when the connection broke.
-onunhandledrejection = (event) => void (event.reason?.code === 'closed' && event.preventDefault());
+// Asked for when the connection broke, or refused by the server.
+onunhandledrejection = (event) => void (event.reason?.code && event.preventDefault());
 follow();
 chat.session.connection.open();
 composer.focus();

@@ -48,4 +48,9 @@ auto|Automatic|Automatisch|Automatique|Automático|自动
 light|Light|Hell|Clair|Claro|浅色
 dark|Dark|Dunkel|Sombre|Oscuro|深色
 sound|Sound|Ton|Son|Sonido|声音
-notifications|Notifications|Mitteilungen|Notifications|Notificaciones|通知`;
+notifications|Notifications|Mitteilungen|Notifications|Notificaciones|通知
+refused|Refused: {reason}|Abgelehnt: {reason}|Refusé : {reason}|Rechazado: {reason}|被拒绝：{reason}
+breaks|the connection broke each time|die Verbindung brach jedes Mal ab|la connexion s’est coupée à chaque fois|la conexión se cortó cada vez|每次发送时连接都断开
+verdict|the connection ended over it ({code})|die Verbindung endete damit ({code})|la connexion s’est fermée ({code})|la conexión se cerró ({code})|连接因此关闭（{code}）
+crowded|It is crowded here. Waiting to be let in…|Hier ist es voll. Warte auf Einlass…|C’est plein ici. En attente d’une place…|Está lleno. Esperando entrar…|现在人很多，正在等待进入…
+refused_entry|{reason} Trying again…|{reason} Neuer Versuch…|{reason} Nouvel essai…|{reason} Reintentando…|{reason} 正在重试…`;

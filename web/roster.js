@@ -11,9 +11,11 @@ export function setUpRoster(chat, join) {
 	function draw() {
 		const { active, talks } = chat;
 		const nicks = active.isRoom ? [...active.members].sort((a, b) => a.localeCompare(b)) : [];
-		page.count.textContent = nicks.length || '';
+		const rest = active.count - nicks.length;
+		page.count.textContent = active.isRoom ? active.count || '' : '';
 		rooms.replaceChildren(...[...talks.values()].map(entryOf));
 		people.replaceChildren(...nicks.map(person));
+		if (active.isRoom && rest > 0) people.append(create('li', '', button('link', () => chat.list(active), say('others', { n: rest }))));
 	}
 
 	function entryOf(talk) {

@@ -9,16 +9,24 @@ export class Talk {
 	/** The talk as it is now: itself, if it is not its past. */
 	now = this;
 	items = [];
+	/** Those in the room that we know of, the first to come first, and how many there are. */
 	members = [];
+	count = 0;
 	/** Not seen: how many, the first, and whether one calls us. */
 	unread = 0;
 	divider;
 	isCalled = false;
 	isJoined = false;
+	/** While we join: what ends with that. */
+	joining = null;
+	/** Whether we have asked for more of its members. */
+	isListing = false;
 	/** Whether the server has older messages. */
 	hasMore = false;
 	#epoch;
 	#seq = 0;
+	// So many of the members came in pages; the others we saw come.
+	#listed = 0;
 
 	/** `key` is the name of a room, or a nickname behind an @. */
 	constructor(key) {
@@ -39,20 +47,71 @@ export class Talk {
 		return this.items.find((item) => item.seq)?.seq;
 	}
 
-	/** The answer to a join. Returns the items that are new. */
-	joined({ epoch, seq, recovered, messages, members }) {
+	/** Whether nothing is known of it yet. */
+	get isNew() {
+		return !this.#epoch;
+	}
+
+	/** What asks for more of its members. */
+	get unlisted() {
+		return { room: this.key, after: this.members[this.#listed - 1] };
+	}
+
+	/**
+	 * The answer to a join, or the first part of it, if there is `more`: then we are
+	 * not told yet what is said. Returns the items that are new.
+	 */
+	joined({ epoch, seq, recovered, messages, members, members_count = members.length, more = false }) {
 		const isSame = epoch === this.#epoch;
 		if (!this.oldest) this.hasMore = messages[0]?.seq > 1;
 		else if (!recovered && !(isSame && seq === this.#seq)) {
-			this.add({ kind: 'gap' });
-			// What is before a gap may be numbered anew.
-			this.hasMore = false;
+			// What is missing is behind this number; with another epoch, there is none.
+			this.add({ kind: 'gap', time: this.items.at(-1).time, floor: isSame ? this.#seq : 0, hasMore: true, isWhole: isSame });
+			// What is before the gap is numbered otherwise.
+			if (!isSame) this.hasMore = false;
 		}
 		const fresh = messages.filter((it) => !isSame || it.seq > this.#seq).map(asItem);
 		this.items.push(...fresh);
-		Object.assign(this, { members, isJoined: true });
-		[this.#epoch, this.#seq] = [epoch, seq];
+		Object.assign(this, { members, count: members_count, isJoined: !more });
+		this.#listed = members.length;
+		this.#epoch = epoch;
+		this.#seq = more ? (messages.at(-1)?.seq ?? this.#seq) : seq;
 		return fresh;
+	}
+
+	/** One more page of members. */
+	list({ members, members_count }) {
+		const listed = new Set([...this.members.slice(0, this.#listed), ...members]);
+		this.members = [...new Set([...listed, ...this.members])];
+		this.#listed = listed.size;
+		this.count = Math.max(members_count, this.members.length);
+	}
+
+	/** The last member that we know of is not there any more: begin before it. */
+	unlist() {
+		this.#listed = Math.max(0, this.#listed - 1);
+	}
+
+	/** The number of the first message behind a gap. */
+	end(gap) {
+		return this.items.slice(this.items.indexOf(gap) + 1).find((item) => item.seq)?.seq;
+	}
+
+	/**
+	 * A page of what is missing, the newest of it: where it went in, how many items
+	 * it is, and whether the gap is gone.
+	 */
+	fill(gap, { messages, more }) {
+		const end = this.end(gap);
+		const fresh = messages.filter(({ seq }) => seq > gap.floor && seq < end).map(asItem);
+		const first = fresh[0]?.seq ?? end;
+		if (end - first !== fresh.length) gap.isWhole = false;
+		gap.hasMore = more && first > gap.floor + 1 && fresh.length > 0;
+		// Else some are lost for good.
+		const isGone = gap.isWhole && first === gap.floor + 1;
+		const at = this.items.indexOf(gap);
+		this.items.splice(isGone ? at : at + 1, isGone ? 1 : 0, ...fresh);
+		return { at, fresh, isGone };
 	}
 
 	/** A message that came just now: its item, if it was not here already. */
@@ -94,8 +153,7 @@ export class Talk {
 	 * True if it is a new line.
 	 */
 	fold(what, nick, to) {
-		const others = this.members.filter((it) => it !== nick);
-		this.members = { joined: [...others, nick], left: others, renamed: [...others, to] }[what];
+		this.#move(what, nick, to);
 		const { kind, changes } = this.items.at(-1) ?? {};
 		if (kind !== 'fold') this.add({ kind: 'fold', changes: [{ what, nick, to }] });
 		else {
@@ -105,5 +163,18 @@ export class Talk {
 			else changes.splice(undone, 1);
 		}
 		return kind !== 'fold';
+	}
+
+	#move(what, nick, to) {
+		const index = this.members.indexOf(nick);
+		if (what === 'renamed') this.members = this.members.map((it) => (it === nick ? to : it));
+		else if (what === 'joined') {
+			if (index < 0) this.members = [...this.members, nick];
+			this.count += index < 0;
+		} else {
+			this.members = this.members.filter((it) => it !== nick);
+			if (index >= 0 && index < this.#listed) this.#listed -= 1;
+			this.count = Math.max(this.members.length, this.count - 1);
+		}
 	}
 }

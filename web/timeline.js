@@ -87,6 +87,44 @@ export function setUpTimeline(chat, act) {
 		scrolled();
 	}
 
+	/** A gap at `at` has got `count` items behind it, or given way to them. */
+	function filled(at, count, isGone) {
+		if (at < start) return grown(count - isGone);
+		if (at >= end) return scrolled();
+		const { height, top } = scroller.getBoundingClientRect();
+		const gap = messages.children[at - start];
+		const isAbove = gap.getBoundingClientRect().top < top + height / 2;
+		const first = isGone ? at : at + 1;
+		// What is below is read by those who came from there.
+		const below = gap.nextSibling;
+		const held = isAbove ? below : gap.previousSibling;
+		const place = (node) => node?.lastChild.getBoundingClientRect().top;
+		const before = place(held);
+		scroller.ariaLive = 'off';
+		gap.after(...Array.from({ length: count }, (_, index) => drawn(first + index)));
+		if (isGone) gap.remove();
+		end += count - isGone;
+		const behind = below && drawn(first + count);
+		below?.replaceWith(behind);
+		scroller.scrollTop += place(isAbove ? behind : held) - before || 0;
+		const to = isFollowing || !isAbove ? end : Math.min(end, first + count + NODES_MAX / 2);
+		const from = isAbove ? Math.max(start, to - NODES_MAX) : start;
+		move(from, Math.min(to, from + NODES_MAX));
+		scrolled();
+	}
+
+	/** Asks for what is missing where a gap is in sight. */
+	function fillGap() {
+		const { items } = chat.active;
+		const { top, bottom } = scroller.getBoundingClientRect();
+		const isNear = (item) => {
+			const place = messages.children[items.indexOf(item) - start].getBoundingClientRect();
+			return place.bottom > top - NEAR_PX && place.top < bottom + NEAR_PX;
+		};
+		const gap = items.slice(start, end).findLast((item) => item.kind === 'gap' && item.hasMore && isNear(item));
+		if (gap) chat.fill(gap);
+	}
+
 	function showUnsent() {
 		const ours = chat.session.unsent.filter((entry) => entry.key === chat.active.key);
 		unsent.replaceChildren(...ours.map((entry) => drawUnsent(entry, act)));
@@ -150,6 +188,7 @@ export function setUpTimeline(chat, act) {
 		frame ??= requestAnimationFrame(() => {
 			frame = null;
 			if (isFollowing) scroller.scrollTop = scroller.scrollHeight;
+			fillGap();
 		});
 	}
 
@@ -162,5 +201,5 @@ export function setUpTimeline(chat, act) {
 	newer.onclick = () => toEnd();
 	// A keyboard, a growing input or a turned screen change our height.
 	new ResizeObserver(settle).observe(scroller);
-	return { show, joined, toEnd, appended, grown, showUnsent, isFollowing: () => isFollowing };
+	return { show, joined, toEnd, appended, grown, filled, showUnsent, isFollowing: () => isFollowing };
 }

@@ -48,7 +48,7 @@ impl Chat {
     }
 
     /// The nicknames of all sessions that there are, and of those that are held.
-    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
+    #[cfg(any(test, feature = "history"))]
     pub(crate) fn names(&self) -> impl Iterator<Item = (Digest, &Nickname)> {
         self.people.values().filter_map(|person| Some((person.digest()?, &person.nickname)))
     }
@@ -88,6 +88,6 @@ impl Person {
     }
 
     fn digest(&self) -> Option<Digest> {
-        self.held_for.or_else(|| self.session.map(|token| token.digest()))
+        self.held_for.or_else(|| self.session.map(Token::digest))
     }
 }

@@ -7,8 +7,9 @@ use super::{Joined, Members, Message, Notice, Query, RoomName, Rules};
 
 /// Maximum number of messages for a client that comes into a room and was not there before.
 pub(super) const MESSAGES_FOR_A_NEWCOMER: usize = 100;
-/// The most that one page of messages weighs (bytes).
-pub(crate) const PAGE_BYTES_MAX: usize = 128 * 1024;
+/// A page of messages weighs so small a part at most of what an answer to a client that comes back may
+/// take: 128 KiB. On the wire it takes up to twice as much, and members come besides.
+pub(crate) const PAGES_PER_ANSWER: usize = 6;
 /// Maximum length of one answer to a client that comes back (bytes of JSON). Many clients refuse
 /// a message of over 1 MiB.
 pub(crate) const ANSWER_BYTES_MAX: usize = 768 * 1024;
@@ -87,7 +88,7 @@ impl Reading {
     ) -> Self {
         // Every byte of a text may be escaped with another, and so may the name beside it.
         let message_bytes_max = 2 * rules.text_bytes_max + 1024;
-        let left = messages_bytes_max(rules.answer_bytes_max, &room, &members);
+        let left = messages_bytes_max(rules.quota.answer_bytes_max, &room, &members);
         let missing = usize::try_from(seq - after).unwrap_or(usize::MAX);
         let (messages_max, purpose) = if missing <= left / message_bytes_max {
             (missing, Purpose::Joined { seq, after: Some(after), members })
@@ -154,10 +155,11 @@ impl Reading {
 
     /// The answer with a part of what was missed: the messages that follow, the oldest first. Gives
     /// the reading back where the first of them is missing.
+    #[cfg_attr(not(any(test, feature = "history")), expect(dead_code, reason = "nothing is kept"))]
     pub(crate) fn complete_part(
-        self,
+        self: Box<Self>,
         following: impl Iterator<Item = Arc<Message>>,
-    ) -> Result<Notice, Self> {
+    ) -> Result<Notice, Box<Self>> {
         let Purpose::Part { after, bytes_max, .. } = self.purpose else { return Err(self) };
         let mut missed = Missed::new(after, bytes_max);
         missed.extend(following);
@@ -209,7 +211,7 @@ pub(super) fn missed(
     held: impl DoubleEndedIterator<Item = Arc<Message>> + Clone,
     rules: &Rules,
 ) -> Joined {
-    let bytes_max = messages_bytes_max(rules.answer_bytes_max, &room, &members);
+    let bytes_max = messages_bytes_max(rules.quota.answer_bytes_max, &room, &members);
     let mut missed = Missed::new(after, bytes_max);
     missed.extend(held.clone());
     let more = missed.is_full;

@@ -41,7 +41,7 @@ use rand::Rng;
 use rustc_hash::FxHashMap;
 
 pub(crate) use held::NameChange;
-pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGE_BYTES_MAX, Reading, Search};
+pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGES_PER_ANSWER, Reading, Search};
 pub(crate) use network::Network;
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{
@@ -106,8 +106,6 @@ pub(crate) struct Rules {
     pub(crate) quota: Quota,
     /// Maximum length of a text (bytes).
     pub(crate) text_bytes_max: usize,
-    /// Maximum length of one answer to a client that comes back (bytes of JSON).
-    pub(crate) answer_bytes_max: usize,
     /// The most that one page of messages weighs (bytes).
     pub(crate) page_bytes_max: usize,
 }
@@ -121,10 +119,13 @@ impl Rules {
             history: HistoryLimits::default(),
             has_archive: false,
             grace: Duration::from_secs(10),
-            quota: Quota { people_max: 5000, people_per_network_max: None },
+            quota: Quota {
+                people_max: 5000,
+                people_per_network_max: None,
+                answer_bytes_max: ANSWER_BYTES_MAX,
+            },
             text_bytes_max: 8192,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            page_bytes_max: PAGE_BYTES_MAX,
+            page_bytes_max: ANSWER_BYTES_MAX / PAGES_PER_ANSWER,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::{Network, ROOMS_PER_PERSON_MAX, TokenBucket};
 
-/// How many people there may be. Those who are away count.
+/// What clients may take up. People who are away count as people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// In all.
+    /// Maximum number of people in all.
     pub(crate) people_max: usize,
-    /// Of each network. `None`: networks are not counted, and nothing here applies to them.
+    /// Maximum number of people of each network. `None`: networks are not counted, and nothing here applies to them.
     pub(crate) people_per_network_max: Option<NonZeroUsize>,
+    /// Maximum length of one answer to a client that comes back (bytes of JSON).
+    pub(crate) answer_bytes_max: usize,
 }
 
 /// New people of a network in the long run (per second). As many as may be there at once, twice,
@@ -79,10 +81,8 @@ impl Networks {
             self.usages.retain(|_, usage| !usage.is_like_new(now));
             self.sweep_at = (2 * self.usages.len()).max(64);
         }
-        if !self.usages.contains_key(&network) {
-            self.usages.insert(network, Usage::new(people_max, now)?);
-        }
-        self.usages.get_mut(&network)
+        let new = Usage::new(people_max, now)?;
+        Some(self.usages.entry(network).or_insert(new))
     }
 
     #[cfg(test)]

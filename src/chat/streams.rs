@@ -91,7 +91,7 @@ fn limits() -> impl Strategy<Value = Rules> {
         history: HistoryLimits { lines_max, bytes_max, idle_rooms_max },
         has_archive,
         grace: Duration::from_secs(grace),
-        answer_bytes_max: answer,
+        quota: Quota { answer_bytes_max: answer, ..Rules::simple().quota },
         ..Rules::simple()
     })
 }

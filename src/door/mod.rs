@@ -64,7 +64,7 @@ pub(crate) struct Door {
     next_client: AtomicU64,
 }
 
-/// How many there is room for, and for what each may hold.
+/// The numbers of connections that there is room for, and the limits of their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capacity {
     /// Connections, clients and callers alike. Each costs a thread.
@@ -73,17 +73,19 @@ pub(crate) struct Capacity {
     /// Connections that are no clients: that have not sent their head yet, or are being answered.
     /// Each costs a thread and a descriptor for as long as that may take.
     pub(crate) callers_max: usize,
-    /// Callers from one address. Half of what clients leave free, so that one address does not keep
-    /// all others out.
+    /// Callers from one address: half of the connections that clients leave free, so that one address
+    /// does not keep all others out.
     pub(crate) callers_per_address_max: usize,
     /// Requests for the page or an invitation at once. One more is told to come again.
     pub(crate) page_requests_max: usize,
     /// Inputs that wait for the broadcaster.
     pub(crate) inbox_max: usize,
-    /// What the rooms may hold of what was said (bytes).
+    /// Memory for the messages in all rooms (bytes).
     pub(crate) history_bytes_max: usize,
-    /// What may wait for one client (bytes).
+    /// The most that waits for one client (bytes).
     pub(crate) backlog_bytes_max: usize,
+    /// What one answer may take, to a client that comes back (bytes).
+    pub(crate) answer_bytes_max: usize,
     /// The limit of the machine that permits fewer clients than descriptors and wish do.
     pub(crate) limit: Option<&'static str>,
 }
@@ -108,6 +110,7 @@ impl Door {
         let quota = Quota {
             people_max: capacity.clients_max,
             people_per_network_max: NonZeroUsize::new(config.clients_per_address_max),
+            answer_bytes_max: capacity.answer_bytes_max,
         };
         Ok(Self {
             house: House::new(&config.host_names, &config.allowed_origins),
@@ -365,6 +368,7 @@ mod tests {
             inbox_max: 1,
             history_bytes_max: 0,
             backlog_bytes_max: 0,
+            answer_bytes_max: 0,
             limit: None,
         };
         let (page, addresses) = (Page::new().unwrap(), [].into());

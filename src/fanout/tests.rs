@@ -15,7 +15,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use super::*;
 use crate::chat::hearing::Hearing;
 use crate::chat::{
-    Command, Departure, HistoryLimits, Id, Kind, Nickname, Now, Rules, Since, Text, Token,
+    Command, Departure, HistoryLimits, Id, Kind, Nickname, Now, Quota, Rules, Since, Text, Token,
 };
 use crate::outbox::Drained;
 use crate::transport::Transport;
@@ -121,7 +121,8 @@ impl Stage {
     fn new() -> Self {
         let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
         // So little fits into an answer that some who come back get what they missed in parts.
-        let rules = Rules { history, answer_bytes_max: 2000, ..Rules::simple() };
+        let quota = Quota { answer_bytes_max: 2000, ..Rules::simple().quota };
+        let rules = Rules { history, quota, ..Rules::simple() };
         Self {
             chat: Chat::new(rules),
             fanout: Fanout::new(host(), None, 512 * 1024),

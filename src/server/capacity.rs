@@ -1,12 +1,12 @@
-//! How many connections the machine has room for, and what each may hold.
+//! The number of connections that the machine has room for, and the memory that each may take.
 //!
 //! A connection takes a thread, descriptors, mappings, and address space for a stack and for
-//! buffers. An allocation that fails ends the process, so that what the clients can make the server
-//! allocate has to fit before the first of them comes. This is arithmetic: what the machine gives is
-//! found out in [`super::machine`].
+//! buffers. An allocation that fails ends the process. So the memory that clients can make the server
+//! allocate is reserved before the first client comes. This module only calculates:
+//! [`super::machine`] asks the kernel.
 
 use crate::broadcaster::INBOX_MAX;
-use crate::chat::CLIENTS_MAX;
+use crate::chat::{ANSWER_BYTES_MAX, CLIENTS_MAX};
 use crate::config::Limits;
 use crate::door::Capacity;
 
@@ -21,22 +21,21 @@ const AROUND_A_STACK_BYTES: usize = 24 * 1024;
 const MAPPINGS_PER_THREAD: usize = 4;
 /// Mappings for everything else.
 const MAPPINGS_SPARE: usize = 1024;
-/// What a connection allocates while it is read and answered (bytes), its backlog apart: what was
-/// read in a turn and waits for the inbox, a message of which a part has come, and a share of the
-/// inbox.
+/// Heap of a connection without its backlog (bytes): the input of a turn that waits for the inbox, an
+/// unfinished message, and a share of the inbox.
 const BUFFERS_BYTES: usize = 112 * 1024;
-/// The inbox holds one input for so many connections, each what was read in a turn (64 KiB).
+/// Connections for each place in the inbox. An input has up to 64 KiB.
 const CONNECTIONS_PER_INPUT: usize = 8;
 /// The least that the inbox holds.
 const INBOX_MIN: usize = 8;
-/// Memory of a connection (bytes): the pages of its stack that it touches, and what the kernel keeps
-/// for its thread and its socket.
+/// Memory of a connection without its heap (bytes): the touched pages of its stack, and the kernel's
+/// memory for its thread and its socket.
 const RESIDENT_BYTES: usize = 48 * 1024;
 /// The least backlog that a client is allowed where address space or memory is short (bytes).
 const BACKLOG_BYTES_MIN: usize = 128 * 1024;
-/// What the server allocates for itself (bytes): the chat, the runs and answers of a turn.
+/// Heap of the server itself (bytes): the chat, the runs and answers of a turn.
 const HOUSE_BYTES: usize = 6 * 1024 * 1024;
-/// What SQLite and the search allocate besides (bytes).
+/// Heap of SQLite and the search (bytes).
 const STORE_BYTES: usize = 5 * 1024 * 1024;
 /// Threads of tiny_http: the one that accepts, and its pool.
 const PAGE_THREADS: usize = 5;
@@ -63,7 +62,7 @@ pub(super) struct Left {
     pub(super) limit: &'static str,
 }
 
-/// What the machine gives, when the server has not started anything yet. What has no limit is not
+/// Resources of the machine before the server starts its threads. A resource without a limit is not
 /// in the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -104,7 +103,7 @@ pub enum Scarcity {
     },
 }
 
-/// What a server takes before the first connection.
+/// Resources that a server takes before the first connection.
 pub(super) struct Needs {
     threads: usize,
     stack_bytes: usize,
@@ -124,7 +123,7 @@ impl Needs {
     }
 }
 
-/// Divides what the machine gives. A larger limit never means fewer clients.
+/// Divides the resources. A larger limit never means fewer clients.
 ///
 /// # Errors
 /// When there is too little for one connection.
@@ -142,6 +141,7 @@ pub(super) fn capacity(
     let wish = clients_wish.unwrap_or(usize::MAX).min(descriptors).min(CLIENTS_MAX);
     let clients_max = wish.min(connections.saturating_sub(reserve)).max(1);
     let callers_max = (facts.descriptors / 4).clamp(1, CALLERS_MAX).min(connections);
+    let backlog_bytes_max = bounds.backlog(connections, clients_max, limits);
     Ok(Capacity {
         connections_max: connections.min(clients_max.saturating_add(callers_max)),
         clients_max,
@@ -150,22 +150,28 @@ pub(super) fn capacity(
         page_requests_max: (reserve / 2).clamp(BROWSER_CALLERS, PAGE_REQUESTS_MAX),
         inbox_max: (connections / CONNECTIONS_PER_INPUT).clamp(INBOX_MIN, INBOX_MAX),
         history_bytes_max: bounds.history_bytes,
-        backlog_bytes_max: bounds.backlog(connections, clients_max, limits),
+        backlog_bytes_max,
+        // Where little may wait, an answer is less than that.
+        answer_bytes_max: if backlog_bytes_max < limits.backlog_bytes_max {
+            backlog_bytes_max / 4 * 3
+        } else {
+            ANSWER_BYTES_MAX
+        },
         limit: limit.filter(|_| clients_max < wish),
     })
 }
 
-/// Places that clients leave free for those at the door, who come to see the page or to be refused:
-/// a quarter of all; where there are few, as many as that takes, and half of all at most.
+/// Connections that clients leave free for page requests and refusals: a quarter of all, at least
+/// [`CALLERS_MIN`], at most half.
 fn reserve(connections: usize) -> usize {
     (connections / 4).max(CALLERS_MIN.min(connections / 2)).clamp(1, CALLERS_MAX)
 }
 
-/// What each limit leaves for connections.
+/// The connections that each limit permits.
 struct Bounds {
     /// Numbers of connections.
     counts: Vec<Left>,
-    /// Bytes for connections, and what one takes without its backlog.
+    /// Bytes for connections, and the bytes of one without its backlog.
     bytes: Vec<(usize, usize)>,
     history_bytes: usize,
 }
@@ -210,8 +216,8 @@ impl Bounds {
         self.add(connections - for_the_page, limit)
     }
 
-    /// A quarter of what the server itself does not need is for what was said in the rooms, as far as
-    /// they may hold so much, and the rest is for connections.
+    /// Subtracts the needs of the server. A quarter of the rest is for the messages in the rooms, up
+    /// to their own limit; connections get all else.
     fn add_bytes(
         &mut self,
         left: usize,
@@ -231,7 +237,7 @@ impl Bounds {
         self.counts.iter().copied().min_by_key(|it| it.amount)
     }
 
-    /// What the backlog of each client may be: all that is wished, if there is room.
+    /// The limit of the backlog of a client: the wish, if there is room.
     fn backlog(&self, connections: usize, clients: usize, limits: &Limits) -> usize {
         let rooms = self.bytes.iter().map(|(bytes, each)| {
             let places = connections.min(clients.saturating_add(reserve(connections)));
@@ -242,14 +248,14 @@ impl Bounds {
     }
 }
 
-/// The most connections that these bytes hold, when each takes so much, and each client of them a
+/// The most connections that fit into these bytes, when each takes `each` and each client has a
 /// backlog.
 fn connections_in(bytes: usize, each: usize, backlog: usize) -> usize {
     let fits = |n: usize| {
         let backlogs = n.saturating_sub(reserve(n)).saturating_mul(backlog);
         n.saturating_mul(each).saturating_add(backlogs) <= bytes
     };
-    // What fits is true up to some number: the sum grows with each connection.
+    // The sum grows with each connection, so that `fits` is true up to some number and no further.
     let (mut fitting, mut beyond) = (0, bytes / each + 1);
     while beyond - fitting > 1 {
         let middle = fitting.midpoint(beyond);
@@ -302,7 +308,8 @@ mod tests {
                 page_requests_max: 64,
                 inbox_max: 1024,
                 history_bytes_max: 64 * MIB,
-                backlog_bytes_max: 512 * KIB,
+                backlog_bytes_max: MIB,
+                answer_bytes_max: ANSWER_BYTES_MAX,
                 limit: None,
             };
             assert_eq!(capacity, expected, "{descriptors}");
@@ -356,7 +363,7 @@ mod tests {
         assert_eq!((mappings.clients_max, mappings.limit), (738, Some("mappings")));
     }
 
-    /// What clients can make the server allocate is within what is left, whatever that is.
+    /// All memory that clients can make the server allocate is within the limit.
     #[test]
     fn everything_fits_into_the_space() {
         for mib in (16..=2048).step_by(4) {

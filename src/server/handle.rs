@@ -182,3 +182,52 @@ impl Handle {
         let _ = self.ended.recv();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Listing;
+
+    fn handle(inbox: Sender<Input>) -> Handle {
+        let none: Arc<[SocketAddr]> = Arc::default();
+        Handle {
+            page_addresses: none.clone(),
+            websocket_addresses: none,
+            clients_max: 1,
+            text_bytes_max: 1,
+            inbox,
+            stop: bounded(1).0,
+            ended: bounded(0).1,
+        }
+    }
+
+    #[test]
+    fn a_full_inbox_is_waited_for() {
+        const TIMES: usize = 200;
+        let (inbox, waiting) = bounded(1);
+        let handle = handle(inbox.clone());
+        let listing = || Listing { room: RoomName::lobby(), members: 0, seq: 1 };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                // Ends when the broadcaster has.
+                scope.spawn(|| while inbox.send(Input::Stop).is_ok() {});
+            }
+            scope.spawn(move || {
+                for input in waiting {
+                    match input {
+                        Input::Listed(answer) => {
+                            let _ = answer.send(vec![(listing(), Vec::new())]);
+                        }
+                        Input::End => return,
+                        _ => {}
+                    }
+                }
+            });
+            let answers: Vec<_> = (0..TIMES).map(|_| handle.rooms()).collect();
+            inbox.send(Input::End).unwrap();
+            for rooms in answers {
+                assert_eq!(rooms, Ok(vec![(RoomName::lobby(), Vec::new())]));
+            }
+        });
+    }
+}

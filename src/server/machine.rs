@@ -1,4 +1,4 @@
-//! What the machine gives this process: descriptors, threads, address space, memory and mappings.
+//! The limits of this process: descriptors, threads, address space, memory and mappings.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit, getuid};
 
 use super::capacity::{Facts, Left};
 
-/// What std gives a thread for which no size was asked, unless `RUST_MIN_STACK` says another.
+/// Stack of a thread for which no size was asked (bytes). `RUST_MIN_STACK` may set another.
 const DEFAULT_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// A limit of threads for a user from here on is never reached.
 const USER_LIMIT_MAX: usize = 100_000;
@@ -18,7 +18,7 @@ const NO_MEMORY_LIMIT: usize = 1 << 60;
 const NO_MEMORY_LIMIT: usize = usize::MAX;
 
 impl Facts {
-    /// Asks the kernel. What it does not tell is taken to have no limit.
+    /// Asks the kernel. A limit that cannot be read is taken for none.
     pub(super) fn of_this_machine() -> Self {
         let default_stack_bytes = std::env::var("RUST_MIN_STACK").ok();
         Self {
@@ -132,7 +132,7 @@ fn mappings() -> Option<Left> {
     Some(Left { amount, limit: "the kernel's limit of mappings (vm.max_map_count)" })
 }
 
-/// The least that a control group of this process, or one around it, says of itself.
+/// The least value among the control groups of this process and those around them.
 fn in_cgroups(controller: &str, read: impl Fn(&Path) -> Option<usize>) -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let folders = group_folders(&groups, controller).into_iter();

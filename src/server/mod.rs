@@ -55,9 +55,9 @@ struct Serving {
 impl Server {
     /// Opens the ports. The addresses are known from here on, also where port 0 was asked for.
     ///
-    /// What the limits of this process leave is divided here, for as many clients as there is room
-    /// for. The heaps that glibc makes for each of the first threads, of 64 MiB of address space, are
-    /// not in this: under a limit of address space a program starts with `MALLOC_ARENA_MAX=1`.
+    /// The number of clients is calculated here, from the limits of this process. glibc gives each of
+    /// the first threads a heap of 64 MiB of address space, which is not counted: under a limit of
+    /// address space, start the embedding program with `MALLOC_ARENA_MAX=1`.
     ///
     /// # Errors
     /// When there is no address to listen on, when a port cannot be opened, or when the process has
@@ -252,7 +252,7 @@ fn measure(config: &Config) -> Result<Capacity, Scarcity> {
     Ok(capacity)
 }
 
-/// The configuration with what is remembered and what waits within what there is room for.
+/// The configuration, with the memory of the rooms and the backlogs within the capacity.
 fn within(capacity: &Capacity, config: &Config) -> Config {
     let mut config = config.clone();
     config.limits.history.bytes_max = capacity.history_bytes_max;

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -21,6 +21,10 @@ use super::HistoryError;
 /// How long a connection waits for a lock of SQLite's: it is held for a moment at most, unless
 /// another program works on the file.
 const BUSY: Duration = Duration::from_millis(200);
+/// How often the paths are looked at, while something is written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The log becomes shorter when it begins again and is longer than this (bytes).
+pub(super) const SHRINKS_ABOVE: u64 = 1024 * 1024;
 /// The length of the first pages of a history, by which it is known again (bytes): the header, which
 /// changes with the size, and the table that has the epoch.
 const FIRST_PAGES: usize = 4 * 4096;
@@ -93,6 +97,35 @@ struct Left {
 pub(super) struct Watch {
     paths: [PathBuf; 3],
     left: Left,
+    /// The three files, whatever stands at their paths: to look at these takes a fraction of the time
+    /// of a look at the paths. They are opened by `O_PATH`: to close another kind of descriptor
+    /// would let go of SQLite's locks.
+    open: Option<[File; 3]>,
+    /// What the file was like at the last look at the paths, and when the next is due.
+    seen: Option<Seen>,
+    next_look: Option<Instant>,
+}
+
+/// What changes with a file when it is written, renamed, removed or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    length: u64,
+    is_linked: bool,
+    written: (i128, i128),
+    changed: (i128, i128),
+}
+
+impl Seen {
+    /// Of a file that is open. (What std asks for takes three times as long.)
+    fn of(file: &File) -> Option<Self> {
+        let is = rustix::fs::fstat(file).ok()?;
+        Some(Self {
+            length: u64::try_from(is.st_size).unwrap_or(0),
+            is_linked: is.st_nlink > 0,
+            written: (is.st_mtime.into(), is.st_mtime_nsec.into()),
+            changed: (is.st_ctime.into(), is.st_ctime_nsec.into()),
+        })
+    }
 }
 
 /// What a connection is for.
@@ -272,18 +305,40 @@ impl HistoryFile {
 impl Watch {
     pub(super) fn new(file: &HistoryFile) -> Self {
         let paths = ["", "-wal", "-shm"].map(|suffix| beside(file.path(), suffix));
-        Self { paths, left: Left::default() }
+        Self { paths, left: Left::default(), open: None, seen: None, next_look: None }
     }
 
-    /// Looks whether the file is the history, before something is written to it.
-    pub(super) fn look(&mut self, file: &HistoryFile) -> Result<(), Loss> {
+    /// Looks whether the file is the history, before something is written to it. The paths are
+    /// looked at when something has happened to the files, and once a second.
+    pub(super) fn look(&mut self, file: &HistoryFile, now: Instant) -> Result<(), Loss> {
+        let seen = self.look_at_open();
+        if seen.is_some() && seen == self.seen && self.next_look.is_some_and(|next| now < next) {
+            return Ok(());
+        }
+        self.look_at_paths(file)?;
+        (self.seen, self.next_look) = (seen, Some(now + LOOK_EVERY));
+        Ok(())
+    }
+
+    /// What the file is like, if nothing is wrong with the other two.
+    fn look_at_open(&self) -> Option<Seen> {
+        let [file, wal, shm] = self.open.as_ref()?;
+        let is_whole = |file: &File, left: u64| {
+            Seen::of(file).is_some_and(|it| it.is_linked && it.length >= left)
+        };
+        let is_sound = is_whole(wal, self.left.wal.1) && is_whole(shm, self.left.shm.1);
+        Seen::of(file).filter(|_| is_sound)
+    }
+
+    fn look_at_paths(&mut self, file: &HistoryFile) -> Result<(), Loss> {
         let [path, wal, shm] = &self.paths;
         let is = fs::symlink_metadata(path).map_err(|_| Loss::Gone)?;
         if identity(&is) != self.left.file {
             return Err(Loss::Replaced);
         }
         if let Ok(mut content) = file.content.try_lock() {
-            if file.differs(&is, &mut content) {
+            // Once more, in case that it was just being changed by the upkeep.
+            if file.differs(&is, &mut content) && file.has_changed(&mut content) {
                 return Err(Loss::Changed);
             }
         }
@@ -304,13 +359,22 @@ impl Watch {
         let [wal, shm] = [wal, shm].map(|it| identity_and_length_of(it).unwrap_or_default());
         self.left = Left { file: file.identity().unwrap_or_default(), wal, shm };
         file.shm_len.store(shm.1, Ordering::SeqCst);
+        let open = |path: &PathBuf| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(path, flags, Mode::empty()).ok().map(File::from)
+        };
+        let [path, wal, shm] = &self.paths;
+        let files = open(path).zip(open(wal)).zip(open(shm));
+        self.open = files.map(|((file, wal), shm)| [file, wal, shm]);
+        (self.seen, self.next_look) = (None, None);
     }
 
-    /// Remembers how long the log is, after something was written: it may have become shorter.
-    pub(super) fn leave(&mut self) {
-        if let Some(wal) = identity_and_length_of(&self.paths[1]) {
-            if wal.0 == self.left.wal.0 {
-                self.left.wal = wal;
+    /// Remembers how long the log is, after something was written that may have made it shorter.
+    pub(super) fn leave(&mut self, is_cut: bool) {
+        let Some([_, wal, _]) = &self.open else { return };
+        if is_cut || self.left.wal.1 > SHRINKS_ABOVE {
+            if let Ok(wal) = wal.metadata() {
+                self.left.wal.1 = wal.len();
             }
         }
     }

@@ -55,7 +55,7 @@ impl Reader<'_> {
     fn look_up(&self, lookup: Lookup) -> rusqlite::Result<Notice> {
         let mut connection = self.file.lend(Use::Read)?;
         let notice = match lookup {
-            Lookup::Reading(reading) => read(&connection, *reading),
+            Lookup::Reading(reading) => read(&connection, reading),
             Lookup::Search(search) => find(&connection, self.index, &search),
         };
         if notice.is_err() {
@@ -66,7 +66,7 @@ impl Reader<'_> {
 }
 
 /// Completes a reading with what is kept.
-fn read(connection: &Connection, reading: Reading) -> rusqlite::Result<Notice> {
+fn read(connection: &Connection, reading: Box<Reading>) -> rusqlite::Result<Notice> {
     let reading = match reading.part_after() {
         Some(after) => match read_part(connection, reading, after)? {
             Ok(notice) => return Ok(notice),
@@ -94,9 +94,9 @@ fn read(connection: &Connection, reading: Reading) -> rusqlite::Result<Notice> {
 /// them is not kept.
 fn read_part(
     connection: &Connection,
-    reading: Reading,
+    reading: Box<Reading>,
     after: u64,
-) -> rusqlite::Result<Result<Notice, Reading>> {
+) -> rusqlite::Result<Result<Notice, Box<Reading>>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq > ?2 ORDER BY seq",
         row::COLUMNS

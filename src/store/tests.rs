@@ -5,7 +5,9 @@ use std::path::Path;
 
 use rusqlite::TransactionBehavior;
 
+use super::clock::{FileClock, Reading};
 use super::file::{Use, connect, open_private};
+use super::retention::Retention;
 use super::*;
 use crate::chat::{Chat, Id, Kind, Level, Message, Nickname, RoomName, Rules, Text};
 use crate::keep::Keep as _;
@@ -572,6 +574,45 @@ fn messages_are_kept_for_an_hour_at_least() {
             Err(error) => {
                 assert!(!is_enough && error.to_string().contains("at least 1 h"), "{error}");
                 assert!(!folder.file().exists());
+            }
+        }
+    }
+}
+
+/// Just less than a day, which is a step that the clock of the file follows.
+#[test]
+fn what_was_counted_by_a_clock_that_goes_back_stays() {
+    for is_back in [true, false] {
+        let folder = Folder::new();
+        drop(open(&folder.file()).unwrap());
+        let now = unix_ms();
+        let (hour, day) = (60 * 60 * 1000, 24 * 60 * 60 * 1000);
+        change(
+            &folder.file(),
+            &format!(
+                "INSERT INTO room (id, name) VALUES (1, 'lobby');
+                 INSERT INTO message (number, room, seq, time, nick, text)
+                    VALUES (1, 1, 1, {}, 'ana', 'x');",
+                now - 29 * day - 20 * hour
+            ),
+        );
+        let mut connection = connect(&folder.file(), Use::Write).unwrap();
+        let mut clock = FileClock::load(&connection, now, DAY).unwrap();
+        let mut retention = Retention::new(&quick(&folder, DAY * 30));
+        let start = std::time::Instant::now();
+        for minute in 0..130 {
+            let instant = start + Duration::from_secs(60) * minute;
+            // Right again for a minute before the second look, and wrong at both.
+            let is_right = is_back && (30..31).contains(&minute);
+            let unix_ms = now + u64::from(minute) * 60_000 + if is_right { 0 } else { 23 * hour };
+            clock.look(Reading { instant, unix_ms }, 2);
+            for step in 0..3 {
+                let instant = instant + Duration::from_millis(100) * step;
+                retention.step(&mut connection, &mut clock, instant).unwrap();
+            }
+            if minute == 119 {
+                let left = number(&folder.file(), "SELECT count(*) FROM message");
+                assert_eq!(left, i64::from(is_back), "{is_back}");
             }
         }
     }

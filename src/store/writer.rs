@@ -12,7 +12,7 @@ use rusqlite::{
 };
 
 use super::clock::{Change, FileClock, Reading};
-use super::file::{HistoryFile, Loss, Use, Watch, beside, close_as_it_is};
+use super::file::{HistoryFile, Loss, SHRINKS_ABOVE, Use, Watch, beside, close_as_it_is};
 use super::recall::{Left, ROOMS_MAX, recall};
 use super::retention::Retention;
 use super::{HistoryConfig, HistoryError, Sync, mark, names, row, schema};
@@ -25,7 +25,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const ROWS_MAX: usize = 16;
 
 /// The log is cut to this length when all of it has been moved into the file (bytes).
-const LOG_BYTES: i64 = 1024 * 1024;
+const LOG_BYTES: u64 = SHRINKS_ABOVE;
 /// When the log is longer than this (bytes), the writer moves it into the file by itself: so much
 /// is written that the upkeep does not come to it.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -166,6 +166,7 @@ impl Writer {
                     let make_room =
                         || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
                     self.file.move_log(make_room).transpose()?;
+                    self.watch.leave(true);
                 }
                 self.commit(now)
             }
@@ -187,6 +188,11 @@ impl Writer {
                 close_as_it_is(old);
             }
             self.file.reopen(loss, &self.watch)?;
+            if loss != Loss::ShmGone {
+                // What was left of the lost file is cleared away. If this fails further on, what
+                // stands there the next time is not ours.
+                self.loss = Some(Loss::Replaced);
+            }
         }
         // Else, too, the file may be another than the one that failed: on a disk that was taken out
         // and put back in.
@@ -273,8 +279,8 @@ impl Writer {
     }
 
     /// Looks whether the file is still the history, before anything is written to it.
-    fn look_at_file(&mut self) -> Result<(), Loss> {
-        self.watch.look(&self.file).inspect_err(|loss| {
+    fn look_at_file(&mut self, now: Instant) -> Result<(), Loss> {
+        self.watch.look(&self.file, now).inspect_err(|loss| {
             self.loss = Some(*loss);
             self.file.lose();
         })
@@ -308,7 +314,7 @@ impl Writer {
         }
         if self.loss.is_none() {
             // What failed may be so because of that.
-            let _ = self.look_at_file();
+            let _ = self.look_at_file(now);
         }
         let is_whole = match self.catch_up(chat, now) {
             Ok(is_whole) => is_whole,
@@ -366,12 +372,12 @@ impl Keep for Writer {
         if self.taken.is_empty() && self.names.is_empty() && !is_due {
             return None;
         }
-        if let Err(loss) = self.look_at_file() {
+        if let Err(loss) = self.look_at_file(now) {
             return self.fail(&loss, now);
         }
         self.look_at_clock(now);
         let written = self.write(now);
-        self.watch.leave();
+        self.watch.leave(written.is_err());
         if let Err(error) = written {
             self.rooms.clear();
             return self.fail(&error, now);
@@ -389,7 +395,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let path = self.file.path().to_owned();
         if self.retry.is_none() {
-            match self.look_at_file() {
+            match self.look_at_file(Instant::now()) {
                 Ok(()) => {
                     if let Err(error) = self.close() {
                         log::warn!("cannot close {} in order: {error}", path.display());

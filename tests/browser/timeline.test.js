@@ -70,12 +70,12 @@ test('comings and goings between two messages are one quiet line', async (t) => 
   const cy = await chat.join('cy');
   await ana.readsNotice('bo, cy joined');
   await bo.say('hello');
-  await cy.leave();
+  await cy.part('lobby');
   const dan = await chat.join('dan');
   await ana.readsNotice('dan joined · cy left');
   await dan.rename('Daniel');
   await ana.readsNotice('dan joined · cy left · dan is now Daniel');
-  await chat.join('cy');
+  await cy.join('lobby');
   await ana.readsNotice('dan joined · dan is now Daniel');
   await bo.say('marker');
   await ana.reads('bo', 'marker');

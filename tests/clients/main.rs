@@ -98,7 +98,8 @@ impl Witness {
     }
 
     fn says(&mut self, text: &str) {
-        let say = json!({"type": "say", "room": "lobby", "text": text, "id": text});
+        let id = text.split(' ').next();
+        let say = json!({"type": "say", "room": "lobby", "text": text, "id": id});
         self.client.ask(&say);
     }
 
@@ -176,6 +177,56 @@ fn the_examples_say_what_they_have_yet_to_say_before_they_end() {
         witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
         let lines = witness.heard.len() + 2;
         witness.hears(lines);
+        witness.sees(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
+    }
+}
+
+#[test]
+fn the_examples_get_in_parts_what_no_single_answer_holds() {
+    // Three answers of 768 KiB.
+    const MISSED: usize = 230;
+    let text = |n: usize| format!("{n} {}", "x".repeat(8_000));
+    for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
+        let mut house = House::open();
+        let proxy = Proxy::to(house.address());
+        let mut witness = Witness::new(&mut house);
+        let mut example = start(proxy.address);
+        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        example.types("before");
+        witness.hears(1);
+        proxy.cut_off();
+        for n in 0..MISSED {
+            witness.says(&text(n));
+            witness.hears(n + 2);
+        }
+        example.types("meanwhile");
+        proxy.mend();
+        witness.hears(MISSED + 2);
+        let missed = (0..MISSED).map(|n| format!("rust: {}\n", text(n)));
+        let expected = format!("{nick}: before\n{}{nick}: meanwhile\n", missed.collect::<String>());
+        assert!(example.ends() == expected, "{nick} has all of it once and in order");
+    }
+}
+
+#[test]
+fn the_examples_go_on_after_a_line_that_is_refused_for_good() {
+    let mut house = House::open();
+    let mut witness = Witness::new(&mut house);
+    for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
+        let mut example: Example = start(house.address());
+        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        // One has an error for an answer; for the other the connection ends.
+        for length in [8_193, 70_000] {
+            example.types(&"x".repeat(length));
+            example.types(&format!("behind {length}"));
+        }
+        let before = witness.heard.len();
+        witness.hears(before + 2);
+        assert_eq!(
+            witness.heard[before..],
+            [8_193, 70_000].map(|length| format!("{nick}: behind {length}"))
+        );
+        example.ends();
         witness.sees(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct Proxy {
     /// Both ends of every connection that there has been since the last cut. The thread that
     /// accepts adds to it while the test takes away.
     streams: Arc<Mutex<Vec<TcpStream>>>,
+    /// Whether a new connection ends at once.
+    is_down: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -22,15 +25,20 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let streams = Arc::new(Mutex::new(Vec::new()));
         let kept = streams.clone();
+        let is_down = Arc::new(AtomicBool::new(false));
+        let refuses = is_down.clone();
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
+                if refuses.load(Ordering::Acquire) {
+                    continue;
+                }
                 let far = TcpStream::connect(server).unwrap();
                 kept.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
                 pass_on(near.try_clone().unwrap(), far.try_clone().unwrap());
                 pass_on(far, near);
             }
         });
-        Self { address, streams }
+        Self { address, streams, is_down }
     }
 
     /// Breaks every connection, on both sides. What is on its way is lost.
@@ -39,6 +47,16 @@ impl Proxy {
             SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Breaks every connection, and those that come until `mend`.
+    pub fn cut_off(&self) {
+        self.is_down.store(true, Ordering::Release);
+        self.cut();
+    }
+
+    pub fn mend(&self) {
+        self.is_down.store(false, Ordering::Release);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Little address space and few threads: what is promised fits, and nothing aborts.
+//! Little address space and few threads: the promised clients fit, and nothing aborts.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -25,7 +25,7 @@ const CLIENTS: usize = 220;
 const TOO_MANY: usize = 10;
 /// Virtual memory at the start may be this (MiB).
 const START_MAX: usize = 128;
-/// A browser has so many connections to a server.
+/// Connections of a browser to a server.
 const BROWSER: usize = 6;
 /// Where there is room for fewer clients than these, there is none for all of a browser at once.
 const ROOM_FOR_A_BROWSER: usize = 16;
@@ -75,7 +75,7 @@ fn is_as_promised(name: &str, program: &Program) -> (usize, Vec<WebSocket<TcpStr
 }
 
 /// The page is there for a browser, which asks for all parts at once; where there is hardly room for
-/// clients, one part after the other. Those who were refused may not have gone yet.
+/// clients, one part after the other. Refused clients may not have gone yet.
 fn shows_the_page(program: &Program) {
     let at_once = if promised(program) < ROOM_FOR_A_BROWSER { 1 } else { BROWSER };
     let is_shown = || {

@@ -240,7 +240,9 @@ fn the_size_of_files_is_limited_for_a_while() {
         server
     };
     let press = |program: &Program| limit(Pid::from_child(&program.child), Some(0));
-    let relieve = |server| drop(limit(server, None));
+    let relieve = |server| {
+        limit(server, None);
+    };
     endure("a limit of the size of files", &folder.file("history"), press, relieve);
 }
 

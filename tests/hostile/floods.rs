@@ -177,3 +177,86 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
         assert!(grown <= GROWTH_MAX, "memory grew by {grown} bytes");
     });
 }
+
+/// A client of the JSON dialect that is in the lobby.
+fn enter_in_json(program: &Program, nick: &str) -> TcpStream {
+    let begin = [
+        format!(r#"{{"type":"hello","nick":"{nick}"}}"#),
+        r#"{"type":"join","room":"lobby","ref":"in"}"#.to_owned(),
+    ];
+    let mut stream = crate::support::tcp(program.websocket());
+    stream.write_all(&crate::storm::json_request(&begin)).unwrap();
+    assert!(crate::storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
+    stream
+}
+
+#[test]
+fn a_byte_too_many_in_json() {
+    let program = house().0;
+    let stream = enter_in_json(&program, "ana");
+    pour(&stream, &text_frame(&" ".repeat(64 * 1024 + 1)), 1);
+    assert_eq!(last_close_code(&stream), Some(1009));
+}
+
+#[test]
+fn private_messages_without_end_cut_nobody() {
+    const FLOODERS: usize = 64;
+    const EACH: usize = 10;
+    let (program, mut crowd) = house();
+    // It reads nothing until they are done.
+    let victim = enter_in_json(&program, "victim");
+    let text = "\\\"".repeat(4000);
+    let flooders: Vec<_> = (0..FLOODERS)
+        .map(|number| {
+            let mut flooder = enter_in_json(&program, &format!("flooder-{number}"));
+            for id in 0..EACH {
+                let tell =
+                    format!(r#"{{"type":"tell","to":"victim","text":"{text}","id":"{id}"}}"#);
+                flooder.write_all(&text_frame(&tell)).unwrap();
+            }
+            flooder.write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
+            flooder
+        })
+        .collect();
+    let refused = flooders.iter().map(|flooder| {
+        crate::storm::read_until(flooder, &[r#""ref":"last""#]).matches("rate_limited").count()
+    });
+    let refused: usize = refused.sum();
+    (&victim).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
+    let heard = crate::storm::read_until(&victim, &[r#""ref":"last""#]);
+    let told = heard.matches(r#""type":"private""#).count();
+    println!("{} private messages: {told} are told, {refused} refused", FLOODERS * EACH);
+    assert!(heard.contains(r#""pong""#), "the victim is cut");
+    assert!(told > 0 && told + refused == FLOODERS * EACH, "each is told or refused");
+    crowd.talk(Talk { seconds: 1, ..TALK });
+}
+
+#[test]
+fn presence_has_its_price() {
+    const FLOODERS: usize = 32;
+    const REQUESTS: usize = 40;
+    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let witness = enter_in_json(&program, "witness");
+    let flooders: Vec<_> = (0..FLOODERS)
+        .map(|number| {
+            let mut flooder = enter_in_json(&program, &format!("flooder-{number}"));
+            for _ in 0..REQUESTS / 2 {
+                for request in ["part", "join"] {
+                    let request = format!(r#"{{"type":"{request}","room":"lobby"}}"#);
+                    flooder.write_all(&text_frame(&request)).unwrap();
+                }
+            }
+            flooder.write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
+            flooder
+        })
+        .collect();
+    for flooder in &flooders {
+        crate::storm::read_until(flooder, &[r#""ref":"last""#]);
+    }
+    (&witness).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
+    let heard = crate::storm::read_until(&witness, &[r#""ref":"last""#]);
+    let events = heard.matches(r#""arrived""#).count() + heard.matches(r#""left""#).count();
+    println!("{FLOODERS} clients ask {REQUESTS} times each to come or go: {events} events");
+    // Ten of each client at once, and a few more while they ask.
+    assert!(events <= FLOODERS * (10 + 6), "{events} events");
+}

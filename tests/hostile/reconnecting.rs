@@ -18,9 +18,9 @@ use crate::visitors::{all_is_well, connect_from, reset};
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// How long a loop goes on.
-const SECONDS: u64 = 10;
+const SECONDS: u32 = 10;
 /// What four clients that stay may say in that time.
-const FOUR_THAT_STAY: usize = 4 * (10 + 4 * SECONDS as usize);
+const FOUR_THAT_STAY: u32 = 4 * (10 + 4 * SECONDS);
 
 fn server() -> Program {
     Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
@@ -51,13 +51,13 @@ fn burst_in_plain(server: SocketAddr) {
 }
 
 /// How many texts of the loops a client in the lobby hears in ten seconds.
-fn heard(loops: usize, burst: fn(SocketAddr)) -> (usize, usize) {
+fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
     let program = server();
     let server = program.websocket();
     let stream = connect_from(WITNESS, server);
     let (mut witness, _) = tungstenite::client("ws://localhost/?nick=witness", stream).unwrap();
     let turns = AtomicUsize::new(0);
-    let until = Instant::now() + Duration::from_secs(SECONDS);
+    let until = Instant::now() + Duration::from_secs(SECONDS.into());
     let mut heard = 0;
     std::thread::scope(|scope| {
         for _ in 0..loops {
@@ -73,7 +73,7 @@ fn heard(loops: usize, burst: fn(SocketAddr)) -> (usize, usize) {
             let mut last = false;
             while !last {
                 if let Message::Text(text) = witness.read().expect("the witness keeps up") {
-                    heard += usize::from(text.ends_with(": flood"));
+                    heard += u32::from(text.ends_with(": flood"));
                     last = text.ends_with(": witness: the end") || text == "witness: the end";
                 }
                 if !last && Instant::now() >= until {

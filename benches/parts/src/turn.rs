@@ -14,7 +14,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broadcaster::{Arrival, INBOX_MAX, Input, Word, broadcast};
 use crate::cases::{counting_begins, counting_ends};
-use crate::chat::{Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text};
+use crate::chat::{
+    ANSWER_BYTES_MAX, Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text,
+};
 use crate::client::{WORDS, connect, forget, hear, saying};
 use crate::config::Limits;
 use crate::keep::{Keep, Kept, Lookups};
@@ -129,7 +131,11 @@ impl House {
             // Never asked for anything: all that was said is held in memory.
             lookups: Lookups { readings: bounded(0).0, searches: bounded(0).0 },
         };
-        let quota = Quota { people_max: 5000, people_per_network_max: NonZeroUsize::new(5000) };
+        let quota = Quota {
+            people_max: 5000,
+            people_per_network_max: NonZeroUsize::new(5000),
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
         broadcast(inputs, &Limits::default(), quota, Some(kept));
         far_ends.iter().map(hear).collect()
     }

@@ -129,7 +129,7 @@ impl World {
             return delivery;
         };
         assert!(self.rules.has_archive && reading.is_incomplete());
-        let mut reading = *reading;
+        let mut reading = reading;
         if let Some(after) = reading.part_after() {
             let following: Vec<_> = self.said_after(&reading.room, after).cloned().collect();
             reading = match reading.complete_part(following.into_iter()) {

@@ -70,7 +70,7 @@ export async function openPage(context, origin, { path = '/', script, prepare, o
   const page = await context.newPage();
   await prepare?.(page);
   if (script) await page.addInitScript(script);
-  const isOutage = (message) => /WebSocket connection to '.*' failed|net::ERR_CONNECTION_/u.test(message.text());
+  const isOutage = (message) => /WebSocket connection to '.*' failed|net::ERR_|status of 503/u.test(message.text());
   const { faults, sent } = await watch(page, new URL(origin).host, (message) => outage && isOutage(message));
   const response = await page.goto(origin + path);
   const visitor = new Visitor({ page, faults, sent, policy: response.headers()['content-security-policy'] });

@@ -8,6 +8,7 @@ export class Network {
   #pairs = new Set();
   #server;
   #isBroken = false;
+  #sentence;
 
   /** A network that leads to `port`. */
   static async to(port) {
@@ -41,6 +42,14 @@ export class Network {
 
   mend() {
     this.#isBroken = false;
+    this.#sentence = undefined;
+  }
+
+  /** Every connection ends. Nobody is let in from now on, and `sentence` says why. */
+  fill(sentence) {
+    this.break();
+    this.#isBroken = false;
+    this.#sentence = sentence;
   }
 
   /** Everything ends. */
@@ -60,7 +69,10 @@ export class Network {
     this.#pairs.add(pair);
     far.on('data', (bytes) => near.write(bytes));
     near.on('data', (bytes) => {
-      pair.isWebSocket ||= /^upgrade: websocket/imu.test(bytes.toString('latin1'));
+      const head = bytes.toString('latin1');
+      pair.isWebSocket ||= /^upgrade: websocket/imu.test(head);
+      const isRefused = this.#sentence && (pair.isWebSocket || head.startsWith('GET /healthz?why='));
+      if (isRefused) return near.end(refusal(this.#sentence));
       far.write(bytes);
     });
     for (const [one, other] of [[near, far], [far, near]]) {
@@ -78,4 +90,10 @@ export class Network {
 function lose(socket) {
   socket.removeAllListeners('data');
   socket.resume();
+}
+
+/** As the server answers where it is full. */
+function refusal(sentence) {
+  const head = ['HTTP/1.1 503 Service Unavailable', 'Content-Type: text/plain; charset=utf-8', 'Connection: close'];
+  return `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(sentence)}\r\n\r\n${sentence}`;
 }

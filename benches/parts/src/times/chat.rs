@@ -7,7 +7,8 @@ use divan::counter::ItemsCount;
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGE_BYTES_MAX, Quota, RoomName, Rules, Text,
+    ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGES_PER_ANSWER, Quota, RoomName,
+    Rules, Text,
 };
 use crate::client::{WORDS, saying};
 use crate::config::Limits;
@@ -60,10 +61,13 @@ impl House {
             history,
             has_archive: false,
             grace,
-            quota: Quota { people_max: 5000, people_per_network_max: None },
+            quota: Quota {
+                people_max: 5000,
+                people_per_network_max: None,
+                answer_bytes_max: ANSWER_BYTES_MAX,
+            },
             text_bytes_max,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            page_bytes_max: PAGE_BYTES_MAX,
+            page_bytes_max: ANSWER_BYTES_MAX / PAGES_PER_ANSWER,
         };
         Self { chat: Chat::new(rules), random: rand::make_rng(), deliveries: Vec::new() }
     }

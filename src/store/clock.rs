@@ -59,6 +59,10 @@ pub(super) enum Change {
 pub(super) struct FileClock {
     /// The time of the file (ms).
     time: u64,
+    /// The same without the steps of the clock that it has followed and that may yet be taken back.
+    certain: u64,
+    /// Since when the clock of the machine goes evenly, while the file follows it.
+    even_since: Option<Instant>,
     is_in_doubt: bool,
     /// How long the clock of the machine has gone evenly in doubt, while a server ran.
     doubted_for: Duration,
@@ -76,8 +80,11 @@ pub(super) struct FileClock {
 impl FileClock {
     /// The clock of a history that has none yet. `newest` is the latest time of its messages.
     fn new(newest: Option<u64>, now: u64, believed_after: Duration) -> Self {
+        let time = newest.unwrap_or(now).clamp(RELEASED, TIME_MAX);
         Self {
-            time: newest.unwrap_or(now).clamp(RELEASED, TIME_MAX),
+            time,
+            certain: time,
+            even_since: None,
             is_in_doubt: false,
             doubted_for: Duration::ZERO,
             believed_after,
@@ -142,11 +149,18 @@ impl FileClock {
         });
         self.last = Some(Reading { instant, unix_ms });
         self.time = self.time.saturating_add(ms(passed)).min(TIME_MAX);
+        self.certain = self.certain.saturating_add(ms(passed)).min(TIME_MAX);
         if unix_ms >= RELEASED && unix_ms.abs_diff(self.time) <= STEP_MAX {
             self.time = unix_ms;
+            let even_since = self.even_since.filter(|_| goes_evenly).unwrap_or(instant);
+            self.even_since = Some(even_since);
+            if instant.saturating_duration_since(even_since) >= self.believed_after / 24 {
+                self.certain = unix_ms;
+            }
             self.doubted_for = Duration::ZERO;
             return std::mem::take(&mut self.is_in_doubt).then(|| self.settle(next, false));
         }
+        self.even_since = None;
         let is_new = !std::mem::replace(&mut self.is_in_doubt, true);
         let may_be_right = goes_evenly && unix_ms >= RELEASED;
         self.doubted_for =
@@ -189,6 +203,13 @@ impl FileClock {
     /// the file's.
     pub(super) fn time(&self) -> u64 {
         self.last.map_or(self.time, |last| last.unix_ms.min(self.time))
+    }
+
+    /// The time by which messages are too old whatever becomes of the clock: that of the file as it
+    /// was when the server began, and has gone on since, and as it is when the clock has gone evenly
+    /// for a 24th of what makes it believed.
+    pub(super) fn certain(&self) -> u64 {
+        self.certain.min(self.time())
     }
 
     /// When a message was said, as far as it is known: not after this. `None` while its time is in
@@ -252,7 +273,7 @@ mod tests {
     /// of the file, and what became of the clock.
     fn check(clock: &mut FileClock, looks: &[(u64, u64, u64, Option<&str>)]) {
         let start = Instant::now();
-        clock.last = None;
+        (clock.last, clock.even_since) = (None, None);
         for (number, (after, unix_ms, time, change)) in (10..).zip(looks) {
             let instant = start + Duration::from_millis(*after);
             let is = clock.look(Reading { instant, unix_ms: *unix_ms }, number);
@@ -281,6 +302,22 @@ mod tests {
                 (2 * HOUR, T + 30 * HOUR, T + 30 * HOUR, None),
             ],
         );
+    }
+
+    #[test]
+    fn a_small_step_is_certain_after_an_hour_of_going_evenly() {
+        let mut clock = clock(Some(T));
+        check(&mut clock, &[(0, T + 23 * HOUR, T + 23 * HOUR, None)]);
+        assert_eq!(clock.certain(), T);
+        check(&mut clock, &[(0, T + 10, T + 10, None)]);
+        assert_eq!(clock.certain(), T);
+        let looks =
+            [(0, T + 5 * HOUR, T + 5 * HOUR, None), (HOUR, T + 6 * HOUR, T + 6 * HOUR, None)];
+        check(&mut clock, &looks);
+        assert_eq!(clock.certain(), T + 6 * HOUR);
+        // Behind the file, the clock of the machine is what counts.
+        check(&mut clock, &[(0, T - HOUR, T - HOUR, None)]);
+        assert_eq!(clock.certain(), T - HOUR);
     }
 
     #[test]

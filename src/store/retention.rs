@@ -2,7 +2,8 @@
 //! the chat does not notice.
 //!
 //! What is too old is found out in passes over the file. Each pass counts what is too old by then,
-//! says so in the log, and deletes what the pass before has counted.
+//! says so in the log, and deletes what the pass before has counted. Where that is little, and too
+//! old whatever becomes of the clock, the next pass follows at once, and else after a while.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ const STEP: usize = 100;
 /// The most messages that are looked at in one step, and how long that may take on a slow disk.
 const LOOKED_AT: usize = 1000;
 const LOOK_FOR: Duration = Duration::from_millis(1);
+/// Maximum number of messages that are deleted without a wait after they were counted.
+const FEW: u64 = 1000;
 /// The most pages of 4 KiB that are given back to the file system at once.
 const PAGES: usize = 64;
 /// The most rooms that are looked at in one step.
@@ -54,10 +57,13 @@ struct Pass {
     goes: Option<u64>,
     /// What was said before this is too old (ms).
     is_old: u64,
+    /// What was said before this is too old whatever becomes of the clock (ms).
+    is_certain: u64,
     /// Up to which message it has come.
     up_to: i64,
     messages: u64,
     old: u64,
+    certain: u64,
 }
 
 impl Retention {
@@ -94,8 +100,7 @@ impl Retention {
         let mut is_done = true;
         if let Some(keep) = self.keep {
             let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-            is_done &=
-                self.step_of_pass(connection, clock, clock.time().saturating_sub(keep), now)?;
+            is_done &= self.step_of_pass(connection, clock, keep, now)?;
         }
         if self.next_surplus.is_some_and(|next| next <= now) {
             is_done &= self.step_of_surplus(connection, now)?;
@@ -118,13 +123,15 @@ impl Retention {
         &mut self,
         connection: &mut Connection,
         clock: &mut FileClock,
-        is_old: u64,
+        keep: u64,
         now: Instant,
     ) -> rusqlite::Result<bool> {
+        let is_old = clock.time().saturating_sub(keep);
         self.counted = self.counted.map(|counted| counted.min(is_old));
         if self.pass.is_none() && self.next_pass.is_some_and(|next| next <= now) {
-            self.pass =
-                Some(Pass { goes: self.counted, is_old, up_to: i64::MIN, ..Pass::default() });
+            let is_certain = clock.certain().saturating_sub(keep);
+            let (goes, up_to) = (self.counted, i64::MIN);
+            self.pass = Some(Pass { goes, is_old, is_certain, up_to, ..Pass::default() });
         }
         let Some(pass) = &mut self.pass else { return Ok(true) };
         pass.goes = pass.goes.map(|goes| goes.min(is_old));
@@ -148,18 +155,22 @@ impl Retention {
         if let Some(goes) = pass.goes {
             clock.forget(goes);
         }
-        self.next_pass = Some(now + self.second_look);
-        self.counted = (pass.old > 0).then_some(pass.is_old);
-        if pass.old > 0 {
-            let in_words =
-                |it: Duration| humantime::format_duration(Duration::from_secs(it.as_secs()));
+        let Pass { messages, old, certain, is_old, is_certain, .. } = pass;
+        if old == 0 {
+            (self.next_pass, self.counted) = (Some(now + self.second_look), None);
+            return;
+        }
+        let in_words = |it: Duration| humantime::format_duration(Duration::from_secs(it.as_secs()));
+        let keep = in_words(self.keep.unwrap_or_default());
+        if (1..=FEW).contains(&certain) {
+            (self.next_pass, self.counted) = (Some(now), Some(is_certain));
+            log::info!("{certain} of {messages} messages are older than {keep}, and are deleted");
+        } else {
+            (self.next_pass, self.counted) = (Some(now + self.second_look), Some(is_old));
             log::info!(
-                "{} of {} messages are older than {}: they are deleted in {}, unless the clock \
-                 goes back",
-                pass.old,
-                pass.messages,
-                in_words(self.keep.unwrap_or_default()),
-                in_words(self.second_look),
+                "{old} of {messages} messages are older than {keep}: they are deleted in {}, unless \
+                 the clock goes back",
+                in_words(self.second_look)
             );
         }
     }
@@ -238,6 +249,7 @@ fn look(
         } else {
             pass.messages += 1;
             pass.old += u64::from(said.is_some_and(|said| said < pass.is_old));
+            pass.certain += u64::from(said.is_some_and(|said| said < pass.is_certain));
         }
         if old.len() == STEP || began.elapsed() > LOOK_FOR {
             break;

@@ -45,6 +45,7 @@ impl Clock {
     fn serve(&self, history: &Path, fakes_monotonic: bool) -> Program {
         let mut command = chinwag();
         command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--rate", "0", "--keep", "30d"]);
+        command.args(["--max-clients-per-address", "0"]);
         command.arg("--history").arg(history).env("LD_PRELOAD", LIBRARY).env("TZ", "UTC");
         command.env("FAKETIME_TIMESTAMP_FILE", &self.file).env("FAKETIME_NO_CACHE", "1");
         if !fakes_monotonic {

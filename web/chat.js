@@ -225,7 +225,7 @@ export class Chat {
 	}
 
 	#heard(talk, message) {
-		const item = talk?.heard(message);
+		const item = talk.heard(message);
 		if (!item) return;
 		this.#count(talk, item);
 		this.#view.appended(talk);
@@ -246,7 +246,11 @@ export class Chat {
 	}
 
 	#on = {
-		message: (event) => this.#heard(this.talks.get(event.room), event),
+		message: (event) => {
+			// What comes before we are in comes again with the answer to our join.
+			const talk = this.talks.get(event.room);
+			if (talk?.isJoined) this.#heard(talk, event);
+		},
 		private: ({ from, to, ...rest }) => {
 			const talk = this.#open(`@${from === this.nick ? to : from}`);
 			this.#heard(talk, { ...rest, nick: from });

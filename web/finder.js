@@ -82,8 +82,10 @@ export function beforeMatch(text) {
 
 // At the words that were found. Accents are characters of their own here.
 function split(text) {
-	const wish = query.value.normalize('NFD').replace(/\p{M}|(?<!\S)from:("[^"]*"?|\S*)/gu, '');
-	const words = wish.match(/[\p{L}\p{N}\p{So}'’]+/gu) ?? ['\0'];
-	const pattern = words.map((word) => word.replace(/./gu, '$&\\p{M}*')).join('(?![\\p{LC}\\p{N}])|');
+	const wish = query.value.normalize('NFD').replace(/\p{M}|(?<!\S)from:\s*("[^"]*"?|\S*)/giu, '');
+	const words = wish.match(/[\p{L}\p{N}\p{So}'’ʼ]+/gu) ?? ['\0'];
+	// The two keyboards of a household have different apostrophes.
+	const letter = (c) => (/['’ʼ]/u.test(c) ? "['’ʼ]" : c === 'ß' ? '(?:ß|ss)' : c) + '\\p{M}*';
+	const pattern = words.map((word) => word.replace(/./gu, letter)).join('(?![\\p{LC}\\p{N}])|');
 	return text.normalize('NFD').split(RegExp(`(?<![\\p{LC}\\p{N}]\\p{M}*)(${pattern})`, 'giu'));
 }

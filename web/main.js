@@ -107,14 +107,13 @@ function seen() {
 function showAway(reason) {
 	why = reason;
 	const show = () => showStatus('disconnected', why || say('disconnected'));
-	if (page.status.dataset.state === 'disconnected') show();
-	else banner ??= setTimeout(show, BANNER_AFTER_MS);
+	if (page.status.dataset.state !== 'disconnected') banner ??= setTimeout(show, BANNER_AFTER_MS);
+	// What is there already is not read out again.
+	else if (page.status.textContent !== (why || say('disconnected'))) show();
 }
 
 function showStatus(state, text = say(state)) {
 	banner = clearTimeout(banner);
-	// What is there already is not read out again.
-	if (page.status.textContent === text) return;
 	page.status.dataset.state = state;
 	page.status.textContent = text;
 }

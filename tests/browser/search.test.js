@@ -195,7 +195,8 @@ test('while one types there is one request at a time, and the last one counts', 
 });
 
 test('what comes too fast is asked again, and what cannot be searched for is explained', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)), '--rate', '2', '--burst', '1');
+  // Joining counts as a text.
+  const chat = await Chat.open(t, ...(await withHistory(t)), '--rate', '2', '--burst', '2');
   const bo = await chat.join('bo');
   await bo.say('needle');
   const ana = await chat.visit(browser, { nick: 'ana' });

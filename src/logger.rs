@@ -1,9 +1,10 @@
 //! The program's log: lines on stderr, at a bounded rate, that no other thread waits for.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,7 +42,20 @@ pub(crate) fn log_to_stderr(level: LevelFilter) -> io::Result<()> {
     let logger = Logger { filter: stderr(level), into, left_out: AtomicU64::new(0) };
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(logger)).expect("no logger was set before");
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Logs a panic. The hook of the standard library writes to stderr by itself, and waits for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let said = panic.to_string().replace('\n', " ");
+    let backtrace = Backtrace::capture();
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    log::error!("{}: {said}{backtrace}", thread.name().unwrap_or("a thread"));
 }
 
 /// tungstenite logs what people say, at debug and trace. tiny_http calls it an error when it is

@@ -71,6 +71,8 @@ struct Joined {
     epoch: String,
     seq: u64,
     recovered: bool,
+    #[serde(default)]
+    more: bool,
     messages: Vec<Message>,
 }
 
@@ -178,10 +180,18 @@ impl Witness {
     /// the rest, if that is what the server says that it is.
     pub fn go_on_after(&mut self, room: &str, seq: u64) -> Option<Vec<Message>> {
         self.send(&json!({ "type": "part", "room": room })).unwrap();
-        let join = json!({ "type": "join", "room": room, "epoch": self.epoch, "after": seq });
-        self.send(&join).unwrap();
-        let joined = self.hear_joined();
-        joined.recovered.then_some(joined.messages)
+        let (mut rest, mut is_whole, mut after) = (Vec::new(), true, seq);
+        loop {
+            let join = json!({ "type": "join", "room": room, "epoch": self.epoch, "after": after });
+            self.send(&join).unwrap();
+            let joined = self.hear_joined();
+            is_whole &= joined.recovered;
+            after = joined.messages.last().map_or(after, |it| it.seq);
+            rest.extend(joined.messages);
+            if !joined.more {
+                return is_whole.then_some(rest);
+            }
+        }
     }
 
     /// Goes at once.
@@ -206,6 +216,9 @@ impl Witness {
         }
         for message in joined.messages {
             self.hear(message);
+        }
+        if joined.more {
+            return self.join(room, Some(&joined.epoch));
         }
         assert_eq!(self.seen[room].len() as u64, seq, "{room} is not whole");
     }

@@ -37,7 +37,13 @@ pub(crate) enum Input {
     Heard { client: ClientId, words: Vec<Word> },
     /// What was looked up for a client.
     #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
-    Found { client: ClientId, number: u64, answer: Frames },
+    Found {
+        client: ClientId,
+        number: u64,
+        answer: Frames,
+        /// There is nothing in it of what the client has missed in a room behind a message.
+        barren: Option<(RoomName, u64)>,
+    },
     /// A client is gone. Its connection says so exactly once.
     Left { client: ClientId, ending: Ending },
     /// The embedder says something.
@@ -210,7 +216,12 @@ impl Broadcaster {
                     self.end_long_turn();
                 }
             }
-            Input::Found { client, number, answer } => self.fanout.found(client, number, &answer),
+            Input::Found { client, number, answer, barren } => {
+                if let Some((room, after)) = barren {
+                    self.chat.note_barren(client, &room, after);
+                }
+                self.fanout.found(client, number, &answer);
+            }
             Input::Arrived(arrival) => self.enter(*arrival),
             Input::Left { client, ending } => self.leave(client, &ending),
             Input::Announced { room, nickname, text, answer } => {

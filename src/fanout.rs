@@ -26,7 +26,7 @@ use ear::Ear;
 /// The turn is over when a run of frames is longer than this (bytes). It bounds what one client
 /// can be in the middle of.
 const RUN_BYTES_MAX: usize = 128 * 1024;
-/// The turn is over, too, when the answers in it have the bytes of 32 full backlogs: 16 MiB, or less
+/// The turn is over, too, when the answers in it have the bytes of 32 full backlogs: 32 MiB, or less
 /// where memory is short. When thousands come into a room at once, each turn tells
 /// everybody there of all who came in it.
 const BACKLOGS_OF_ANSWERS: usize = 32;
@@ -144,6 +144,9 @@ impl Fanout {
             }
             Delivery::Clients { .. } => {}
             Delivery::Reply { client, notice } => {
+                if let (Notice::Welcome { .. }, Some(ear)) = (notice, self.ears.get(client)) {
+                    ear.outbox.welcome();
+                }
                 self.tell(&[*client], &json::reply(notice, tags, &self.host), chat);
             }
             Delivery::Lookup { client, lookup } => {
@@ -207,10 +210,10 @@ impl Fanout {
     /// Has something looked up, and holds its place. Where that cannot be, there is an answer, too.
     fn look_up(&mut self, job: Box<Job>) {
         let Some(ear) = self.ears.get_mut(&job.client) else { return };
-        let (number, is_search) = (job.number, job.is_search());
-        let job = match self.lookups.as_ref().filter(|_| ear.has_place(is_search)) {
+        let (number, is_heavy) = (job.number, job.is_heavy());
+        let job = match self.lookups.as_ref().filter(|_| ear.has_place(is_heavy)) {
             Some(lookups) => match lookups.pass(job) {
-                Ok(()) => return ear.hold_place(number, is_search),
+                Ok(()) => return ear.hold_place(number, is_heavy),
                 Err(job) => job,
             },
             None => job,

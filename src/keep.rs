@@ -12,12 +12,12 @@ use crate::outbox::{Frames, Outbox};
 use crate::protocol::json::{self, Host, Tags};
 use crate::protocol::text_frame;
 
-/// So many readings wait for the reader, each with what is held of its answer. Full: one who comes
-/// into a room gets what is held in memory, and any other is told to try again.
+/// Capacity of the queue of readings, each with what is held of its answer. When it is full, a client
+/// that joins a room gets what is held in memory, and any other is told to try again.
 #[cfg(feature = "history")]
 pub(crate) const READINGS_MAX: usize = 4096;
-/// So many searches wait for the searcher, some tenths of a second each if they are made to be slow.
-/// Full: one more is told to try again.
+/// Capacity of the search queue. A hostile query can take a few tenths of a second. When the queue is
+/// full, the client is told to try again.
 #[cfg(feature = "history")]
 pub(crate) const SEARCHES_MAX: usize = 16;
 
@@ -90,6 +90,14 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn is_search(&self) -> bool {
         matches!(self.lookup, Lookup::Search(_))
+    }
+
+    /// Whether the answer may be large or take long, so that few are under way for one client.
+    pub(crate) fn is_heavy(&self) -> bool {
+        match &self.lookup {
+            Lookup::Search(_) => true,
+            Lookup::Reading(reading) => reading.part_after().is_some(),
+        }
     }
 
     /// The answer when nothing can be looked up: with what is held.

@@ -8,6 +8,7 @@
 //! decided by who holds it. It is never held across a call that can block.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 #[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
@@ -39,6 +40,8 @@ pub(crate) struct Outbox {
     /// Rung when the connection's thread has something to do: to drain, or to end.
     pub(crate) waker: Waker,
     backlog_bytes_max: usize,
+    /// The client has been welcomed. Its thread looks when it has something else to do.
+    is_welcome: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -89,7 +92,17 @@ impl Outbox {
     /// When the process has no descriptor left.
     pub(crate) fn new(transport: Arc<Transport>, backlog_bytes_max: usize) -> io::Result<Self> {
         let waker = Waker::new()?;
-        Ok(Self { transport, waker, backlog_bytes_max, state: Mutex::default() })
+        let (is_welcome, state) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { transport, waker, backlog_bytes_max, is_welcome, state })
+    }
+
+    /// Notes that the client has said hello and was not refused.
+    pub(crate) fn welcome(&self) {
+        self.is_welcome.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.is_welcome.load(Ordering::Relaxed)
     }
 
     /// Sends the frames, now or as soon as the client takes them. Never blocks. A client whose

@@ -7,12 +7,14 @@ use super::{Joined, Members, Message, Notice, Query, RoomName, Rules};
 
 /// Maximum number of messages for a client that comes into a room and was not there before.
 pub(super) const MESSAGES_FOR_A_NEWCOMER: usize = 100;
-/// A page of messages weighs so small a part at most of what an answer to a client that comes back may
-/// take: 128 KiB. On the wire it takes up to twice as much, and members come besides.
+/// A page of messages weighs at most this fraction of the longest answer: 128 KiB of 768. On the wire
+/// it takes up to twice as much, and members come besides.
 pub(crate) const PAGES_PER_ANSWER: usize = 6;
 /// Maximum length of one answer to a client that comes back (bytes of JSON). Many clients refuse
 /// a message of over 1 MiB.
 pub(crate) const ANSWER_BYTES_MAX: usize = 768 * 1024;
+/// Maximum length of a text in a history of an earlier version (bytes).
+const OLD_TEXT_BYTES_MAX: usize = 16 * 1024;
 /// What an answer takes besides its room, its messages and its members, at most (bytes of JSON).
 const ENVELOPE_BYTES: usize = 512;
 
@@ -87,7 +89,7 @@ impl Reading {
         rules: &Rules,
     ) -> Self {
         // Every byte of a text may be escaped with another, and so may the name beside it.
-        let message_bytes_max = 2 * rules.text_bytes_max + 1024;
+        let message_bytes_max = 2 * rules.text_bytes_max.max(OLD_TEXT_BYTES_MAX) + 1024;
         let left = messages_bytes_max(rules.quota.answer_bytes_max, &room, &members);
         let missing = usize::try_from(seq - after).unwrap_or(usize::MAX);
         let (messages_max, purpose) = if missing <= left / message_bytes_max {
@@ -136,12 +138,11 @@ impl Reading {
     }
 
     /// Whether what is held is an answer of some use. A page of history without its end is none: it
-    /// would say that there is no more.
+    /// would say that there is no more. Nor is a part: the client would take it for a gap.
     pub(crate) fn is_of_use_alone(&self) -> bool {
         match self.purpose {
             Purpose::Joined { .. } => true,
-            Purpose::Part { .. } => !self.held.is_empty(),
-            Purpose::History { .. } => false,
+            Purpose::Part { .. } | Purpose::History { .. } => false,
         }
     }
 
@@ -151,6 +152,13 @@ impl Reading {
             Purpose::Part { after, .. } => Some(after),
             _ => None,
         }
+    }
+
+    /// Whether this answer has nothing of a part that was asked for: what was behind the message is
+    /// kept no longer.
+    #[cfg_attr(not(any(test, feature = "history")), expect(dead_code, reason = "nothing is kept"))]
+    pub(crate) fn is_barren(notice: &Notice) -> bool {
+        matches!(notice, Notice::Joined(joined) if joined.more && joined.messages.is_empty())
     }
 
     /// The answer with a part of what was missed: the messages that follow, the oldest first. Gives
@@ -177,7 +185,9 @@ impl Reading {
                 let (recovered, messages) = joined(seq, after, newest_first, self.page_bytes_max);
                 self.answer(recovered, false, messages)
             }
-            Purpose::Part { .. } => {
+            Purpose::Part { after, .. } => {
+                // What the client has already is not for it.
+                let mut newest_first = newest_first.take_while(|it| it.seq > after).peekable();
                 let messages =
                     page(&mut newest_first, MESSAGES_FOR_A_NEWCOMER, self.page_bytes_max);
                 self.answer(false, true, messages)

@@ -155,7 +155,7 @@ pub(crate) struct Chat {
     reserved: Reserved,
     rooms: Rooms,
     memory: Memory,
-    /// Those who are away from some room, and when they are there no longer.
+    /// People for whom places or a nickname are kept, and until when.
     away: BTreeSet<(Instant, PersonId)>,
 }
 

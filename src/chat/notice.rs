@@ -74,7 +74,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) room: RoomName,
-    /// Its number in the room. The first is 1, and there are no holes.
+    /// Its number in the room. Numbers only grow; a history that was imported may have holes.
     pub(crate) seq: u64,
     /// Unix time (ms).
     pub(crate) time: u64,

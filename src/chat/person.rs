@@ -1,5 +1,6 @@
 //! Who is there: coming, going, being away for a moment, and coming back.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rand::{Rng, RngExt as _};
@@ -36,7 +37,7 @@ pub(super) struct Person {
     pub(super) has_closed: bool,
     pub(super) receipts: Receipts,
     /// What others told it in private, once there was anything.
-    told: Option<Box<TokenBucket>>,
+    told: Option<Box<Told>>,
     /// It is only a nickname, held for this session of an earlier run of the server.
     pub(super) held_for: Option<Digest>,
 }
@@ -48,8 +49,39 @@ pub(super) struct Stay {
     /// By which the room knows the seat.
     pub(super) place: u64,
     pub(super) presence: Presence,
+    /// The message behind which nothing is kept of what the client has missed.
+    pub(super) barren: Option<u64>,
     /// When it was last passed on that somebody is writing.
     pub(super) typed: Option<Instant>,
+}
+
+/// What others told a person in private: in all, and from each network, which may use up half.
+#[derive(Debug)]
+struct Told {
+    all: TokenBucket,
+    by_network: HashMap<Network, TokenBucket>,
+}
+
+impl Told {
+    fn new(now: Instant) -> Option<Self> {
+        let all = TokenBucket::new(TOLD_PER_SECOND, TOLD_BURST, now)?;
+        Some(Self { all, by_network: HashMap::new() })
+    }
+
+    fn take(&mut self, from: Network, units: usize, now: Instant) -> Result<(), Duration> {
+        self.by_network.retain(|_, bucket| !bucket.is_full(now));
+        let half = TokenBucket::new(TOLD_PER_SECOND / 2, TOLD_BURST / 2, now);
+        let mut share = self.by_network.remove(&from).or(half);
+        let waits = [Some(&self.all), share.as_ref()].map(|it| it?.wait_until(now));
+        let until = waits.into_iter().flatten().max();
+        if until.is_none() {
+            for bucket in [Some(&mut self.all), share.as_mut()].into_iter().flatten() {
+                (0..units).for_each(|_| bucket.count(now));
+            }
+        }
+        self.by_network.extend(share.map(|share| (from, share)));
+        until.map_or(Ok(()), |until| Err(until - now))
+    }
 }
 
 /// How a person is in a room.
@@ -88,16 +120,24 @@ impl Person {
         }
     }
 
+    /// Whether places are kept for it to which it has not come back.
+    pub(super) fn is_away_from_any_room(&self) -> bool {
+        self.stays.iter().any(|stay| matches!(stay.presence, Presence::Away(_)))
+    }
+
     /// Counts a text that others tell it, or says how long it has to wait. A client is cut when too
     /// much waits for it, and others are not to bring that about.
-    pub(super) fn take_told(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take_told(
+        &mut self,
+        from: Network,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<(), Duration> {
         if self.told.is_none() {
-            self.told = TokenBucket::new(TOLD_PER_SECOND, TOLD_BURST, now).map(Box::new);
+            self.told = Told::new(now).map(Box::new);
         }
-        let Some(told) = &mut self.told else { return Ok(()) };
-        told.take(now)?;
-        (0..bytes / TOLD_UNIT_BYTES).for_each(|_| told.count(now));
-        Ok(())
+        let units = 1 + bytes / TOLD_UNIT_BYTES;
+        self.told.as_mut().map_or(Ok(()), |told| told.take(from, units, now))
     }
 
     pub(super) fn stay(&self, room: &RoomName) -> Option<&Stay> {
@@ -137,12 +177,14 @@ impl Chat {
         let remembered =
             session.and_then(|token| Some((token, self.memory.take(token, now.instant)?)));
         let resumed = remembered.is_some();
-        let (token, ended) = match remembered {
-            Some((token, ended)) => (token, Some(ended)),
-            None => (Token::new(random), None),
+        let (token, ended) = match (remembered, session.filter(|_| held.is_some())) {
+            (Some((token, ended)), _) => (token, Some(ended)),
+            // It is the same client, also if it does not get to read the answer.
+            (None, Some(token)) => (token, None),
+            (None, None) => (Token::new(random), None),
         };
         let before = held.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
-        let wish = wish.or(before);
+        let wish = wish.filter(|wish| self.is_free(wish)).or(before);
         let nickname = self.free_or_fresh(wish, random)?;
         let mut person = Person::new(nickname.clone(), client, network, Some(token));
         person.receipts = ended.map(|ended| ended.receipts).unwrap_or_default();
@@ -385,7 +427,8 @@ impl Chat {
         out.push(Delivery::Room { room: room.clone(), notice });
         let place = self.rooms.enter(room, me, network);
         let (room, presence) = (room.clone(), Presence::CatchingUp);
-        self.person(me).stays.push(Stay { room, place, presence, typed: None });
+        let (barren, typed) = (None, None);
+        self.person(me).stays.push(Stay { room, place, presence, barren, typed });
     }
 
     /// From here on a client is told what is said in a room in which it has a place.

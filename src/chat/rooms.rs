@@ -355,15 +355,13 @@ impl Rooms {
 
     /// One idle room goes: of the network that opened most of them, the one that was left first.
     fn forget_idle(&mut self) {
-        let mut counts: HashMap<Network, usize> = HashMap::new();
-        for network in self.idle.iter().filter_map(|idle| self.opened_by(idle)) {
-            *counts.entry(network).or_default() += 1;
+        // Rooms that no client opened count as those of one network.
+        let mut counts: HashMap<Option<Network>, usize> = HashMap::new();
+        for idle in &self.idle {
+            *counts.entry(self.opened_by(idle)).or_default() += 1;
         }
-        let most = counts.values().copied().max().filter(|count| *count > 1);
-        let is_of_most = |idle: &RoomName| {
-            let count = self.opened_by(idle).and_then(|network| counts.get(&network).copied());
-            most.is_some() && count == most
-        };
+        let most = counts.values().copied().max();
+        let is_of_most = |idle: &RoomName| counts.get(&self.opened_by(idle)).copied() == most;
         let position = self.idle.iter().position(is_of_most).unwrap_or(0);
         self.forget_idle_at(position);
     }

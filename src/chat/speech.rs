@@ -61,7 +61,7 @@ impl Chat {
             out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
-        let nickname = person.nickname.clone();
+        let (nickname, network) = (person.nickname.clone(), person.network);
         let found = self.holder_of(to).filter(|other| !self.people[other].has_closed);
         let Some(other) = found else { return Err(Refused::NoSuchNick(to.clone())) };
         let is_another = other != me;
@@ -70,7 +70,7 @@ impl Chat {
             return Err(Refused::CannotHear(other.nickname.clone()));
         }
         if is_another {
-            other.take_told(text.as_str().len(), now.instant).map_err(Refused::for_now)?;
+            other.take_told(network, text.as_str().len(), now.instant).map_err(Refused::for_now)?;
         }
         let (from, to, time) = (nickname, other.nickname.clone(), now.unix_ms);
         let notice =

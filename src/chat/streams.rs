@@ -193,6 +193,7 @@ impl World {
         match found {
             Some(index) => assert_eq!(self.guests[index].nickname, nickname),
             None => {
+                let wish = wish.filter(|wish| self.is_free(wish, None));
                 let wish = wish.or(ended.map(|(_, nickname)| nickname));
                 self.welcome(client, wish, nickname, Some(token));
             }

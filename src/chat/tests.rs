@@ -990,8 +990,15 @@ fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
         matches!(&out[..], [Delivery::Clients { .. }, Delivery::Reply { .. }])
     };
     let told = (0..100).filter(|number| tell(&mut stage, ["ana", "bo"][number % 2], *number));
-    assert_eq!(told.count(), 5, "8 units each, of 40 at once");
-    stage.play("ana waits 1000");
+    assert_eq!(told.count(), 3, "8 units each, of 20 at once for each network");
+    let other = stage.connect("dora");
+    stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
+    let hello = Command::Hello { wish: None, session: None };
+    let (now, mut out) = (stage.now, Vec::new());
+    stage.chat.apply(other, hello, now, &mut stage.random, &mut out);
+    let told = (100..200).filter(|number| tell(&mut stage, "dora", *number)).count();
+    assert_eq!(told, 2, "others are not kept from it, up to 40 of all");
+    stage.play("ana waits 2000");
     assert!(tell(&mut stage, "ana", 200) && !tell(&mut stage, "ana", 201));
 }
 

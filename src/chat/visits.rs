@@ -42,10 +42,16 @@ impl Chat {
             self.admit_to_room(&room, person.network, now)?;
             self.arrive(me, &room, out);
         }
+        // While it comes back to one room after the other, its other places are kept.
+        if self.people[&me].is_away_from_any_room() {
+            self.keep_for_the_grace(me, now);
+        }
         // Where the client is here, and asks once more, the answer has its place behind what it was
         // told so far.
         self.stop_listening(me, client, &room, out);
-        let answer = self.joined(room.clone(), since);
+        let stay = self.people[&me].stay(&room);
+        let is_barren = |since: &Since| stay.is_some_and(|it| it.barren == Some(since.after));
+        let answer = self.joined(room.clone(), since.filter(|since| !is_barren(since)));
         if !answer.is_part() {
             self.listen(me, client, &room, out);
         }
@@ -54,6 +60,15 @@ impl Chat {
             Answer::Reading(reading) => self.read(client, reading),
         });
         Ok(())
+    }
+
+    /// Nothing is kept of what a client has missed behind a message. When it asks again, it gets the
+    /// newest there is.
+    pub(crate) fn note_barren(&mut self, client: ClientId, room: &RoomName, after: u64) {
+        let me = self.by_client.get(&client).copied();
+        if let Some(stay) = me.and_then(|me| self.person(me).stay_mut(room)) {
+            stay.barren = Some(after);
+        }
     }
 
     /// A room as a client finds it that has everything up to a message, or nothing.

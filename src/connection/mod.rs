@@ -19,7 +19,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
 use crate::broadcaster::{Arrival, Input, Word};
-use crate::chat::{ClientId, Command, Text};
+use crate::chat::{ClientId, Text};
 use crate::config::Limits;
 use crate::door::Place;
 use crate::ending::Ending;
@@ -268,9 +268,6 @@ impl<'a> Connection<'a> {
             }
             Err(TooMuch::Flooding) => return Err(Ending::Flooding),
         }
-        if matches!(asked.command, Ok(Command::Hello { .. })) {
-            self.hello_due = None;
-        }
         Ok(asked)
     }
 
@@ -294,6 +291,7 @@ impl<'a> Connection<'a> {
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
+        self.hello_due = self.hello_due.filter(|_| !self.outbox.is_welcome());
         if self.hello_due.is_some_and(|due| due <= now) {
             return Err(Ending::NoHello);
         }

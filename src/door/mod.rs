@@ -150,7 +150,8 @@ impl Door {
 
     /// A place for the thread of one more connection, for as long as it lasts.
     pub(crate) fn connection(&self, address: IpAddr) -> Option<Place<'_>> {
-        self.connections.place(address).ok()
+        let place = self.connections.place(address);
+        place.inspect_err(|_| self.refusals.log(address, &FULL)).ok()
     }
 
     /// Counts a new connection in, if there is room at the door.

@@ -9,8 +9,8 @@ use crate::protocol::Dialect;
 
 /// The most lookups that are under way for one client. It is refused any more.
 const PLACES_MAX: usize = 32;
-/// The most of them that are searches.
-const SEARCHES_MAX: usize = 2;
+/// Maximum number of them that are searches or parts of what the client missed.
+const HEAVY_MAX: usize = 2;
 /// The most bytes that wait for a lookup. A client of which more wait is cut: it is to come back,
 /// rather than to have what others say kept for it here.
 const HELD_BYTES_MAX: usize = 512 * 1024;
@@ -34,7 +34,7 @@ enum Held {
 /// That of an answer which is being looked up, or is there and not the first.
 struct Place {
     number: u64,
-    is_search: bool,
+    is_heavy: bool,
     answer: Option<Frames>,
 }
 
@@ -56,9 +56,9 @@ impl Ear {
     }
 
     /// Whether one more answer may be looked up.
-    pub(super) fn has_place(&self, is_search: bool) -> bool {
-        let searches = self.places().filter(|place| place.is_search).count();
-        self.places().count() < PLACES_MAX && (!is_search || searches < SEARCHES_MAX)
+    pub(super) fn has_place(&self, is_heavy: bool) -> bool {
+        let heavy = self.places().filter(|place| place.is_heavy).count();
+        self.places().count() < PLACES_MAX && (!is_heavy || heavy < HEAVY_MAX)
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {
@@ -69,8 +69,8 @@ impl Ear {
     }
 
     /// Holds a place for an answer.
-    pub(super) fn hold_place(&mut self, number: u64, is_search: bool) {
-        self.held.push_back(Held::Place(Place { number, is_search, answer: None }));
+    pub(super) fn hold_place(&mut self, number: u64, is_heavy: bool) {
+        self.held.push_back(Held::Place(Place { number, is_heavy, answer: None }));
     }
 
     /// An answer that a place is held for. It goes out once it is the first, and with it what

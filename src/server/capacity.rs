@@ -237,14 +237,14 @@ impl Bounds {
         self.counts.iter().copied().min_by_key(|it| it.amount)
     }
 
-    /// The limit of the backlog of a client: the wish, if there is room.
+    /// The limit of the backlog of a client: the wish, if there is room, or the least.
     fn backlog(&self, connections: usize, clients: usize, limits: &Limits) -> usize {
         let rooms = self.bytes.iter().map(|(bytes, each)| {
             let places = connections.min(clients.saturating_add(reserve(connections)));
             bytes.saturating_sub(places.saturating_mul(*each)) / clients
         });
         let wish = limits.backlog_bytes_max;
-        rooms.min().unwrap_or(wish).clamp(BACKLOG_BYTES_MIN.min(wish), wish)
+        if rooms.min().is_some_and(|room| room < wish) { BACKLOG_BYTES_MIN.min(wish) } else { wish }
     }
 }
 

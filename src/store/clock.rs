@@ -102,9 +102,9 @@ impl FileClock {
         now: u64,
         believed_after: Duration,
     ) -> rusqlite::Result<Self> {
-        let (time, doubted_ms): (Option<i64>, i64) =
-            connection.query_row("SELECT time, doubted FROM history", [], |it| {
-                Ok((it.get(0)?, it.get(1)?))
+        let (time, certain, doubted_ms): (Option<i64>, Option<i64>, i64) =
+            connection.query_row("SELECT time, certain, doubted FROM history", [], |it| {
+                Ok((it.get(0)?, it.get(1)?, it.get(2)?))
             })?;
         let newest = match time {
             // The only thing that is known of an older history.
@@ -114,6 +114,9 @@ impl FileClock {
         };
         let newest = newest.and_then(|time| u64::try_from(time).ok());
         let mut clock = Self::new(newest, now, believed_after);
+        if let Some(certain) = certain.and_then(|certain| u64::try_from(certain).ok()) {
+            clock.certain = certain;
+        }
         clock.doubted_for = Duration::from_millis(doubted_ms.try_into().unwrap_or(0));
         let mut doubts =
             connection.prepare("SELECT first, last, before, since FROM doubt ORDER BY first")?;
@@ -240,8 +243,10 @@ impl FileClock {
     /// Tells the file. [`FileClock::is_saved`] is to be called when that is committed.
     pub(super) fn save(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let doubted = i64::try_from(self.doubted_for.as_millis()).unwrap_or(i64::MAX);
-        transaction
-            .execute("UPDATE history SET time = ?1, doubted = ?2", params![self.time, doubted])?;
+        transaction.execute(
+            "UPDATE history SET time = ?1, certain = ?2, doubted = ?3",
+            params![self.time, self.certain, doubted],
+        )?;
         transaction.execute("DELETE FROM doubt", [])?;
         for Doubt { first, last, before, since } in &self.doubts {
             let insert = "INSERT INTO doubt (first, last, before, since) VALUES (?1, ?2, ?3, ?4)";

@@ -33,14 +33,20 @@ pub(super) fn serve(
             continue;
         }
         let looked_up = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup.clone())));
+        let mut barren = None;
         let answer = match looked_up.unwrap_or(Err(rusqlite::Error::InvalidQuery)) {
-            Ok(notice) => text_frame(&json::reply(&notice, tags, host)),
+            Ok(notice) => {
+                if let (Lookup::Reading(reading), true) = (lookup, Reading::is_barren(&notice)) {
+                    barren = reading.part_after().map(|after| (reading.room.clone(), after));
+                }
+                text_frame(&json::reply(&notice, tags, host))
+            }
             Err(error) => {
                 log::warn!("cannot read {}: {error}", file.path().display());
                 job.without_looking(host)
             }
         };
-        if inbox.send(Input::Found { client, number, answer }).is_err() {
+        if inbox.send(Input::Found { client, number, answer, barren }).is_err() {
             return;
         }
     }

@@ -162,7 +162,7 @@ impl Retention {
         }
         let in_words = |it: Duration| humantime::format_duration(Duration::from_secs(it.as_secs()));
         let keep = in_words(self.keep.unwrap_or_default());
-        if (1..=FEW).contains(&certain) {
+        if pass.goes.is_none() && (1..=FEW).contains(&certain) {
             (self.next_pass, self.counted) = (Some(now), Some(is_certain));
             log::info!("{certain} of {messages} messages are older than {keep}, and are deleted");
         } else {

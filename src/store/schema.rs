@@ -44,8 +44,9 @@ const STEPS: [&str; 4] = [
         before INTEGER NOT NULL,
         since INTEGER
      ) STRICT;",
-    // Nicknames are held for their sessions over a restart.
-    "CREATE TABLE name (
+    // Nicknames are held for their sessions over a restart. The clock has a time that is certain.
+    "ALTER TABLE history ADD COLUMN certain INTEGER;
+     CREATE TABLE name (
         session BLOB PRIMARY KEY,
         nick TEXT NOT NULL
      ) STRICT, WITHOUT ROWID;",

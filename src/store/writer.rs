@@ -251,7 +251,7 @@ impl Writer {
         for messages in lost.chunks(ROWS_MAX) {
             insert(&transaction, &mut self.rooms, messages, &mut last_number)?;
         }
-        if !is_whole {
+        if !is_whole && (self.loss.is_some() || epoch != self.epoch) {
             transaction.execute("UPDATE history SET epoch = lower(hex(randomblob(8)))", [])?;
         }
         names::replace(&transaction, chat.names())?;

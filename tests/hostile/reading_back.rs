@@ -73,8 +73,8 @@ fn what_cannot_be_read_is_refused_and_never_wrong() {
     let kept = export(&file);
     let reader = threads_of(&program, "history");
     let all = witness.seen.values().map(|said| said.len() / PAGE).sum::<usize>();
-    // Now and then, and then always: each attempt opens the file anew.
-    for injection in ["pread64:error=EIO:when=3+17", "pread64:error=EIO"] {
+    // Always, and then now and then: each attempt opens the file anew, and nothing of it is held yet.
+    for injection in ["pread64:error=EIO", "pread64:error=EIO:when=3+17"] {
         let strace = Strace::of_threads(&reader, &[injection]);
         let refused = read_all(&mut witness);
         let recovered = go_on_everywhere(&mut witness, &kept);

@@ -124,7 +124,7 @@ impl World {
     }
 
     /// What the chat does not hold is looked up in the book.
-    fn look_up(&self, delivery: Delivery) -> Delivery {
+    fn look_up(&mut self, delivery: Delivery) -> Delivery {
         let Delivery::Lookup { client, lookup: Lookup::Reading(reading) } = delivery else {
             return delivery;
         };
@@ -140,7 +140,12 @@ impl World {
         let said = self.said.get(&reading.room).map_or(&[][..], |said| said);
         let older = said.iter().filter(|it| it.seq < reading.before).rev();
         let older: Vec<_> = older.take(reading.missing()).cloned().collect();
-        Delivery::Reply { client, notice: reading.complete(older.into_iter()) }
+        let (room, after) = (reading.room.clone(), reading.part_after());
+        let notice = reading.complete(older.into_iter());
+        if let (Some(after), true) = (after, Reading::is_barren(&notice)) {
+            self.chat.note_barren(client, &room, after);
+        }
+        Delivery::Reply { client, notice }
     }
 
     /// What was said in a room after a message, and was not lost with an earlier run.
@@ -197,7 +202,12 @@ impl World {
     /// Somebody takes a place, or comes back to it unseen.
     pub(super) fn arrive(&mut self, client: ClientId, room: &RoomName) {
         let guest = self.guest(client);
+        let until = self.now.instant + self.rules.grace;
         let guest = &mut self.guests[guest];
+        // While it comes back to one room after the other, the others are kept.
+        if guest.places.values().any(|place| place.away.is_some()) {
+            guest.kept_until = Some(until);
+        }
         if let Some(place) = guest.places.get_mut(room) {
             place.away = None;
             return;

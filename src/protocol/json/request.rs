@@ -203,7 +203,8 @@ impl Members<'_> {
                 limit: self.limit(HISTORY_DEFAULT)?,
             }),
             "rooms" => {
-                let room = |name: &str| RoomName::parse(name).map_err(|_| Problem::RoomInvalid);
+                // Rooms of a history may have names that an earlier version took.
+                let room = |name: &str| RoomName::recorded(name).map_err(|_| Problem::RoomInvalid);
                 let after = self.after_name()?.map(room).transpose()?;
                 Command::Rooms { after, limit: self.limit(LIMIT_MAX)? }
             }

@@ -3,7 +3,7 @@
 // A message that is refused stays here, and is sent again only by its author.
 
 import { Connection } from './connection.js';
-import { browser, isBack, tab } from './storage.js';
+import { browser, isBack, leaveToOthers, tab, takeLeft } from './storage.js';
 import { say } from './words.js';
 
 const [REPLACED, KICKED] = [4001, 4009];
@@ -49,7 +49,7 @@ export class Session {
 	unsent = isBack ? tab.get('unsent', []) : [];
 	isReady = false;
 	#owner;
-	#token = isBack ? tab.get('session') : null;
+	#token = isBack ? tab.get('session') : takeLeft();
 	// What waits for an answer of this connection, or for the time to ask again.
 	#asked = new Map();
 	#count = 0;
@@ -66,6 +66,7 @@ export class Session {
 	 */
 	constructor(owner) {
 		this.#owner = owner;
+		leaveToOthers(() => this.#token);
 		this.connection = new Connection({
 			onOpen: () => this.#hello(),
 			onEvent: (event) => this.#hear(event),

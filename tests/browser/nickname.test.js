@@ -50,7 +50,7 @@ test('a nickname changed in place holds, also over a reload', async (t) => {
 });
 
 test('a nickname changed in place holds for who comes back another day', async (t) => {
-  const chat = await Chat.open(t);
+  const chat = await Chat.open(t, '--grace', '0');
   const ana = await chat.visit(browser);
   await ana.rename('ana');
   const later = await chat.openTab(ana);
@@ -59,6 +59,20 @@ test('a nickname changed in place holds for who comes back another day', async (
   await later.page.reload();
   await later.sees('connected');
   assert.equal(await later.nickname(), 'ana');
+});
+
+test('a page that is closed and opened again at once has its nickname', async (t) => {
+  const chat = await Chat.open(t);
+  const ana = await chat.visit(browser, { nick: 'ana' });
+  const bystander = await chat.openTab(ana);
+  await ana.page.close();
+  const again = await chat.openTab(bystander);
+  assert.equal(await again.nickname(), 'ana');
+  await again.page.reload();
+  await again.sees('connected');
+  assert.equal(await again.nickname(), 'ana');
+  const third = await chat.openTab(again);
+  assert.match(await third.nickname(), GIVEN);
 });
 
 test('another tab is somebody else, who wishes for the same nickname', async (t) => {

@@ -2,6 +2,7 @@
 // independent WebSocket implementation.
 
 import { once } from 'node:events';
+import { setTimeout as passed } from 'node:timers/promises';
 import WebSocket from 'ws';
 
 import { within } from './server.js';
@@ -52,6 +53,17 @@ class Person {
 
   tell(to, text) {
     this.ask({ type: 'tell', to, text, id: this.#id() });
+  }
+
+  /** Tells it as soon as that is not too much, which the server says. */
+  async tellInTime(to, text) {
+    for (;;) {
+      const id = this.#id();
+      this.ask({ type: 'tell', to, text, id });
+      const answer = await this.hears((event) => event.id === id);
+      if (answer.code !== 'rate_limited') return;
+      await passed(answer.retry_ms);
+    }
   }
 
   async reads(text) {

@@ -84,6 +84,16 @@ impl<'a> Rate<'a> {
 }
 
 impl<'a> Pace<'a> {
+    /// The same on the heap, out of a frame of its own.
+    #[inline(never)]
+    pub(crate) fn boxed(
+        limits: &Limits,
+        allowance: Option<Allowance<'a>>,
+        now: Instant,
+    ) -> Box<Self> {
+        Box::new(Self::new(limits, allowance, now))
+    }
+
     /// Without an allowance, what others of the client's network do makes no difference.
     pub(crate) fn new(limits: &Limits, allowance: Option<Allowance<'a>>, now: Instant) -> Self {
         let (burst, per_second) = (limits.burst, limits.per_second);

@@ -47,8 +47,9 @@ pub(crate) struct Guest<'a> {
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
-    /// How much it may say and ask for.
-    pub(crate) pace: Pace<'a>,
+    /// How much it may say and ask for. On the heap: it passes through the frames of several
+    /// functions, and a thread keeps the pages of its stack that were once touched.
+    pub(crate) pace: Box<Pace<'a>>,
     /// Among the clients, for as long as it is one.
     pub(crate) place: Place<'a>,
 }
@@ -109,7 +110,7 @@ struct Connection<'a> {
     blocked: Option<Instant>,
     dialect: Dialect,
     /// How much the client may say and ask for.
-    pace: Pace<'a>,
+    pace: Box<Pace<'a>>,
     /// What was read and is yet to be passed on.
     words: Vec<Word>,
     /// Until when the client has to say hello, if it has to and has not.
@@ -127,7 +128,7 @@ impl<'a> Connection<'a> {
         dialect: Dialect,
         outbox: Arc<Outbox>,
         early: Vec<u8>,
-        pace: Pace<'a>,
+        pace: Box<Pace<'a>>,
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
     ) -> Box<Self> {
@@ -228,6 +229,7 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn take(&mut self, message: Message, now: Instant) -> Result<(), Ending> {
         let word = match message {
             Message::Text(_) | Message::Binary(_) if ECHOES => Word::Echoed(message_frame(message)),
@@ -289,6 +291,9 @@ impl<'a> Connection<'a> {
     }
 
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
+    // Out of the frame of `talk`, on which that of a read lies: a thread keeps the pages of its stack
+    // that were once touched.
+    #[inline(never)]
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
         self.hello_due = self.hello_due.filter(|_| !self.outbox.is_welcome());

@@ -177,34 +177,54 @@ impl Door {
         let Caller { client, address, transport, place } = caller;
         let mut read = Vec::new();
         let end = self.read_head(&transport, &mut read)?;
-        match end.and_then(|end| understand(&read[..end], &self.house).map(|it| (it, end))) {
+        let wanted = end.and_then(|end| understand(&read[..end], &self.house).map(|it| (it, end)));
+        match wanted {
             Ok((Wanted::Chat { answer, entry }, end)) => {
                 drop(place);
-                return self.admit(client, address, transport, &answer, entry, &read[end..]);
+                self.admit(client, address, transport, &answer, entry, &read[end..])
             }
-            Ok((Wanted::Page(request), _)) => {
-                let fetch = || self.page.fetch(&request);
-                self.show(address, &transport, request.is_head, fetch);
+            other => {
+                let other = other.as_ref().map(|(wanted, _)| wanted);
+                self.see_off(address, &transport, other, is_to_head(&read));
+                None
             }
-            Ok((Wanted::Health(request), _)) => {
-                let fetch = || self.turns().and_then(|()| self.page.fetch(&request));
-                self.show(address, &transport, request.is_head, fetch);
-            }
-            Ok((Wanted::Admission { is_head }, _)) => {
-                self.show(address, &transport, is_head, || self.would_admit(address, is_head));
-            }
-            Ok((Wanted::Invitation(request), _)) => {
-                let invite = || invite(&request, &self.page_addresses);
-                self.show(address, &transport, request.is_head, invite);
-            }
-            Ok((Wanted::Options, _)) => self.answer(&transport, &options()),
-            Err(refusal) => self.refuse(address, &transport, &refusal, is_to_head(&read)),
         }
-        None
+    }
+
+    /// Answers a caller that is no guest.
+    #[inline(never)]
+    fn see_off(
+        &self,
+        address: IpAddr,
+        transport: &Transport,
+        wanted: Result<&Wanted, &Refusal>,
+        to_head: bool,
+    ) {
+        match wanted {
+            Ok(Wanted::Page(request)) => {
+                let fetch = || self.page.fetch(request);
+                self.show(address, transport, request.is_head, fetch);
+            }
+            Ok(Wanted::Health(request)) => {
+                let fetch = || self.turns().and_then(|()| self.page.fetch(request));
+                self.show(address, transport, request.is_head, fetch);
+            }
+            Ok(Wanted::Admission { is_head }) => {
+                self.show(address, transport, *is_head, || self.would_admit(address, *is_head));
+            }
+            Ok(Wanted::Invitation(request)) => {
+                let invite = || invite(request, &self.page_addresses);
+                self.show(address, transport, request.is_head, invite);
+            }
+            // A guest is let in before.
+            Ok(Wanted::Options | Wanted::Chat { .. }) => self.answer(transport, &options()),
+            Err(refusal) => self.refuse(address, transport, refusal, to_head),
+        }
     }
 
     /// Reads until the head is whole, and says where it ends in what was `read`. `None` when the
     /// caller went away, said nothing, or the server stops.
+    #[inline(never)]
     fn read_head(
         &self,
         transport: &Transport,
@@ -265,7 +285,7 @@ impl Door {
         outbox.push(&upgrade.into());
         let outbox = Arc::new(outbox);
         let allowance = self.allowances.as_ref().map(|all| all.of(Network::of(address)));
-        let pace = Pace::new(&self.limits, allowance, Instant::now());
+        let pace = Pace::boxed(&self.limits, allowance, Instant::now());
         Some(Guest { client, address, entry, outbox, early: early.into(), pace, place })
     }
 

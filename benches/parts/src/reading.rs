@@ -77,7 +77,7 @@ impl Visit {
             entry,
             outbox,
             early: Vec::new(),
-            pace: Pace::new(&limits(), None, Instant::now()),
+            pace: Pace::boxed(&limits(), None, Instant::now()),
             place: Place::default(),
         };
         Self { guest, _far_end: far_end }

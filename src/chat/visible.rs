@@ -71,6 +71,10 @@ pub(super) fn is_formatting(c: char) -> bool {
 /// Whether every character of a name is drawn, and drawn as a part of the name: no mark without a
 /// letter, none too many, and joiners only where a script or an emoji is spelled with them.
 pub(super) fn is_spelled(name: &str) -> bool {
+    // Most names are.
+    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return true;
+    }
     let name = FLAGS.iter().fold(name.to_owned(), |name, flag| name.replace(flag, "🏴"));
     let name: Vec<char> = name.chars().collect();
     (0..name.len()).all(|at| {

@@ -55,8 +55,9 @@ pub(crate) struct Guest<'a> {
 }
 
 /// Runs the connection from the upgrade to the end.
-pub(crate) fn run(guest: Guest<'_>, inbox: &Sender<Input>, limits: &Limits) {
-    let Guest { client, address, entry, outbox, early, pace, place: _place } = guest;
+#[expect(clippy::boxed_local, reason = "on the stack it would lie below every frame of the thread")]
+pub(crate) fn run(guest: Box<Guest<'_>>, inbox: &Sender<Input>, limits: &Limits) {
+    let Guest { client, address, entry, outbox, early, pace, place: _place } = *guest;
     let dialect = entry.dialect();
     let arrival = Arrival { client, address, entry, outbox: outbox.clone() };
     if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
@@ -229,7 +230,6 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    #[inline(never)]
     fn take(&mut self, message: Message, now: Instant) -> Result<(), Ending> {
         let word = match message {
             Message::Text(_) | Message::Binary(_) if ECHOES => Word::Echoed(message_frame(message)),

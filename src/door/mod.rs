@@ -173,7 +173,7 @@ impl Door {
     // A thread keeps the pages of its stack that were once touched. So that they are few, this has
     // its frame where that of the connection will be, not above it.
     #[inline(never)]
-    fn greet(&self, caller: Caller<'_>) -> Option<Guest<'_>> {
+    fn greet(&self, caller: Caller<'_>) -> Option<Box<Guest<'_>>> {
         let Caller { client, address, transport, place } = caller;
         let mut read = Vec::new();
         let end = self.read_head(&transport, &mut read)?;
@@ -268,7 +268,7 @@ impl Door {
         answer: &Response,
         entry: Entry,
         early: &[u8],
-    ) -> Option<Guest<'_>> {
+    ) -> Option<Box<Guest<'_>>> {
         let place = match self.clients.place(address) {
             Ok(place) => place,
             Err(refused) => {
@@ -286,7 +286,7 @@ impl Door {
         let outbox = Arc::new(outbox);
         let allowance = self.allowances.as_ref().map(|all| all.of(Network::of(address)));
         let pace = Pace::boxed(&self.limits, allowance, Instant::now());
-        Some(Guest { client, address, entry, outbox, early: early.into(), pace, place })
+        Some(Box::new(Guest { client, address, entry, outbox, early: early.into(), pace, place }))
     }
 
     /// Answers with what is to be shown, if there is room for one more who looks at something.

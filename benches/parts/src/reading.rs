@@ -86,7 +86,7 @@ impl Visit {
     /// What the broadcaster would be sent.
     pub(crate) fn read(self) -> Receiver<Input> {
         let (inbox, inputs) = bounded(INBOX_MAX);
-        run(self.guest, &inbox, &limits());
+        run(Box::new(self.guest), &inbox, &limits());
         inputs
     }
 }

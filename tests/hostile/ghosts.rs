@@ -1,15 +1,13 @@
 //! Clients that say hello and vanish: how many the server remembers, and what others see of them.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use serde_json::{Value, from_str, json};
-use tungstenite::client::IntoClientRequest as _;
-use tungstenite::{Message, WebSocket};
+use serde_json::json;
 
+use crate::client::Client;
 use crate::storm::{json_request, storm};
-use crate::support::json::SUBPROTOCOL;
 use crate::support::program::{FREE_PORTS, Program, chinwag};
 use crate::visitors::{all_is_well, connect_from};
 
@@ -27,43 +25,6 @@ fn ghosts() -> usize {
 
 fn server(grace: &str) -> Program {
     Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1", "--grace", grace]))
-}
-
-/// A client of the JSON dialect.
-struct Client(WebSocket<TcpStream>);
-
-impl Client {
-    /// Comes into the lobby.
-    fn enter(program: &Program, ours: Ipv4Addr, nick: &str) -> Self {
-        let mut request = "ws://localhost/".into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
-        let stream = connect_from(ours, program.websocket());
-        let mut client = Self(tungstenite::client(request, stream).unwrap().0);
-        assert_eq!(client.ask(&json!({"type": "hello", "nick": nick}))["type"], "welcome");
-        assert_eq!(client.ask(&json!({"type": "join", "room": "lobby"}))["type"], "joined");
-        client
-    }
-
-    /// The answer to a request, past whatever else comes.
-    fn ask(&mut self, request: &Value) -> Value {
-        let mut request = request.clone();
-        request["ref"] = "asked".into();
-        self.0.send(Message::text(request.to_string())).unwrap();
-        loop {
-            if let Message::Text(text) = self.0.read().expect("a client is served") {
-                let event: Value = from_str(&text).unwrap();
-                if event["ref"] == "asked" {
-                    return event;
-                }
-            }
-        }
-    }
-
-    fn ping(&mut self) -> Duration {
-        let since = Instant::now();
-        self.ask(&json!({"type": "ping"}));
-        since.elapsed()
-    }
 }
 
 /// Has a storm pass, while a client of another address asks now and then: the longest that it

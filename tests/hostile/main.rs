@@ -11,6 +11,7 @@
 mod address_space;
 mod choir;
 mod churn;
+mod client;
 mod clock;
 mod crowd;
 mod disk;
@@ -20,6 +21,7 @@ mod floods;
 mod ghosts;
 mod half_open;
 mod heads;
+mod holes;
 mod kept;
 mod killed;
 mod log;

@@ -1,0 +1,131 @@
+//! Messages are taken out of a history, as an insult may be. Everything else is found under its own
+//! number, and what was said once stays said once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::{Value, from_str, json};
+
+use crate::client::Client;
+use crate::kept::{export, is_sound, serve};
+use crate::support::folder::Folder;
+use crate::support::program::{Program, chinwag};
+
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// More than a newcomer is told of a room.
+const TEXTS: u64 = 120;
+
+/// Which numbers are taken out. The last stays, which says where the next begin.
+type Hole = fn(u64) -> bool;
+
+const HOLES: [(&str, Hole); 6] = [
+    ("every second", |seq| seq % 2 == 1),
+    ("one in the middle", |seq| seq == TEXTS / 2),
+    ("a run", |seq| (30..90).contains(&seq)),
+    ("the first", |seq| seq <= 10),
+    ("all but three", |seq| !matches!(seq, 3 | 77 | TEXTS)),
+    ("here and there", |seq| seq * seq % 7 > 1),
+];
+
+/// Another file, in which the messages are not that are taken out.
+fn take_out(hole: Hole, from: &Path, to: &Path) {
+    let exported = chinwag().args(["history", "export"]).arg(from).output().unwrap();
+    let is_left = |line: &&str| {
+        let message: Value = from_str(line).unwrap();
+        !hole(message["seq"].as_u64().unwrap())
+    };
+    let lines = String::from_utf8(exported.stdout).unwrap();
+    let left: Vec<_> = lines.lines().filter(is_left).collect();
+    let file = to.with_extension("lines");
+    fs::write(&file, left.join("\n")).unwrap();
+    let mut import = chinwag();
+    import.args(["history", "import"]).args([to, &file]).stderr(Stdio::null());
+    assert!(import.status().unwrap().success());
+}
+
+fn end(program: Program) {
+    program.signal(Signal::TERM);
+    program.end();
+}
+
+/// The text under each number, of what a client was told.
+fn told(messages: &Value) -> BTreeMap<u64, String> {
+    let messages = messages["messages"].as_array().expect("there are messages").iter();
+    messages
+        .map(|it| (it["seq"].as_u64().unwrap(), it["text"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_number_is_that_of_its_own_message() {
+    let folder = Folder::new();
+    let whole = folder.file("whole");
+    let program = serve(&whole);
+    let mut ana = Client::enter(&program, HERE, "ana");
+    for number in 1..=TEXTS {
+        assert_eq!(ana.say(&format!("a{number}"), &format!("number {number}"))["seq"], number);
+    }
+    end(program);
+    for (name, hole) in HOLES {
+        let file = folder.file(&name.replace(' ', "-"));
+        take_out(hole, &whole, &file);
+        let left: BTreeMap<u64, String> = (1..=TEXTS)
+            .filter(|seq| !hole(*seq))
+            .map(|seq| (seq, format!("number {seq}")))
+            .collect();
+        let program = serve(&file);
+        let (mut ana, mut bo) =
+            (Client::enter(&program, HERE, "ana"), Client::enter(&program, HERE, "bo"));
+        // What is said now is behind the hole, and is found there when it is said again.
+        let mine: Vec<_> = (0..20)
+            .map(|number| {
+                bo.say(&format!("b{number}"), "of bo");
+                ana.say(&format!("m{number}"), &format!("mine {number}"))
+            })
+            .collect();
+        for (number, said) in mine.iter().enumerate() {
+            let again = ana.say(&format!("m{number}"), &format!("mine {number}"));
+            assert_eq!((&again["seq"], &again["text"]), (&said["seq"], &said["text"]), "{name}");
+        }
+        // Whoever reads back is told all that is left, and nothing under another number.
+        let (mut read, mut before) = (BTreeMap::new(), TEXTS + 1);
+        loop {
+            let page = json!({"type": "history", "room": "lobby", "before": before, "limit": 7});
+            let page = told(&ana.ask(&page));
+            let Some((first, _)) = page.first_key_value() else { break };
+            before = *first;
+            read.extend(page);
+        }
+        assert_eq!(read, left, "{name}");
+        // Whoever comes again is told nothing that is not there, and the end of it.
+        let epoch = ana.ask(&json!({"type": "join", "room": "lobby"}))["epoch"].clone();
+        let all: BTreeMap<u64, String> = export(&file)["lobby"]
+            .iter()
+            .map(|message| (message.seq, message.text.clone()))
+            .collect();
+        let last = *all.last_key_value().unwrap().0;
+        for start in 0..last {
+            let mut after = start;
+            // In parts, of which one may have nothing: it tells of a gap, or of the end.
+            for _ in 0..TEXTS {
+                ana.ask(&json!({"type": "part", "room": "lobby"}));
+                let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
+                let joined = ana.ask(&join);
+                let part = told(&joined);
+                assert!(part.iter().all(|(seq, text)| all.get(seq) == Some(text)), "{name}");
+                after = part.last_key_value().map_or(after, |(seq, _)| *seq);
+                if joined["more"] != true {
+                    break;
+                }
+            }
+            assert_eq!(after, last, "{name}, after {start}");
+        }
+        end(program);
+        is_sound(&file);
+        println!("{name}: {} of {TEXTS} messages left, each found under its number", left.len());
+    }
+}

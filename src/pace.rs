@@ -64,17 +64,31 @@ impl<'a> Rate<'a> {
     }
 
     /// When the next may happen, if it may not happen now.
+    #[inline]
     fn wait_until(&self, now: Instant) -> Option<Instant> {
-        self.own.wait_until(now).or_else(|| {
-            let (earned, allowance) = self.earned.as_ref()?;
-            let earned = earned.wait_until(now)?;
-            Some(earned.min(allowance.wait_until(self.counted, now)?))
-        })
+        let own = self.own.wait_until(now);
+        if own.is_some() || self.earned.is_none() { own } else { self.lent_when(now) }
+    }
+
+    /// When the client has earned the next, or its network lends it.
+    #[inline(never)]
+    fn lent_when(&self, now: Instant) -> Option<Instant> {
+        let (earned, allowance) = self.earned.as_ref()?;
+        let earned = earned.wait_until(now)?;
+        Some(earned.min(allowance.wait_until(self.counted, now)?))
     }
 
     /// Counts one that happens now.
+    #[inline]
     fn count(&mut self, now: Instant) {
         self.own.count(now);
+        if self.earned.is_some() {
+            self.count_lent(now);
+        }
+    }
+
+    #[inline(never)]
+    fn count_lent(&mut self, now: Instant) {
         match &mut self.earned {
             Some((earned, _)) if earned.wait_until(now).is_none() => earned.count(now),
             Some((_, allowance)) => allowance.count(self.counted, now),

@@ -23,20 +23,29 @@ pub struct RoomNameError;
 impl RoomName {
     /// Reads the name of a room. Upper case is folded to lower case.
     pub fn parse(name: &str) -> Result<Self, RoomNameError> {
-        Self::recorded(name).and_then(|room| match is_spelled(&room.0) {
-            true => Ok(room),
-            false => Err(RoomNameError),
-        })
+        Self::plain(name).map_or_else(
+            || {
+                Self::folded(name)
+                    .and_then(|room| is_spelled(&room.0).then_some(room).ok_or(RoomNameError))
+            },
+            Ok,
+        )
     }
 
     /// Reads the name of a room that is in a history. An earlier version may have taken it, under
     /// fewer rules.
     pub(crate) fn recorded(name: &str) -> Result<Self, RoomNameError> {
-        // Most names need no folding.
-        let folded = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        if (1..=ROOM_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(folded) {
-            return Ok(Self(name.into()));
-        }
+        Self::plain(name).map_or_else(|| Self::folded(name), Ok)
+    }
+
+    /// Most names are those of a room as they stand.
+    fn plain(name: &str) -> Option<Self> {
+        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        let is_plain = (1..=ROOM_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(plain);
+        is_plain.then(|| Self(name.into()))
+    }
+
+    fn folded(name: &str) -> Result<Self, RoomNameError> {
         // No character folds to more than 18, so a longer text cannot become short enough.
         if name.len() > 4 * 18 * ROOM_NAME_CHARS_MAX {
             return Err(RoomNameError);

@@ -43,6 +43,8 @@ test('of a large room the people are counted, and listed as far as one wants to 
   await unknown[0].leave();
   await known[1].rename('renamed');
   await chat.join('late', 'hall');
+  // So many are not named already before somebody comes.
+  await ana.page.locator('#people .place bdi').getByText('late', { exact: true }).waitFor();
   await more('120').waitFor();
   assert.deepEqual(await shown(), ['619', 499]);
   await more('120').click();

@@ -16,6 +16,8 @@ SECONDS_MAX = 600
 
 def main(program):
     arguments = ["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"]
+    # All the cases come from one address, as fast as they can.
+    arguments += ["--max-clients-per-address", "0"]
     server = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True)
     try:
         results = asyncio.run(cases(address_in(server.stdout)))

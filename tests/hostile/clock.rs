@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use serde_json::json;
 use tungstenite::Message;
 
-use crate::kept::export;
+use crate::kept::{self, end, export};
 use crate::support::folder::Folder;
 use crate::support::program::{FREE_PORTS, Program, chinwag};
 use crate::support::{DEADLINE, connect};
@@ -72,13 +72,6 @@ fn talk_for(program: &Program, time: Duration) -> usize {
     said
 }
 
-fn stop(program: Program) -> String {
-    program.signal(Signal::TERM);
-    let (status, log) = program.end();
-    assert!(status.success() && !log.contains("panicked"), "{status}: {log}");
-    log
-}
-
 /// The texts that the file has.
 fn texts(history: &Path) -> Vec<String> {
     let mut command = chinwag();
@@ -107,11 +100,7 @@ fn import(history: &Path, messages: &[(&str, i64)]) {
             format!("{line}\n")
         })
         .collect();
-    let file = history.with_extension("lines");
-    fs::write(&file, lines).unwrap();
-    let mut command = chinwag();
-    command.args(["history", "import"]).args([history, &file]).stderr(Stdio::null());
-    assert!(command.status().unwrap().success());
+    kept::import(history, &lines);
 }
 
 /// Is there at all: without the library nothing here would be shown.
@@ -131,15 +120,15 @@ fn a_clock_that_is_wrong_at_the_start_deletes_nothing() {
         let right = Clock::new("+0");
         let program = right.serve(&history, false);
         (0..20).for_each(|_| say(&program, "kept"));
-        stop(program);
+        end(program, Signal::TERM);
         let clock = Clock::new(wrong);
         let program = clock.serve(&history, false);
         let said = talk_for(&program, WRONG_FOR);
-        let log = stop(program);
+        let log = end(program, Signal::TERM);
         assert!(log.contains("the last time that"), "{wrong}: {log}");
         let program = right.serve(&history, false);
         talk_for(&program, WRONG_FOR);
-        stop(program);
+        end(program, Signal::TERM);
         let messages = texts(&history);
         let kept = messages.iter().filter(|it| *it == "kept").count();
         assert_eq!(kept, 20, "{wrong}");
@@ -160,7 +149,7 @@ fn a_clock_that_jumps_deletes_nothing() {
             clock.set(time);
             said += talk_for(&program, WRONG_FOR);
         }
-        let log = stop(program);
+        let log = end(program, Signal::TERM);
         assert_eq!(texts(&history).len(), said, "{wrong}");
         let is_small = wrong == "+23h";
         assert_eq!(log.contains("is right again"), !is_small, "{wrong}: {log}");
@@ -176,7 +165,7 @@ fn what_was_said_in_1970_is_kept_until_it_is_old() {
     let clock = Clock::new("@1970-01-01 00:00:10");
     let program = clock.serve(&history, false);
     (0..5).for_each(|_| say(&program, "early"));
-    stop(program);
+    end(program, Signal::TERM);
     let clock = Clock::new("+0");
     let program = clock.serve(&history, true);
     say_some(&program);
@@ -187,7 +176,7 @@ fn what_was_said_in_1970_is_kept_until_it_is_old() {
         assert_eq!(count_of(&history, "early"), left, "{time}");
     }
     until_gone(&program, &clock, 795, &history, "early");
-    let log = stop(program);
+    let log = end(program, Signal::TERM);
     assert!(log.contains("is believed now") && log.contains("are older than 30days"), "{log}");
 }
 
@@ -210,7 +199,7 @@ fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
         say_some(&program);
     }
     until_gone(&program, &clock, 27, &history, "old");
-    let log = stop(program);
+    let log = end(program, Signal::TERM);
     let said = log.find("3 of ").expect("how many they are is logged");
     assert!(log[said..].contains("are older than 30days: they are deleted in 1h"), "{log}");
 }
@@ -233,7 +222,7 @@ fn messages_go_by_their_time_wherever_they_are() {
         assert!(Instant::now() < deadline, "they are still there");
         say(&program, "a turn");
     }
-    let log = stop(program);
+    let log = end(program, Signal::TERM);
     let said = log.find("50 of ").expect("how many they are is logged");
     assert!(log[said..].contains("messages are older than 30days, and are deleted"), "{log}");
     assert_eq!(count_of(&history, "new"), 260);

@@ -11,7 +11,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
 
 use crate::crowd::{Crowd, Talk};
-use crate::kept::{export, is_sound, serve};
+use crate::kept::{end, export, is_sound, serve};
 use crate::strace::{Strace, threads_of};
 use crate::support::folder::Folder;
 use crate::support::program::{FREE_PORTS, Program, chinwag};
@@ -167,15 +167,6 @@ impl<'a> Watch<'a> {
         }
         is_sound(self.file);
     }
-}
-
-/// Returns what the server logged.
-fn end(program: Program, signal: Signal) -> String {
-    program.signal(signal);
-    let (status, log) = program.end();
-    assert!(signal != Signal::TERM || status.success(), "{status}: {log}");
-    assert!(!log.contains("panicked"), "{log}");
-    log
 }
 
 /// How often the log says that the history cannot be written, and that it is written again.

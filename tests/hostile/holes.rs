@@ -2,18 +2,16 @@
 //! number, and what was said once stays said once.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::{Value, from_str, json};
 
 use crate::client::Client;
-use crate::kept::{export, is_sound, serve};
+use crate::kept::{end, export, import, is_sound, serve};
 use crate::support::folder::Folder;
-use crate::support::program::{Program, chinwag};
+use crate::support::program::chinwag;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// More than a newcomer is told of a room.
@@ -40,16 +38,7 @@ fn take_out(hole: Hole, from: &Path, to: &Path) {
     };
     let lines = String::from_utf8(exported.stdout).unwrap();
     let left: Vec<_> = lines.lines().filter(is_left).collect();
-    let file = to.with_extension("lines");
-    fs::write(&file, left.join("\n")).unwrap();
-    let mut import = chinwag();
-    import.args(["history", "import"]).args([to, &file]).stderr(Stdio::null());
-    assert!(import.status().unwrap().success());
-}
-
-fn end(program: Program) {
-    program.signal(Signal::TERM);
-    program.end();
+    import(to, &left.join("\n"));
 }
 
 /// The text under each number, of what a client was told.
@@ -69,7 +58,7 @@ fn a_number_is_that_of_its_own_message() {
     for number in 1..=TEXTS {
         assert_eq!(ana.say(&format!("a{number}"), &format!("number {number}"))["seq"], number);
     }
-    end(program);
+    end(program, Signal::TERM);
     for (name, hole) in HOLES {
         let file = folder.file(&name.replace(' ', "-"));
         take_out(hole, &whole, &file);
@@ -124,7 +113,7 @@ fn a_number_is_that_of_its_own_message() {
             }
             assert_eq!(after, last, "{name}, after {start}");
         }
-        end(program);
+        end(program, Signal::TERM);
         is_sound(&file);
         println!("{name}: {} of {TEXTS} messages left, each found under its number", left.len());
     }

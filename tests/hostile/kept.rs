@@ -1,9 +1,11 @@
 //! A history in a file, as a person sees it: a server that keeps one, and the commands that read it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use rustix::process::Signal;
 use serde::Deserialize;
 
 use crate::support::program::{FREE_PORTS, Program, chinwag};
@@ -34,6 +36,24 @@ pub fn serve_with(file: &Path, arguments: &[&str]) -> Program {
     let mut command = chinwag();
     command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--max-clients-per-address", "0"]);
     Program::start(command.args(arguments).args(["--rate", "0", "--history"]).arg(file))
+}
+
+/// Ends a server by a signal, cleanly unless it is killed. Returns what it logged.
+pub fn end(program: Program, signal: Signal) -> String {
+    program.signal(signal);
+    let (status, log) = program.end();
+    assert!(signal == Signal::KILL || status.success(), "{status}: {log}");
+    assert!(!log.contains("panicked"), "{log}");
+    log
+}
+
+/// Puts the lines of an export into a history.
+pub fn import(history: &Path, lines: &str) {
+    let file = history.with_extension("lines");
+    fs::write(&file, lines).unwrap();
+    let mut command = chinwag();
+    command.args(["history", "import"]).args([history, &file]).stderr(Stdio::null());
+    assert!(command.status().unwrap().success());
 }
 
 /// All that the file has. Nothing is there twice.

@@ -3,10 +3,9 @@
 
 use rustix::process::Signal;
 
-use crate::kept::{Message, Transcript, export, serve, serve_with};
+use crate::kept::{Message, Transcript, end, export, serve, serve_with};
 use crate::strace::{Strace, threads_of};
 use crate::support::folder::Folder;
-use crate::support::program::Program;
 use crate::witness::{ROOMS, Witness};
 
 /// Some hundred in each room: more than a server takes up into memory.
@@ -19,11 +18,6 @@ fn talk(witness: &mut Witness, texts: usize) {
         witness.say().unwrap();
         witness.hear_own_words();
     }
-}
-
-fn kill(program: Program) {
-    program.signal(Signal::KILL);
-    program.end();
 }
 
 /// Reads every page of every room back: how many could not be read. The others are right.
@@ -67,7 +61,7 @@ fn what_cannot_be_read_is_refused_and_never_wrong() {
     let program = serve(&file);
     witness.come(program.websocket());
     talk(&mut witness, TEXTS);
-    kill(program);
+    end(program, Signal::KILL);
     let program = serve(&file);
     assert!(witness.come(program.websocket()));
     let kept = export(&file);
@@ -111,7 +105,7 @@ fn a_hole_in_the_history_is_no_secret() {
     assert!(lost > 0, "there is no hole");
     let whole: usize = ROOMS.map(|room| behind_the_hole(&kept[room]) + 1).iter().sum();
     assert_eq!(go_on_everywhere(&mut witness, &kept), whole);
-    kill(program);
+    end(program, Signal::KILL);
     let program = serve(&file);
     assert!(witness.come(program.websocket()), "what it has is right");
     assert_eq!(go_on_everywhere(&mut witness, &export(&file)), whole);

@@ -1,17 +1,16 @@
 //! Clients that come back for each burst of texts: how much more they say than those that stay.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, from_str, json};
-use tungstenite::client::IntoClientRequest as _;
-use tungstenite::{Message, WebSocket};
+use serde_json::{Value, json};
+use tungstenite::Message;
 
+use crate::client::Client;
 use crate::storm::{json_request, read_until, request};
 use crate::support::folder::Folder;
-use crate::support::json::SUBPROTOCOL;
 use crate::support::program::{FREE_PORTS, Program, chinwag};
 use crate::visitors::{all_is_well, connect_from, reset};
 
@@ -112,46 +111,34 @@ fn coming_back_says_no_more_than_four_that_stay() {
 
 /// A pupil, over any number of connections.
 struct Pupil {
-    socket: WebSocket<TcpStream>,
+    client: Client,
     number: usize,
 }
 
 impl Pupil {
     fn come(server: SocketAddr, number: usize, since: Option<(&str, u64)>) -> Self {
-        let mut request = "ws://localhost/".into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
-        let stream = connect_from(ATTACKER, server);
-        let mut pupil = Self { socket: tungstenite::client(request, stream).unwrap().0, number };
-        pupil.send(&json!({"type": "hello", "nick": format!("pupil {number}")}));
+        let mut client = Client::connect(server, ATTACKER);
+        client.send(&json!({"type": "hello", "nick": format!("pupil {number}")}));
         let mut join = json!({"type": "join", "room": "lobby"});
         if let Some((epoch, after)) = since {
             (join["epoch"], join["after"]) = (epoch.into(), after.into());
         }
-        pupil.send(&join);
-        pupil
-    }
-
-    fn send(&mut self, request: &Value) {
-        self.socket.send(Message::text(request.to_string())).unwrap();
+        client.send(&join);
+        Self { client, number }
     }
 
     /// The next event of a type, past all others. An error is none.
     fn told(&mut self, wanted: &str) -> Value {
-        loop {
-            if let Message::Text(text) = self.socket.read().expect("a pupil is served") {
-                let event: Value = from_str(&text).unwrap();
-                assert_ne!(event["type"], "error", "{event}");
-                if event["type"] == wanted {
-                    return event;
-                }
-            }
-        }
+        self.client.told(|event| {
+            assert_ne!(event["type"], "error", "{event}");
+            event["type"] == wanted
+        })
     }
 
     fn say(&mut self, round: usize) {
         let id = format!("r{round}");
         let text = format!("{} in round {round}", self.number);
-        self.send(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+        self.client.send(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
     }
 }
 

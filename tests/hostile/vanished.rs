@@ -6,9 +6,8 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::kept::{export, is_sound, serve};
+use crate::kept::{end, export, is_sound, serve};
 use crate::support::folder::Folder;
-use crate::support::program::Program;
 use crate::witness::Witness;
 
 /// Texts in each part of a test: fewer than a newcomer is told of a room.
@@ -89,14 +88,6 @@ fn talk(witness: &mut Witness) {
         witness.say().unwrap();
         witness.hear_own_words();
     }
-}
-
-fn end(program: Program, signal: Signal) -> String {
-    program.signal(signal);
-    let (status, log) = program.end();
-    assert!(signal != Signal::TERM || status.success(), "{status}: {log}");
-    assert!(!log.contains("panicked"), "{log}");
-    log
 }
 
 #[test]

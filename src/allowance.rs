@@ -4,11 +4,10 @@
 //! a bucket that all of its clients share and that outlives them. So a client that comes back again
 //! and again may say no more than one that stays, and a few that come at once may speak at once.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::chat::{Network, TokenBucket};
+use crate::chat::{ByNetwork, Network, TokenBucket};
 use crate::config::Limits;
 
 /// A network lends as much at once as so many clients may say at once.
@@ -33,16 +32,11 @@ pub(crate) enum Counted {
 pub(crate) struct Allowances {
     per_second: u32,
     burst: u32,
-    lent: Mutex<Lent>,
+    /// Those that are not full.
+    lent: Mutex<Buckets>,
 }
 
-/// The buckets that are not full.
-#[derive(Debug, Default)]
-struct Lent {
-    buckets: HashMap<Network, [TokenBucket; 2]>,
-    /// Full buckets are forgotten when there are so many.
-    sweep_at: usize,
-}
+type Buckets = ByNetwork<[TokenBucket; 2]>;
 
 /// The buckets of one network.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +60,7 @@ impl Allowances {
         Some([texts, bucket(self.per_second, self.burst, Counted::Requests, now)?])
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lent> {
+    fn lock(&self) -> MutexGuard<'_, Buckets> {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,18 +77,15 @@ fn bucket(per_second: u32, burst: u32, counted: Counted, now: Instant) -> Option
 impl Allowance<'_> {
     /// When the network lends the next, if it does not lend now.
     pub(crate) fn wait_until(&self, counted: Counted, now: Instant) -> Option<Instant> {
-        self.all.lock().buckets.get(&self.network)?[counted as usize].wait_until(now)
+        self.all.lock().get(self.network)?[counted as usize].wait_until(now)
     }
 
     /// Lends one.
     pub(crate) fn count(&self, counted: Counted, now: Instant) {
         let Some(full) = self.all.full(now) else { return };
-        let mut lent = self.all.lock();
-        if lent.buckets.len() >= lent.sweep_at {
-            lent.buckets.retain(|_, buckets| !buckets.iter().all(|bucket| bucket.is_full(now)));
-            lent.sweep_at = (2 * lent.buckets.len()).max(64);
-        }
-        lent.buckets.entry(self.network).or_insert(full)[counted as usize].count(now);
+        let are_full =
+            |buckets: &[TokenBucket; 2]| buckets.iter().all(|bucket| bucket.is_full(now));
+        self.all.lock().count(self.network, full, are_full)[counted as usize].count(now);
     }
 }
 
@@ -113,6 +104,6 @@ mod tests {
             let later = now + Duration::from_secs(number.into());
             allowances.of(network).count(Counted::Texts, later);
         }
-        assert!(allowances.lock().buckets.len() < 200);
+        assert!(allowances.lock().counts().len() < 200);
     }
 }

@@ -25,9 +25,15 @@ struct Rate<'a> {
     counted: Counted,
     /// The most that the client may do.
     own: TokenBucket,
-    /// What it has earned by staying, and the network that lends the rest. `None`: networks are not
-    /// counted.
-    earned: Option<(TokenBucket, Allowance<'a>)>,
+    /// `None`: networks are not counted.
+    earned: Option<Earned<'a>>,
+}
+
+/// What a client has earned by staying, and the network that lends the rest.
+#[derive(Debug)]
+struct Earned<'a> {
+    own: TokenBucket,
+    lender: Allowance<'a>,
 }
 
 /// A client of the JSON dialect asks too much.
@@ -59,40 +65,41 @@ impl<'a> Rate<'a> {
         allowance: Option<Allowance<'a>>,
         now: Instant,
     ) -> Self {
-        let earned = allowance.map(|allowance| (own.clone().emptied(now), allowance));
+        let earned = allowance.map(|lender| Earned { own: own.clone().emptied(now), lender });
         Self { counted, own, earned }
     }
 
     /// When the next may happen, if it may not happen now.
     #[inline]
     fn wait_until(&self, now: Instant) -> Option<Instant> {
-        let own = self.own.wait_until(now);
-        if own.is_some() || self.earned.is_none() { own } else { self.lent_when(now) }
-    }
-
-    /// When the client has earned the next, or its network lends it.
-    #[inline(never)]
-    fn lent_when(&self, now: Instant) -> Option<Instant> {
-        let (earned, allowance) = self.earned.as_ref()?;
-        let earned = earned.wait_until(now)?;
-        Some(earned.min(allowance.wait_until(self.counted, now)?))
+        match (self.own.wait_until(now), &self.earned) {
+            (None, Some(earned)) => earned.wait_until(self.counted, now),
+            (own, _) => own,
+        }
     }
 
     /// Counts one that happens now.
     #[inline]
     fn count(&mut self, now: Instant) {
         self.own.count(now);
-        if self.earned.is_some() {
-            self.count_lent(now);
+        if let Some(earned) = &mut self.earned {
+            earned.count(self.counted, now);
         }
+    }
+}
+
+impl Earned<'_> {
+    #[inline(never)]
+    fn wait_until(&self, counted: Counted, now: Instant) -> Option<Instant> {
+        let own = self.own.wait_until(now)?;
+        Some(own.min(self.lender.wait_until(counted, now)?))
     }
 
     #[inline(never)]
-    fn count_lent(&mut self, now: Instant) {
-        match &mut self.earned {
-            Some((earned, _)) if earned.wait_until(now).is_none() => earned.count(now),
-            Some((_, allowance)) => allowance.count(self.counted, now),
-            None => {}
+    fn count(&mut self, counted: Counted, now: Instant) {
+        match self.own.wait_until(now) {
+            None => self.own.count(now),
+            Some(_) => self.lender.count(counted, now),
         }
     }
 }

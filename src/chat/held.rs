@@ -55,19 +55,23 @@ impl Chat {
 
     /// Notes that a person has its nickname from now on.
     pub(super) fn note_name(&mut self, me: PersonId) {
-        let person = &self.people[&me];
-        if !self.rules.has_archive || self.rules.grace.is_zero() {
+        if !self.keeps_names() {
             return;
         }
+        let person = &self.people[&me];
         if let Some(session) = person.digest() {
             let nickname = Some(person.nickname.clone());
             self.name_changes.push(NameChange { session, nickname });
         }
     }
 
+    fn keeps_names(&self) -> bool {
+        self.rules.has_archive && !self.rules.grace.is_zero()
+    }
+
     /// Notes that a person is gone.
     pub(super) fn note_end(&mut self, person: &Person) {
-        if !self.rules.has_archive || self.rules.grace.is_zero() {
+        if !self.keeps_names() {
             return;
         }
         if let Some(session) = person.digest() {

@@ -78,8 +78,8 @@ impl Reading {
         Self::new(room, seq.saturating_add(1), messages_max, purpose, newest_first, rules)
     }
 
-    /// By a client that has everything up to `after`, where an archive has what is not held. Few messages fit into one answer, however
-    /// long they are. Of many, the archive is asked for a part.
+    /// By a client that has everything up to `after`, where an archive has what is not held. Few
+    /// messages fit into one answer, however long they are. Of many, the archive is asked for a part.
     pub(super) fn missed(
         room: RoomName,
         seq: u64,

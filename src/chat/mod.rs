@@ -42,7 +42,7 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use held::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGES_PER_ANSWER, Reading, Search};
-pub(crate) use network::Network;
+pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{
     Command, Delivery, Departure, Id, Joined, Kind, Level, Listing, Members, Message, Notice,

@@ -1,5 +1,6 @@
 //! The part of an address that belongs to one party.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What limits of an address apply to: an IPv4 address, or the /64 prefix of an IPv6 address. A
@@ -7,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// has as many addresses as it likes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Network(IpAddr);
+
+const SWEEP_AT_MIN: usize = 64;
 
 impl Network {
     /// Of a person that is known from an earlier run of the server. No client has this address.
@@ -21,6 +24,50 @@ impl Network {
                 Ipv6Addr::from(prefix).into()
             }
         })
+    }
+}
+
+/// A count for each network that has anything to count.
+#[derive(Debug)]
+pub(crate) struct ByNetwork<T> {
+    counts: HashMap<Network, T>,
+    /// Counts of nothing are forgotten when there are so many.
+    sweep_at: usize,
+}
+
+impl<T> Default for ByNetwork<T> {
+    fn default() -> Self {
+        Self { counts: HashMap::new(), sweep_at: SWEEP_AT_MIN }
+    }
+}
+
+impl<T> ByNetwork<T> {
+    pub(crate) fn get(&self, network: Network) -> Option<&T> {
+        self.counts.get(&network)
+    }
+
+    pub(crate) fn get_mut(&mut self, network: Network) -> Option<&mut T> {
+        self.counts.get_mut(&network)
+    }
+
+    /// The count of a network, which is `new` where there is none. Where there are many, those that
+    /// are like new are forgotten.
+    pub(crate) fn count(
+        &mut self,
+        network: Network,
+        new: T,
+        is_like_new: impl Fn(&T) -> bool,
+    ) -> &mut T {
+        if self.counts.len() >= self.sweep_at {
+            self.counts.retain(|_, count| !is_like_new(count));
+            self.sweep_at = (2 * self.counts.len()).max(SWEEP_AT_MIN);
+        }
+        self.counts.entry(network).or_insert(new)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.counts.values()
     }
 }
 

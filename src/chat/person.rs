@@ -273,10 +273,7 @@ impl Chat {
         // Whoever closed and comes back may be called something else, which no room has to hear.
         let had_closed = std::mem::take(&mut self.person(me).has_closed);
         if let Some(wish) = wish.filter(|wish| had_closed && self.is_free_for(me, wish)) {
-            let before = std::mem::replace(&mut self.person(me).nickname, wish.clone());
-            self.release(&before);
-            self.reserve(me, &wish);
-            self.note_name(me);
+            self.change_nickname(me, wish);
         }
         let person = self.person(me);
         let nickname = person.nickname.clone();
@@ -495,11 +492,20 @@ impl Chat {
         self.people.get_mut(&me).expect("every id in the maps is somebody's who is there")
     }
 
+    /// Gives a person a nickname that is free. Returns the one that it had.
+    pub(super) fn change_nickname(&mut self, me: PersonId, to: Nickname) -> Nickname {
+        let from = std::mem::replace(&mut self.person(me).nickname, to.clone());
+        self.release(&from);
+        self.reserve(me, &to);
+        self.note_name(me);
+        from
+    }
+
     pub(super) fn reserve(&mut self, me: PersonId, nickname: &Nickname) {
         self.taken.extend(nickname.forms().map(|form| (form, me)));
     }
 
-    pub(super) fn release(&mut self, nickname: &Nickname) {
+    fn release(&mut self, nickname: &Nickname) {
         for form in nickname.forms() {
             self.taken.remove(&form);
         }
@@ -521,15 +527,20 @@ impl Chat {
         nickname.forms().iter().find_map(|form| self.taken.get(form)).copied()
     }
 
+    /// Whether a person may have this nickname, which may look like the one that it has.
     pub(super) fn is_free_for(&self, me: PersonId, nickname: &Nickname) -> bool {
-        let is_used = |form: &String| {
-            self.taken.get(form).is_some_and(|holder| *holder != me) || self.reserved.has(form)
-        };
-        !nickname.forms().iter().any(is_used)
+        self.is_free_but_for(Some(me), nickname)
     }
 
     pub(super) fn is_free(&self, nickname: &Nickname) -> bool {
-        let is_used = |form: &String| self.taken.contains_key(form) || self.reserved.has(form);
+        self.is_free_but_for(None, nickname)
+    }
+
+    fn is_free_but_for(&self, me: Option<PersonId>, nickname: &Nickname) -> bool {
+        let is_used = |form: &String| {
+            self.taken.get(form).is_some_and(|holder| Some(*holder) != me)
+                || self.reserved.has(form)
+        };
         !nickname.forms().iter().any(is_used)
     }
 

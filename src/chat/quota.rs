@@ -1,17 +1,17 @@
 //! What the clients of one network may do and take up, however many connections they use for it.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use super::{Network, ROOMS_PER_PERSON_MAX, TokenBucket};
+use super::{ByNetwork, Network, ROOMS_PER_PERSON_MAX, TokenBucket};
 
 /// What clients may take up. People who are away count as people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
     /// Maximum number of people in all.
     pub(crate) people_max: usize,
-    /// Maximum number of people of each network. `None`: networks are not counted, and nothing here applies to them.
+    /// Maximum number of people of each network. `None`: networks are not counted, and nothing here
+    /// applies to them.
     pub(crate) people_per_network_max: Option<NonZeroUsize>,
     /// Maximum length of one answer to a client that comes back (bytes of JSON).
     pub(crate) answer_bytes_max: usize,
@@ -30,9 +30,7 @@ pub(super) const ROOMS_PER_NETWORK_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Networks {
     people_max: Option<NonZeroUsize>,
-    usages: HashMap<Network, Usage>,
-    /// Networks without anything to count are forgotten when there are so many.
-    sweep_at: usize,
+    usages: ByNetwork<Usage>,
 }
 
 #[derive(Debug)]
@@ -44,12 +42,12 @@ struct Usage {
 
 impl Networks {
     pub(super) fn new(people_max: Option<NonZeroUsize>) -> Self {
-        Self { people_max, usages: HashMap::new(), sweep_at: 64 }
+        Self { people_max, usages: ByNetwork::default() }
     }
 
     /// Whether a network has as many people as it may have.
     pub(super) fn is_full(&self, network: Network) -> bool {
-        let people = self.usages.get(&network).map_or(0, |usage| usage.people);
+        let people = self.usages.get(network).map_or(0, |usage| usage.people);
         self.people_max.is_some_and(|max| people >= max.get())
     }
 
@@ -70,24 +68,20 @@ impl Networks {
     }
 
     pub(super) fn remove_person(&mut self, network: Network) {
-        if let Some(usage) = self.usages.get_mut(&network) {
+        if let Some(usage) = self.usages.get_mut(network) {
             usage.people = usage.people.saturating_sub(1);
         }
     }
 
     fn usage(&mut self, network: Network, now: Instant) -> Option<&mut Usage> {
         let people_max = self.people_max?.get();
-        if self.usages.len() >= self.sweep_at {
-            self.usages.retain(|_, usage| !usage.is_like_new(now));
-            self.sweep_at = (2 * self.usages.len()).max(64);
-        }
         let new = Usage::new(people_max, now)?;
-        Some(self.usages.entry(network).or_insert(new))
+        Some(self.usages.count(network, new, |usage| usage.is_like_new(now)))
     }
 
     #[cfg(test)]
     pub(super) fn people(&self) -> usize {
-        self.usages.values().map(|usage| usage.people).sum()
+        self.usages.counts().map(|usage| usage.people).sum()
     }
 }
 
@@ -138,7 +132,7 @@ mod tests {
                 .take_session(network(number), now + Duration::from_secs(number.into()))
                 .unwrap();
         }
-        assert!(networks.usages.len() < 200, "{}", networks.usages.len());
+        assert!(networks.usages.counts().len() < 200, "{}", networks.usages.counts().len());
         assert_eq!(networks.people(), 1);
     }
 
@@ -151,6 +145,6 @@ mod tests {
             assert!(networks.take_session(network(1), now).is_ok());
             assert!(networks.take_arrival(network(1), now).is_ok());
         }
-        assert!(!networks.is_full(network(1)) && networks.usages.is_empty());
+        assert!(!networks.is_full(network(1)) && networks.usages.counts().len() == 0);
     }
 }

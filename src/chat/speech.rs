@@ -113,12 +113,8 @@ impl Chat {
         if !self.is_free_for(me, &to) {
             return Err(Refused::NickTaken(to));
         }
-        let person = self.person(me);
-        let from = std::mem::replace(&mut person.nickname, to.clone());
-        let rooms: Vec<_> = person.stays.iter().map(|stay| stay.room.clone()).collect();
-        self.release(&from);
-        self.reserve(me, &to);
-        self.note_name(me);
+        let from = self.change_nickname(me, to.clone());
+        let rooms: Vec<_> = self.people[&me].stays.iter().map(|stay| stay.room.clone()).collect();
         let others: BTreeSet<_> = rooms
             .iter()
             .flat_map(|room| self.rooms.listeners(room))

@@ -17,7 +17,7 @@ const UNEVEN_MAX: u64 = 60 * 1000;
 /// No chinwag ran before the year 2025 (ms of Unix time).
 const RELEASED: u64 = 1_735_689_600_000;
 /// Later than any clock says (ms of Unix time): what JavaScript counts exactly.
-const TIME_MAX: u64 = (1 << 53) - 1;
+pub(super) const TIME_MAX: u64 = (1 << 53) - 1;
 /// How often the time is written into the file.
 const SAVE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The most periods of doubt that are remembered. The oldest are taken together.

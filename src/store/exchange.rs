@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
+use super::clock::TIME_MAX;
 use super::file::{HistoryFile, Use, beside, connect};
 use super::writer::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
@@ -22,9 +23,6 @@ const TEXT_BYTES_MAX: usize = 8192;
 /// The largest number that is imported. A room can count on from here for ever without coming to
 /// the numbers that JavaScript does not count exactly.
 const SEQ_MAX: u64 = 1 << 52;
-/// The latest time that is imported (ms): the largest number that JavaScript counts exactly. No
-/// clock says more.
-const TIME_MAX: u64 = (1 << 53) - 1;
 /// How much an export reads at once (bytes, and messages).
 const PART_BYTES: usize = 256 * 1024;
 const PART_MESSAGES: usize = 1000;

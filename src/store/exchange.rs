@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::TIME_MAX;
 use super::file::{HistoryFile, Use, beside, connect};
-use super::writer::{id_of, insert, last_number};
+use super::row::{id_of, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
 

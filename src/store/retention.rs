@@ -11,8 +11,7 @@ use rusqlite::{Connection, Params, Statement, Transaction, TransactionBehavior, 
 
 use super::HistoryConfig;
 use super::clock::FileClock;
-use super::row::whole;
-use super::writer::last_number;
+use super::row::{last_number, whole};
 
 /// How often it is looked whether there is anything to delete, and how the clock goes.
 const LOOK_EVERY: Duration = Duration::from_secs(60);

@@ -3,26 +3,23 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::fs;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Sender;
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension as _, Statement, TransactionBehavior, params,
-};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 
 use super::clock::{Change, FileClock, Reading};
 use super::file::{HistoryFile, Loss, SHRINKS_ABOVE, Use, Watch, beside, close_as_it_is};
 use super::recall::{Left, ROOMS_MAX, recall};
 use super::retention::Retention;
+use super::row::{ROWS_MAX, id_of, ids, insert, last_number};
 use super::{HistoryConfig, HistoryError, Sync, mark, names, row, schema};
 use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
 use crate::keep::Keep;
 
 /// So long after a failure it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// So many messages at most go into one statement: it takes two thirds of the time of as many.
-const ROWS_MAX: usize = 16;
 
 /// The log is cut to this length when all of it has been moved into the file (bytes).
 const LOG_BYTES: u64 = SHRINKS_ABOVE;
@@ -487,90 +484,4 @@ fn opened_in(sync: Sync) -> String {
     }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     boot.trim().to_owned()
-}
-
-fn ids(connection: &Connection) -> rusqlite::Result<HashMap<RoomName, i64>> {
-    let mut rooms = connection.prepare("SELECT name, id FROM room")?;
-    let rows = rooms.query_map([], |it| Ok((row::room(it, 0)?, it.get(1)?)))?;
-    rows.collect()
-}
-
-/// The largest number that a message ever had.
-pub(super) fn last_number(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row(
-        "SELECT max(last_number, coalesce((SELECT max(number) FROM message), 0)) FROM history",
-        [],
-        |it| it.get(0),
-    )
-}
-
-/// For one message, and for [`ROWS_MAX`].
-static INSERTIONS: LazyLock<[String; 2]> = LazyLock::new(|| [insertion(1), insertion(ROWS_MAX)]);
-
-/// Writes up to [`ROWS_MAX`] messages.
-pub(super) fn insert(
-    connection: &Connection,
-    rooms: &mut HashMap<RoomName, i64>,
-    messages: &[Arc<Message>],
-    last_number: &mut i64,
-) -> rusqlite::Result<()> {
-    let [one, many] = &*INSERTIONS;
-    let (sql, step) = if messages.len() == ROWS_MAX { (many, ROWS_MAX) } else { (one, 1) };
-    let mut statement = connection.prepare_cached(sql)?;
-    for messages in messages.chunks(step) {
-        for (index, message) in messages.iter().enumerate() {
-            let room = id_of(connection, rooms, &message.room)?;
-            *last_number = last_number
-                .checked_add(1)
-                .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, *last_number))?;
-            bind(&mut statement, index, *last_number, room, message)?;
-        }
-        statement.raw_execute()?;
-    }
-    Ok(())
-}
-
-fn insertion(rows: usize) -> String {
-    let rows = vec!["(?,?,?,?,?,?,?,?)"; rows].join(",");
-    format!("INSERT INTO message (number, room, seq, time, nick, text, id, kind) VALUES {rows}")
-}
-
-fn bind(
-    statement: &mut Statement<'_>,
-    index: usize,
-    number: i64,
-    room: i64,
-    message: &Message,
-) -> rusqlite::Result<()> {
-    let first = index * 8;
-    statement.raw_bind_parameter(first + 1, number)?;
-    statement.raw_bind_parameter(first + 2, room)?;
-    statement.raw_bind_parameter(first + 3, message.seq)?;
-    statement.raw_bind_parameter(first + 4, message.time)?;
-    statement.raw_bind_parameter(first + 5, message.nickname.as_str())?;
-    statement.raw_bind_parameter(first + 6, message.text.as_str())?;
-    statement.raw_bind_parameter(first + 7, message.id.as_ref().map(crate::chat::Id::as_str))?;
-    statement.raw_bind_parameter(first + 8, row::number_of(message.kind))
-}
-
-/// The id of a room, which gets one if it has none.
-pub(super) fn id_of(
-    connection: &Connection,
-    rooms: &mut HashMap<RoomName, i64>,
-    room: &RoomName,
-) -> rusqlite::Result<i64> {
-    if let Some(id) = rooms.get(room) {
-        return Ok(*id);
-    }
-    let name = room.as_str();
-    let mut find = connection.prepare_cached("SELECT id FROM room WHERE name = ?1")?;
-    let id = match find.query_row([name], |it| it.get(0)).optional()? {
-        Some(id) => id,
-        None => {
-            connection.execute("INSERT INTO room (name) VALUES (?1)", [name])?;
-            connection.last_insert_rowid()
-        }
-    };
-    rooms.insert(room.clone(), id);
-    Ok(id)
 }

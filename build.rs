@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
     let mut paths = Vec::new();
     collect(&web, "", &mut paths)?;
     paths.sort();
-    fs::write(out.join("parts.rs"), list(&web, &out, &paths)?)
+    fs::write(out.join("assets.rs"), list(&web, &out, &paths)?)
 }
 
 /// The files in a folder, and in those below it, by their paths from `web/` on.
@@ -48,7 +48,7 @@ fn collect(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
-/// The list of the parts, in Rust, for `src/page/parts.rs`.
+/// The list of the parts, in Rust, for `src/http/page/assets.rs`.
 fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
     let mut list = "&[\n".to_owned();
     for path in paths {
@@ -65,7 +65,7 @@ fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
         };
         let plain =
             format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/web/{path}\"))");
-        let _ = writeln!(list, "Part {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
+        let _ = writeln!(list, "Asset {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
     }
     list.push(']');
     Ok(list)

@@ -1,13 +1,12 @@
 //! Everything that can be set, and every limit: name, unit, default and reason.
 
 use std::net::{IpAddr, Ipv6Addr};
+#[cfg(feature = "history")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chat::HistoryLimits;
-use crate::protocol::json::Host;
-use crate::request::{HostName, Origin};
-#[cfg(feature = "history")]
-use crate::store::HistoryConfig;
+use crate::net::host::{HostName, Origin};
 
 /// What a [`Server`](crate::Server) is built from. The default is what the program does when it
 /// is started without arguments.
@@ -102,12 +101,6 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What clients are told of it.
-    pub(crate) fn host(&self, epoch: &str, searches: bool) -> Host {
-        let Self { text_bytes_max, burst, per_second, .. } = *self;
-        Host { epoch: epoch.to_owned(), searches, text_bytes_max, burst, per_second }
-    }
-
     /// With durations that a clock can add: one of more than a year is a year.
     pub(crate) fn sane(&self) -> Self {
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -142,4 +135,50 @@ impl Default for Limits {
             head_within: Duration::from_secs(5),
         }
     }
+}
+
+#[cfg(feature = "history")]
+/// A history that is kept in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// The file. It is made if there is none. Beside it stand `FILE-wal` and `FILE-shm`, which are
+    /// SQLite's, and `FILE-search`, which can be made anew from the file.
+    pub path: PathBuf,
+    /// When a message is safe. The default, [`Sync::Process`], is enough for everything but a
+    /// machine that loses power.
+    pub sync: Sync,
+    /// For how long messages are kept, of 1 h or more; `None`, the default, is for ever.
+    pub keep: Option<Duration>,
+    /// How long before messages are deleted for their age it is said in the log how many they are;
+    /// 1 h by default. If the clock goes back meanwhile, they stay. A clock that is more than a day
+    /// from the last time that the file knows is believed after 24 times as long.
+    pub second_look: Duration,
+    /// How many messages are kept in each room, of 1 or more; `None`, the default, is all.
+    pub keep_messages: Option<u64>,
+}
+
+#[cfg(feature = "history")]
+impl HistoryConfig {
+    /// Keeps everything in this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            sync: Sync::default(),
+            keep: None,
+            second_look: Duration::from_secs(60 * 60),
+            keep_messages: None,
+        }
+    }
+}
+
+#[cfg(feature = "history")]
+/// What a message in the file outlives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The end of the process, whichever. When the machine loses power, the last seconds may be
+    /// gone; the next run notices, and no client mistakes the history for the one it knew.
+    #[default]
+    Process,
+    /// The end of the machine, too: every turn waits for the disk.
+    Full,
 }

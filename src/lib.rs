@@ -35,43 +35,28 @@
 //! Data moves one way: door → connection → broadcaster → outbox → socket. To read the source, take
 //! the modules in the order in which they stand below.
 
-mod chat;
-mod protocol;
-mod reach;
-mod request;
-
-mod allowance;
-mod ending;
-mod outbox;
-mod pace;
-mod transport;
-mod wake;
-
 mod broadcaster;
-mod connection;
-mod event;
-mod fanout;
-mod keep;
-
-#[cfg(feature = "history")]
-mod store;
-
-mod door;
-mod page;
-
+mod chat;
 mod config;
+mod connection;
+#[cfg(feature = "history")]
+mod history;
+mod http;
+mod net;
+mod protocol;
 mod server;
 
+pub use broadcaster::event::Event;
 pub use chat::{
     ClientId, HistoryLimits, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
     ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
 pub use config::{Config, Limits};
-pub use event::Event;
-pub use request::{HostName, HostNameError, Origin, OriginError};
-pub use server::{Handle, RunError, SayError, Scarcity, Server, StartError, Stopped};
 #[cfg(feature = "history")]
-pub use store::{
-    ExchangeError, Exported, Findings, HistoryConfig, HistoryError, RoomStats, Stats, Sync, check,
-    export, import, stats,
+pub use config::{HistoryConfig, Sync};
+#[cfg(feature = "history")]
+pub use history::{
+    Exported, Findings, HistoryError, RoomStats, Stats, TransferError, check, export, import, stats,
 };
+pub use net::host::{HostName, HostNameError, Origin, OriginError};
+pub use server::{Handle, RunError, SayError, Scarcity, Server, StartError, Stopped};

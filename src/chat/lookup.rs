@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::notice::string_bytes;
-use super::{Joined, Members, Message, Notice, Query, RoomName, Rules};
+use super::command::Search;
+use super::message::{Message, string_bytes};
+use super::notice::{Joined, Members, Notice};
+use super::{RoomName, Rules};
 
 /// Maximum number of messages for a client that comes into a room and was not there before.
 pub(super) const MESSAGES_FOR_A_NEWCOMER: usize = 100;
@@ -25,16 +27,6 @@ pub(crate) enum Lookup {
     Reading(Box<Reading>),
     /// Whatever has these words in it.
     Search(Search),
-}
-
-/// What is to be found: the newest `limit` messages before the one of this number, in one room or
-/// in all. The numbers are those of the search, not of a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Search {
-    pub(crate) query: Query,
-    pub(crate) room: Option<RoomName>,
-    pub(crate) before: Option<u64>,
-    pub(crate) limit: usize,
 }
 
 /// A part of what was said in a room. The newest of it is held; [`Reading::complete`] is given the

@@ -5,11 +5,15 @@
 //! from it goes out as [`Delivery`]s.
 //!
 //! A *client* is a connection. A *person* is who is there under a nickname: for a plain client the
-//! two are one, while a JSON client has a session, and with it stays the same person over several
+//! two are one, while a JSON client has a session, and with it memberships the same person over several
 //! connections.
 
-mod held;
+mod command;
+mod delivery;
+mod held_names;
 mod lookup;
+mod message;
+mod messages;
 mod network;
 mod nickname;
 mod notice;
@@ -18,18 +22,17 @@ mod query;
 mod quota;
 mod reserved;
 mod room;
+mod room_commands;
 mod rooms;
 mod session;
-mod speech;
 mod text;
 mod token_bucket;
 mod visible;
-mod visits;
 
 #[cfg(test)]
-pub(crate) mod hearing;
+pub(crate) mod delivery_model;
 #[cfg(test)]
-mod streams;
+mod model_tests;
 #[cfg(test)]
 mod tests;
 
@@ -40,14 +43,14 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rustc_hash::FxHashMap;
 
-pub(crate) use held::NameChange;
-pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGES_PER_ANSWER, Reading, Search};
+pub(crate) use command::{Command, NewMessage, NewPrivateMessage, Search, Since};
+pub(crate) use delivery::Delivery;
+pub(crate) use held_names::NameChange;
+pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGES_PER_ANSWER, Reading};
+pub(crate) use message::{Id, Kind, Message};
 pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
-pub(crate) use notice::{
-    Command, Delivery, Departure, Id, Joined, Kind, Level, Listing, Members, Message, Notice,
-    Refused, Since,
-};
+pub(crate) use notice::{Joined, LeaveReason, Level, Listing, Members, Notice, Refused};
 #[cfg(feature = "history")]
 pub(crate) use query::indexed;
 pub(crate) use query::{Query, QueryError};
@@ -66,7 +69,7 @@ use person::{Person, Presence};
 use quota::Networks;
 use reserved::Reserved;
 use rooms::Rooms;
-use session::{Ended, Memory, Receipt};
+use session::{EndedSession, Receipt, RecentSessions};
 
 /// Maximum number of clients of a chat: half of the names that can be given, so that a free one is
 /// found soon.
@@ -91,6 +94,15 @@ pub(crate) struct Now {
     pub(crate) instant: Instant,
     /// For people: Unix time (ms).
     pub(crate) unix_ms: u64,
+}
+
+/// What the chat needs of the outside for one turn, and what follows for the outside.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Now,
+    /// For session tokens and given nicknames.
+    pub(crate) random: &'a mut dyn Rng,
+    /// The deliveries that follow, in their order.
+    pub(crate) out: &'a mut Vec<Delivery>,
 }
 
 /// What a chat is set to.
@@ -147,14 +159,14 @@ pub(crate) struct Chat {
     held: HashMap<Digest, PersonId>,
     /// What is to be kept of nicknames.
     name_changes: Vec<NameChange>,
-    /// Every form of every nickname in use ([`Nickname::forms`]), and whose it is.
+    /// Every form of every nickname in use ([`Nickname::lookalike_keys`]), and whose it is.
     taken: HashMap<String, PersonId>,
     /// What the clients of each network have and do.
     networks: Networks,
     /// The nicknames of the embedder, which is no person here.
     reserved: Reserved,
     rooms: Rooms,
-    memory: Memory,
+    recent_sessions: RecentSessions,
     /// People for whom places or a nickname are kept, and until when.
     away: BTreeSet<(Instant, PersonId)>,
 }
@@ -176,15 +188,15 @@ impl Chat {
             taken: HashMap::new(),
             reserved: Reserved::default(),
             rooms,
-            memory: Memory::default(),
+            recent_sessions: RecentSessions::default(),
             away: BTreeSet::new(),
         }
     }
 
     /// Takes up a room as an earlier run of the server left it: the number of the last message,
     /// and the newest messages. Those that were used last come last.
-    pub(crate) fn recall(&mut self, room: RoomName, seq: u64, messages: Vec<Arc<Message>>) {
-        self.rooms.recall(room, seq, messages.into());
+    pub(crate) fn restore(&mut self, room: RoomName, seq: u64, messages: Vec<Arc<Message>>) {
+        self.rooms.restore(room, seq, messages.into());
     }
 
     /// Rooms that are not taken up go on counting from here.
@@ -223,108 +235,97 @@ impl Chat {
         client: ClientId,
         room: RoomName,
         wish: Option<Nickname>,
-        now: Now,
-        random: &mut impl Rng,
-        out: &mut Vec<Delivery>,
+        turn: &mut Turn<'_>,
     ) -> Result<Nickname, Refused> {
         let network = self.network_of(client);
-        self.admit(network, now, out)?;
-        self.admit_to_room(&room, network, now)?;
-        let nickname = self.free_or_fresh(wish, random)?;
-        let person = self.add(Person::new(nickname.clone(), client, network, None), now);
-        self.arrive(person, &room, out);
-        self.listen(person, client, &room, out);
+        self.admit(network, turn)?;
+        self.admit_to_room(&room, network, turn.now)?;
+        let nickname = self.free_or_fresh(wish, turn.random)?;
+        let person = self.add(Person::new(nickname.clone(), client, network, None), turn.now);
+        self.arrive(person, &room, turn.out);
+        self.listen(person, client, &room, turn.out);
         Ok(nickname)
     }
 
-    /// A client says something to a room that it is in, and gave no name to it.
-    pub(crate) fn say(&mut self, client: ClientId, text: Text, now: Now) -> Option<Arc<Message>> {
-        let person = self.people.get(self.by_client.get(&client)?)?;
-        let room = person.stays.first()?.room.clone();
-        let nickname = person.nickname.clone();
-        Some(self.keep(&room, nickname, text, None, Kind::Say, now))
+    /// Says something for a plain client, in the room that it is in.
+    pub(crate) fn say(&mut self, client: ClientId, text: Text, turn: &mut Turn<'_>) {
+        let person = self.by_client.get(&client).and_then(|person| self.people.get(person));
+        let Some((person, membership)) = person.and_then(|it| Some((it, it.memberships.first()?)))
+        else {
+            return;
+        };
+        let (room, nickname) = (membership.room.clone(), person.nickname.clone());
+        self.store(room, nickname, text, None, Kind::Say, turn);
     }
 
-    /// The embedder, which is in no room, says something. The message is held like any other,
-    /// where rooms without members are held at all, and no client can take the nickname from then
-    /// on.
-    pub(crate) fn announce(
+    /// Posts a message for the embedder, which is in no room. A room without members stores it only
+    /// if such rooms are kept at all. No client can take the nickname from then on.
+    pub(crate) fn post(
         &mut self,
         room: &RoomName,
         nickname: Nickname,
         text: Text,
-        now: Now,
-    ) -> Result<Arc<Message>, NicknameTaken> {
+        turn: &mut Turn<'_>,
+    ) -> Result<(), NicknameTaken> {
         self.reserve_for_embedder(&nickname)?;
         let HistoryLimits { lines_max, idle_rooms_max, .. } = self.rules.history;
         if self.rules.has_archive || (lines_max > 0 && idle_rooms_max > 0) {
             self.rooms.open(room);
         }
-        Ok(self.keep(room, nickname, text, None, Kind::Say, now))
+        self.store(room.clone(), nickname, text, None, Kind::Say, turn);
+        Ok(())
     }
 
-    fn keep(
+    /// Gives a message its number in its room, and delivers it to the listeners there.
+    fn store(
         &mut self,
-        room: &RoomName,
+        room: RoomName,
         nickname: Nickname,
         text: Text,
         id: Option<Id>,
         kind: Kind,
-        now: Now,
+        turn: &mut Turn<'_>,
     ) -> Arc<Message> {
-        let time = now.unix_ms;
+        let time = turn.now.unix_ms;
         let draft = |seq| Message { room: room.clone(), seq, time, nickname, text, id, kind };
-        self.rooms.keep(draft, room)
+        let message = self.rooms.keep(draft, &room);
+        turn.out.push(Delivery::Room { room, notice: Notice::Message(message.clone()) });
+        message
     }
 
     /// A client of the JSON dialect asks for something.
-    pub(crate) fn apply(
-        &mut self,
-        client: ClientId,
-        command: Command,
-        now: Now,
-        random: &mut impl Rng,
-        out: &mut Vec<Delivery>,
-    ) {
+    pub(crate) fn apply(&mut self, client: ClientId, command: Command, turn: &mut Turn<'_>) {
         let done = match (command, self.by_client.get(&client).copied()) {
-            (Command::Hello { wish, session }, None) => {
-                self.hello(client, wish, session, now, random, out)
-            }
+            (Command::Hello { wish, session }, None) => self.hello(client, wish, session, turn),
             (Command::Hello { .. }, Some(_)) => Err(Refused::HelloAgain),
             (_, None) => Err(Refused::NotReady),
-            (Command::Join { room, since }, Some(me)) => {
-                self.join(client, me, room, since, now, out)
-            }
-            (Command::Part { room }, Some(me)) => self.part(client, me, room, out),
-            (Command::Say { room, text, id, kind }, Some(me)) => {
-                self.say_as(client, me, room, text, id, kind, now, out)
-            }
-            (Command::Tell { to, text, id }, Some(me)) => {
-                self.tell(client, me, &to, text, id, now, out)
-            }
-            (Command::Nick { nickname }, Some(me)) => self.rename(client, me, nickname, out),
-            (Command::Typing { room }, Some(me)) => self.typing(client, me, room, now, out),
+            (Command::Join { room, since }, Some(me)) => self.join(client, me, room, since, turn),
+            (Command::Part { room }, Some(me)) => self.part(client, me, room, turn.out),
+            (Command::Say(message), Some(me)) => self.say_as(client, me, message, turn),
+            (Command::Tell(message), Some(me)) => self.tell(client, me, message, turn),
+            (Command::Nick { nickname }, Some(me)) => self.rename(client, me, nickname, turn.out),
+            (Command::Typing { room }, Some(me)) => self.typing(client, me, room, turn),
             (Command::History { room, before, limit }, Some(me)) => {
-                self.history(client, me, room, before, limit, out)
+                self.history(client, me, room, before, limit, turn.out)
             }
-            (Command::Search(search), Some(_)) => self.search(client, search, out),
+            (Command::Search(search), Some(_)) => self.search(client, search, turn.out),
             (Command::Rooms { after, limit }, Some(_)) => {
                 let mut rooms = self.listings(after.as_ref());
                 let listed = rooms.by_ref().take(limit).collect();
                 let notice = Notice::Rooms { rooms: listed, more: rooms.next().is_some() };
-                out.push(Delivery::Reply { client, notice });
+                turn.out.push(Delivery::Reply { client, notice });
                 Ok(())
             }
             (Command::Members { room, after }, Some(me)) => {
-                self.list_members(client, me, room, after, out)
+                self.list_members(client, me, room, after, turn.out)
             }
             (Command::Ping, Some(_)) => {
-                out.push(Delivery::Reply { client, notice: Notice::Pong });
+                turn.out.push(Delivery::Reply { client, notice: Notice::Pong });
                 Ok(())
             }
         };
         if let Err(refused) = done {
-            out.push(Delivery::Reply { client, notice: Notice::Refused(refused) });
+            turn.out.push(Delivery::Reply { client, notice: Notice::Refused(refused) });
         }
     }
 
@@ -332,16 +333,16 @@ impl Chat {
     pub(crate) fn listings(&self, after: Option<&RoomName>) -> impl Iterator<Item = Listing> {
         self.rooms.after(after).map(|(room, it)| Listing {
             room: room.clone(),
-            members: it.seats().len(),
+            members: it.members().len(),
             seq: it.seq(),
         })
     }
 
     /// The nicknames of those in a room, in the order in which they came.
     pub(crate) fn members(&self, room: &RoomName) -> Vec<Nickname> {
-        let seats = self.rooms.get(room).map(rooms::Room::seats);
-        let nickname = |seat: &rooms::Seat| self.people[&seat.person].nickname.clone();
-        seats.into_iter().flatten().map(nickname).collect()
+        let members = self.rooms.get(room).map(rooms::Room::members);
+        let nickname = |member: &rooms::Member| self.people[&member.person].nickname.clone();
+        members.into_iter().flatten().map(nickname).collect()
     }
 
     /// The connections that listen in a room, in the order in which their people came.
@@ -357,8 +358,10 @@ impl Chat {
     /// The rooms in which a client listens.
     pub(crate) fn rooms_of(&self, client: ClientId) -> impl Iterator<Item = &RoomName> {
         let person = self.by_client.get(&client).and_then(|person| self.people.get(person));
-        let stays = person.into_iter().flat_map(|person| &person.stays);
-        stays.filter(|stay| stay.presence == Presence::Listening).map(|stay| &stay.room)
+        let memberships = person.into_iter().flat_map(|person| &person.memberships);
+        memberships
+            .filter(|membership| membership.presence == Presence::Listening)
+            .map(|membership| &membership.room)
     }
 
     #[cfg(test)]

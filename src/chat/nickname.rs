@@ -93,10 +93,10 @@ impl Nickname {
         &self.0
     }
 
-    /// The forms under which the name is taken. Two names of which any form is shared are the same
+    /// The lookalike_keys under which the name is taken. Two names of which any form is shared are the same
     /// to a reader, be it by letter case (`Ana`, `ANA`) or by looks (`Iris` with a capital i,
     /// `lris` with a small L). Joiners and tags make no difference: not every font draws them.
-    pub(crate) fn forms(&self) -> [String; 2] {
+    pub(crate) fn lookalike_keys(&self) -> [String; 2] {
         let seen = seen(&self.0);
         [folded(&seen), folded(&look(&seen))]
     }
@@ -433,7 +433,7 @@ mod tests {
 
     fn same(a: &str, b: &str) -> bool {
         let (a, b) = (Nickname::parse(a).unwrap(), Nickname::parse(b).unwrap());
-        a.forms().iter().any(|form| b.forms().contains(form))
+        a.lookalike_keys().iter().any(|form| b.lookalike_keys().contains(form))
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
             prop_assert!(!name.chars().any(is_formatting) && is_spelled(name));
             let without: String = name.chars().filter(|c| !is_joiner(*c)).collect();
             if let Ok(without) = Nickname::parse_any(&without) {
-                prop_assert!(nickname.forms().iter().any(|form| without.forms().contains(form)));
+                prop_assert!(nickname.lookalike_keys().iter().any(|form| without.lookalike_keys().contains(form)));
             }
             prop_assert!(!name.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')));
             prop_assert!(name.trim() == name && !name.contains("  ") && !name.contains(": "));

@@ -1,136 +1,10 @@
-//! What people ask of the chat, and what they are told.
+//! Notices: what clients are told.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ClientId, Lookup, Nickname, RoomName, Search, Text, Token};
-
-/// What a client of the JSON dialect asks for. A plain client only ever says something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// To be somebody, perhaps again. Comes first.
-    Hello { wish: Option<Nickname>, session: Option<Token> },
-    /// To be in a room, and to be given what was said there since.
-    Join { room: RoomName, since: Option<Since> },
-    /// To be in a room no longer.
-    Part { room: RoomName },
-    /// To say something in a room.
-    Say { room: RoomName, text: Text, id: Id, kind: Kind },
-    /// To say something to one person.
-    Tell { to: Nickname, text: Text, id: Id },
-    /// To be called something else.
-    Nick { nickname: Nickname },
-    /// To have it known that one is writing.
-    Typing { room: RoomName },
-    /// To be given what was said before a message, or last.
-    History { room: RoomName, before: Option<u64>, limit: usize },
-    /// To find what was said.
-    Search(Search),
-    /// To know which rooms there are, by name: those after one.
-    Rooms { after: Option<RoomName>, limit: usize },
-    /// To know who is in a room: those who came after one of them.
-    Members { room: RoomName, after: Option<Nickname> },
-    /// To hear that the other side is there.
-    Ping,
-}
-
-/// The newest message that a client has, and of which history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Since {
-    pub(crate) epoch: String,
-    pub(crate) after: u64,
-}
-
-/// The name that the sender gave to what it said, by which it knows its own words again: 1 to 64
-/// visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Id(Arc<str>);
-
-impl Id {
-    /// `None` for what is none.
-    pub(crate) fn parse(id: &str) -> Option<Self> {
-        const BYTES_MAX: usize = 64;
-        let fits = (1..=BYTES_MAX).contains(&id.len());
-        let visible = id.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic());
-        (fits && visible).then(|| Self(id.into()))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// How something is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// As words.
-    #[default]
-    Say,
-    /// As something that the sender does.
-    Me,
-}
-
-/// Something that was said in a room. The same for everybody, and shared by all who keep it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) room: RoomName,
-    /// Its number in the room. Numbers only grow; a history that was imported may have holes.
-    pub(crate) seq: u64,
-    /// Unix time (ms).
-    pub(crate) time: u64,
-    pub(crate) nickname: Nickname,
-    pub(crate) text: Text,
-    /// `None` for the words of a plain client, who gives none.
-    pub(crate) id: Option<Id>,
-    pub(crate) kind: Kind,
-}
-
-/// The bytes that a text takes as a JSON string, with its quotation marks. No text, nickname or name
-/// of a room has a control character but line feed and tab.
-pub(super) fn string_bytes(text: &str) -> usize {
-    text.len()
-        + 2
-        + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count()
-}
-
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-impl Refused {
-    /// Refuses until so much time has passed.
-    pub(super) fn for_now(wait: Duration) -> Self {
-        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
-        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
-    }
-}
-
-impl Message {
-    /// What it takes among the messages of a JSON answer (bytes), with the comma behind it.
-    pub(crate) fn wire_bytes(&self) -> usize {
-        const AROUND: usize =
-            r#"{"room":"","seq":,"time":,"nick":,"text":,"id":,"kind":""},"#.len();
-        let id = match &self.id {
-            Some(id) => string_bytes(id.as_str()),
-            None => r#""plain-""#.len() + digits(self.seq),
-        };
-        let kind = match self.kind {
-            Kind::Say => "say".len(),
-            Kind::Me => "me".len(),
-        };
-        let strings = [self.nickname.as_str(), self.text.as_str()].map(string_bytes);
-        let room = self.room.as_str().len();
-        AROUND + room + digits(self.seq) + digits(self.time) + strings[0] + strings[1] + id + kind
-    }
-
-    /// What counts as being around a text (bytes).
-    pub(crate) const AROUND: usize = 200;
-
-    /// What it counts for (bytes): its text, and what is around that.
-    pub(crate) fn weight(&self) -> usize {
-        self.text.as_str().len() + Self::AROUND
-    }
-}
+use super::message::{Id, Message};
+use super::{Nickname, RoomName, Text, Token};
 
 /// Something that people are told. The plain dialect has words only for messages and goodbyes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +17,7 @@ pub(crate) enum Notice {
     Left {
         room: RoomName,
         nickname: Nickname,
-        reason: Departure,
+        reason: LeaveReason,
     },
     Renamed {
         from: Nickname,
@@ -191,7 +65,7 @@ pub(crate) enum Notice {
         more: bool,
     },
     /// The server has something to say.
-    Word {
+    Announcement {
         text: &'static str,
         level: Level,
     },
@@ -240,7 +114,7 @@ pub(crate) struct Listing {
 
 /// Why somebody is in a room no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Departure {
+pub(crate) enum LeaveReason {
     /// It closed its connection, or left the room.
     Closed,
     /// It gave no sign of life.
@@ -281,23 +155,10 @@ pub(crate) enum Refused {
     CannotSearchYet,
 }
 
-/// Who is told what. Deliveries are carried out in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// To everybody who listens in a room.
-    Room { room: RoomName, notice: Notice },
-    /// To everybody who listens in a room, but one.
-    Others { room: RoomName, but: ClientId, notice: Notice },
-    /// To each of these.
-    Clients { clients: Vec<ClientId>, notice: Notice },
-    /// To the client that asked.
-    Reply { client: ClientId, notice: Notice },
-    /// To the client that asked, once it is looked up. What comes after it waits for it.
-    Lookup { client: ClientId, lookup: Lookup },
-    /// From here on a client listens in a room.
-    Enters { client: ClientId, room: RoomName },
-    /// Up to here a client has listened in a room.
-    Leaves { client: ClientId, room: RoomName },
-    /// Another connection has taken the place of this one.
-    Replaced { client: ClientId },
+impl Refused {
+    /// Refuses until so much time has passed.
+    pub(super) fn for_now(wait: Duration) -> Self {
+        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
+        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
+    }
 }

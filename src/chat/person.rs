@@ -7,8 +7,8 @@ use rand::{Rng, RngExt as _};
 
 use super::session::Receipts;
 use super::{
-    Chat, ClientId, Delivery, Departure, Digest, Ended, GIVEN_NAMES, Listener, Network, Nickname,
-    Notice, Now, PersonId, Refused, RoomName, Token, TokenBucket,
+    Chat, ClientId, Delivery, Digest, EndedSession, GIVEN_NAMES, LeaveReason, Listener, Network,
+    Nickname, Notice, Now, PersonId, Refused, RoomName, Token, TokenBucket, Turn,
 };
 
 /// What may be told to a person in private at once, and in the long run (per second), in units of
@@ -30,7 +30,7 @@ pub(super) struct Person {
     pub(super) session: Option<Token>,
     /// The network of the connection, or of the last one.
     pub(super) network: Network,
-    pub(super) stays: Vec<Stay>,
+    pub(super) memberships: Vec<Membership>,
     /// Until when nickname and places are kept, after a connection broke, was replaced or closed.
     kept_until: Option<Instant>,
     /// The last connection was closed: only the nickname is kept.
@@ -44,13 +44,13 @@ pub(super) struct Person {
 
 /// That somebody is in a room.
 #[derive(Debug)]
-pub(super) struct Stay {
+pub(super) struct Membership {
     pub(super) room: RoomName,
-    /// By which the room knows the seat.
-    pub(super) place: u64,
+    /// By which the room knows the member.
+    pub(super) seat_id: u64,
     pub(super) presence: Presence,
     /// The message behind which nothing is kept of what the client has missed.
-    pub(super) barren: Option<u64>,
+    pub(super) nothing_after: Option<u64>,
     /// When it was last passed on that somebody is writing.
     pub(super) typed: Option<Instant>,
 }
@@ -91,8 +91,8 @@ pub(super) enum Presence {
     Listening,
     /// The client is given what it missed, in parts, and is not told yet what is said.
     CatchingUp,
-    /// The seat is kept for a while. The departure is what others are told when the time is over.
-    Away(Departure),
+    /// The member is kept for a while. The leave_reason is what others are told when the time is over.
+    Away(LeaveReason),
 }
 
 impl Person {
@@ -111,7 +111,7 @@ impl Person {
             client: None,
             session: None,
             network,
-            stays: Vec::new(),
+            memberships: Vec::new(),
             kept_until: None,
             has_closed: false,
             receipts: Receipts::default(),
@@ -122,7 +122,7 @@ impl Person {
 
     /// Whether places are kept for it to which it has not come back.
     pub(super) fn is_away_from_any_room(&self) -> bool {
-        self.stays.iter().any(|stay| matches!(stay.presence, Presence::Away(_)))
+        self.memberships.iter().any(|membership| matches!(membership.presence, Presence::Away(_)))
     }
 
     /// Counts a text that others tell it, or says how long it has to wait. A client is cut when too
@@ -140,16 +140,17 @@ impl Person {
         self.told.as_mut().map_or(Ok(()), |told| told.take(from, units, now))
     }
 
-    pub(super) fn stay(&self, room: &RoomName) -> Option<&Stay> {
-        self.stays.iter().find(|stay| stay.room == *room)
+    pub(super) fn membership(&self, room: &RoomName) -> Option<&Membership> {
+        self.memberships.iter().find(|membership| membership.room == *room)
     }
 
-    pub(super) fn stay_mut(&mut self, room: &RoomName) -> Option<&mut Stay> {
-        self.stays.iter_mut().find(|stay| stay.room == *room)
+    pub(super) fn membership_mut(&mut self, room: &RoomName) -> Option<&mut Membership> {
+        self.memberships.iter_mut().find(|membership| membership.room == *room)
     }
 
     pub(super) fn is_here(&self, room: &RoomName) -> bool {
-        self.stay(room).is_some_and(|stay| !matches!(stay.presence, Presence::Away(_)))
+        self.membership(room)
+            .is_some_and(|membership| !matches!(membership.presence, Presence::Away(_)))
     }
 }
 
@@ -159,78 +160,61 @@ impl Chat {
         client: ClientId,
         wish: Option<Nickname>,
         session: Option<Token>,
-        now: Now,
-        random: &mut impl Rng,
-        out: &mut Vec<Delivery>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Refused> {
         let network = self.network_of(client);
         if let Some(person) = session.and_then(|token| self.by_token.get(&token).copied()) {
-            self.take_over(client, person, wish, now, out);
+            self.take_over(client, person, wish, turn);
             return Ok(());
         }
-        let held = session.and_then(|token| self.take_held(token, now, out));
-        if held.is_some() || session.is_some_and(|token| self.memory.knows(token)) {
-            self.make_place(network, now, out)?;
+        let held = session.and_then(|token| self.take_held(token, turn));
+        if held.is_some() || session.is_some_and(|token| self.recent_sessions.knows(token)) {
+            self.make_place(network, turn)?;
         } else {
-            self.admit(network, now, out)?;
+            self.admit(network, turn)?;
         }
-        let remembered =
-            session.and_then(|token| Some((token, self.memory.take(token, now.instant)?)));
+        let remembered = session
+            .and_then(|token| Some((token, self.recent_sessions.take(token, turn.now.instant)?)));
         let resumed = remembered.is_some();
         let (token, ended) = match (remembered, session.filter(|_| held.is_some())) {
             (Some((token, ended)), _) => (token, Some(ended)),
             // It is the same client, also if it does not get to read the answer.
             (None, Some(token)) => (token, None),
-            (None, None) => (Token::new(random), None),
+            (None, None) => (Token::new(turn.random), None),
         };
         let before = held.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
         let wish = wish.filter(|wish| self.is_free(wish)).or(before);
-        let nickname = self.free_or_fresh(wish, random)?;
+        let nickname = self.free_or_fresh(wish, turn.random)?;
         let mut person = Person::new(nickname.clone(), client, network, Some(token));
         person.receipts = ended.map(|ended| ended.receipts).unwrap_or_default();
-        let person = self.add(person, now);
+        let person = self.add(person, turn.now);
         self.by_token.insert(token, person);
         self.note_name(person);
         let notice = Notice::Welcome { session: token, nickname, resumed };
-        out.push(Delivery::Reply { client, notice });
+        turn.out.push(Delivery::Reply { client, notice });
         Ok(())
     }
 
     /// Counts a new session of a network, and makes a place for it.
-    pub(super) fn admit(
-        &mut self,
-        network: Network,
-        now: Now,
-        out: &mut Vec<Delivery>,
-    ) -> Result<(), Refused> {
-        self.networks.take_session(network, now.instant).map_err(Refused::for_now)?;
-        self.make_place(network, now, out)
+    pub(super) fn admit(&mut self, network: Network, turn: &mut Turn<'_>) -> Result<(), Refused> {
+        self.networks.take_session(network, turn.now.instant).map_err(Refused::for_now)?;
+        self.make_place(network, turn)
     }
 
     /// Makes a place for one more person. People who are away count, and make way for those who are
     /// there: the one whose time is over first, of the same network or, where the chat is full, of
     /// all.
-    fn make_place(
-        &mut self,
-        network: Network,
-        now: Now,
-        out: &mut Vec<Delivery>,
-    ) -> Result<(), Refused> {
-        self.make_place_in(network, now, out)?;
+    fn make_place(&mut self, network: Network, turn: &mut Turn<'_>) -> Result<(), Refused> {
+        self.make_place_in(network, turn)?;
         while self.people.len() >= self.rules.quota.people_max {
-            self.end_one_away(None, now, out)?;
+            self.end_one_away(None, turn)?;
         }
         Ok(())
     }
 
-    fn make_place_in(
-        &mut self,
-        network: Network,
-        now: Now,
-        out: &mut Vec<Delivery>,
-    ) -> Result<(), Refused> {
+    fn make_place_in(&mut self, network: Network, turn: &mut Turn<'_>) -> Result<(), Refused> {
         while self.networks.is_full(network) {
-            self.end_one_away(Some(network), now, out)?;
+            self.end_one_away(Some(network), turn)?;
         }
         Ok(())
     }
@@ -238,8 +222,7 @@ impl Chat {
     fn end_one_away(
         &mut self,
         network: Option<Network>,
-        now: Now,
-        out: &mut Vec<Delivery>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Refused> {
         let makes_way = |(_, person): &&(Instant, PersonId)| {
             let person = &self.people[person];
@@ -247,7 +230,7 @@ impl Chat {
         };
         let found = self.away.iter().find(makes_way).copied();
         let (until, person) = found.ok_or_else(|| Refused::for_now(WAIT_WHEN_FULL))?;
-        self.end_grace(until, person, now, out);
+        self.end_grace(until, person, turn);
         Ok(())
     }
 
@@ -258,15 +241,14 @@ impl Chat {
         client: ClientId,
         me: PersonId,
         wish: Option<Nickname>,
-        now: Now,
-        out: &mut Vec<Delivery>,
+        turn: &mut Turn<'_>,
     ) {
         let network = self.network_of(client);
-        self.step_away(me, Departure::Closed, now, out);
+        self.step_away(me, LeaveReason::Closed, turn);
         if self.people[&me].network != network {
             // Where there is no place, a session goes on all the same: its connection has one.
-            let _ = self.make_place_in(network, now, out);
-            self.networks.add_person(network, now.instant);
+            let _ = self.make_place_in(network, turn);
+            self.networks.add_person(network, turn.now.instant);
             let before = std::mem::replace(&mut self.person(me).network, network);
             self.networks.remove_person(before);
         }
@@ -279,12 +261,12 @@ impl Chat {
         let nickname = person.nickname.clone();
         let Some(session) = person.session else { return };
         if let Some(old) = person.client.replace(client) {
-            out.push(Delivery::Replaced { client: old });
+            turn.out.push(Delivery::Replaced { client: old });
             self.by_client.remove(&old);
         }
         self.by_client.insert(client, me);
         let notice = Notice::Welcome { session, nickname, resumed: true };
-        out.push(Delivery::Reply { client, notice });
+        turn.out.push(Delivery::Reply { client, notice });
     }
 
     /// A connection has ended. A person with a session whose connection broke keeps nickname and
@@ -293,48 +275,49 @@ impl Chat {
     pub(crate) fn leave(
         &mut self,
         client: ClientId,
-        departure: Departure,
-        now: Now,
-        out: &mut Vec<Delivery>,
+        leave_reason: LeaveReason,
+        turn: &mut Turn<'_>,
     ) -> Option<Nickname> {
         self.connected.remove(&client);
         let me = self.by_client.remove(&client)?;
         let person = self.person(me);
         person.client = None;
-        person.has_closed = departure == Departure::Closed;
+        person.has_closed = leave_reason == LeaveReason::Closed;
         let (nickname, has_session) = (person.nickname.clone(), person.session.is_some());
-        if departure == Departure::Closed || !has_session {
-            self.leave_all_rooms(me, departure, out);
+        if leave_reason == LeaveReason::Closed || !has_session {
+            self.leave_all_rooms(me, leave_reason, turn.out);
         }
         if has_session {
-            self.step_away(me, departure, now, out);
+            self.step_away(me, leave_reason, turn);
         }
-        self.end_if_gone(me, now);
+        self.end_if_gone(me, turn.now);
         Some(nickname)
     }
 
     /// Those whose grace is over are there no longer, and old sessions are forgotten.
-    pub(crate) fn tick(&mut self, now: Now, out: &mut Vec<Delivery>) {
-        self.memory.forget(now.instant);
-        while let Some((at, me)) = self.away.first().copied().filter(|(at, _)| *at <= now.instant) {
-            self.end_grace(at, me, now, out);
+    pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) {
+        self.recent_sessions.forget(turn.now.instant);
+        while let Some((at, me)) =
+            self.away.first().copied().filter(|(at, _)| *at <= turn.now.instant)
+        {
+            self.end_grace(at, me, turn);
         }
     }
 
     /// What was kept for a person until a time is kept no longer.
-    fn end_grace(&mut self, at: Instant, me: PersonId, now: Now, out: &mut Vec<Delivery>) {
+    fn end_grace(&mut self, at: Instant, me: PersonId, turn: &mut Turn<'_>) {
         self.away.remove(&(at, me));
         let person = self.person(me);
         person.kept_until = None;
-        let over = person.stays.iter().filter_map(|stay| match stay.presence {
-            Presence::Away(departure) => Some((stay.room.clone(), departure)),
+        let over = person.memberships.iter().filter_map(|membership| match membership.presence {
+            Presence::Away(leave_reason) => Some((membership.room.clone(), leave_reason)),
             _ => None,
         });
         let over: Vec<_> = over.collect();
-        for (room, departure) in over {
-            self.leave_room(me, &room, departure, out);
+        for (room, leave_reason) in over {
+            self.leave_room(me, &room, leave_reason, turn.out);
         }
-        self.end_if_gone(me, now);
+        self.end_if_gone(me, turn.now);
     }
 
     /// When somebody's grace is over next.
@@ -343,18 +326,18 @@ impl Chat {
     }
 
     /// Keeps somebody's places, without anybody on them.
-    fn step_away(&mut self, me: PersonId, departure: Departure, now: Now, out: &mut Vec<Delivery>) {
+    fn step_away(&mut self, me: PersonId, leave_reason: LeaveReason, turn: &mut Turn<'_>) {
         if self.rules.grace.is_zero() {
-            return self.leave_all_rooms(me, departure, out);
+            return self.leave_all_rooms(me, leave_reason, turn.out);
         }
         let Some(person) = self.people.get_mut(&me) else { return };
-        for stay in &mut person.stays {
-            if !matches!(stay.presence, Presence::Away(_)) {
-                stay.presence = Presence::Away(departure);
+        for membership in &mut person.memberships {
+            if !matches!(membership.presence, Presence::Away(_)) {
+                membership.presence = Presence::Away(leave_reason);
             }
-            self.rooms.listen(&stay.room, stay.place, None);
+            self.rooms.listen(&membership.room, membership.seat_id, None);
         }
-        self.keep_for_the_grace(me, now);
+        self.keep_for_the_grace(me, turn.now);
     }
 
     pub(super) fn keep_for_the_grace(&mut self, me: PersonId, now: Now) {
@@ -366,21 +349,27 @@ impl Chat {
     }
 
     /// What was held for a session is held no longer.
-    pub(super) fn end_held(&mut self, me: PersonId, now: Now, out: &mut Vec<Delivery>) {
+    pub(super) fn end_held(&mut self, me: PersonId, turn: &mut Turn<'_>) {
         if let Some(until) = self.people[&me].kept_until {
-            self.end_grace(until, me, now, out);
+            self.end_grace(until, me, turn);
         }
     }
 
-    fn leave_all_rooms(&mut self, me: PersonId, departure: Departure, out: &mut Vec<Delivery>) {
+    fn leave_all_rooms(
+        &mut self,
+        me: PersonId,
+        leave_reason: LeaveReason,
+        out: &mut Vec<Delivery>,
+    ) {
         let person = self.person(me);
-        let rooms: Vec<_> = person.stays.iter().map(|stay| stay.room.clone()).collect();
+        let rooms: Vec<_> =
+            person.memberships.iter().map(|membership| membership.room.clone()).collect();
         // Nothing is kept any more that was kept since a take-over.
         if let Some(until) = person.kept_until.take() {
             self.away.remove(&(until, me));
         }
         for room in rooms {
-            self.leave_room(me, &room, departure, out);
+            self.leave_room(me, &room, leave_reason, out);
         }
     }
 
@@ -388,14 +377,17 @@ impl Chat {
         &mut self,
         me: PersonId,
         room: &RoomName,
-        reason: Departure,
+        reason: LeaveReason,
         out: &mut Vec<Delivery>,
     ) {
         let person = self.person(me);
         let nickname = person.nickname.clone();
-        let Some(index) = person.stays.iter().position(|stay| stay.room == *room) else { return };
-        let stay = person.stays.remove(index);
-        self.rooms.leave(room, stay.place);
+        let Some(index) = person.memberships.iter().position(|membership| membership.room == *room)
+        else {
+            return;
+        };
+        let membership = person.memberships.remove(index);
+        self.rooms.leave(room, membership.seat_id);
         let notice = Notice::Left { room: room.clone(), nickname, reason };
         out.push(Delivery::Room { room: room.clone(), notice });
     }
@@ -422,10 +414,16 @@ impl Chat {
         let (nickname, network) = (person.nickname.clone(), self.counted(person.network));
         let notice = Notice::Arrived { room: room.clone(), nickname };
         out.push(Delivery::Room { room: room.clone(), notice });
-        let place = self.rooms.enter(room, me, network);
+        let seat_id = self.rooms.enter(room, me, network);
         let (room, presence) = (room.clone(), Presence::CatchingUp);
-        let (barren, typed) = (None, None);
-        self.person(me).stays.push(Stay { room, place, presence, barren, typed });
+        let (nothing_after, typed) = (None, None);
+        self.person(me).memberships.push(Membership {
+            room,
+            seat_id,
+            presence,
+            nothing_after,
+            typed,
+        });
     }
 
     /// From here on a client is told what is said in a room in which it has a place.
@@ -437,10 +435,10 @@ impl Chat {
         out: &mut Vec<Delivery>,
     ) {
         let listener = Listener { client, is_plain: self.people[&me].session.is_none() };
-        let Some(stay) = self.person(me).stay_mut(room) else { return };
-        stay.presence = Presence::Listening;
-        let place = stay.place;
-        self.rooms.listen(room, place, Some(listener));
+        let Some(membership) = self.person(me).membership_mut(room) else { return };
+        membership.presence = Presence::Listening;
+        let seat_id = membership.seat_id;
+        self.rooms.listen(room, seat_id, Some(listener));
         out.push(Delivery::Enters { client, room: room.clone() });
     }
 
@@ -452,11 +450,11 @@ impl Chat {
         room: &RoomName,
         out: &mut Vec<Delivery>,
     ) {
-        let Some(stay) = self.person(me).stay_mut(room) else { return };
-        let before = std::mem::replace(&mut stay.presence, Presence::CatchingUp);
-        let place = stay.place;
+        let Some(membership) = self.person(me).membership_mut(room) else { return };
+        let before = std::mem::replace(&mut membership.presence, Presence::CatchingUp);
+        let seat_id = membership.seat_id;
         if before == Presence::Listening {
-            self.rooms.listen(room, place, None);
+            self.rooms.listen(room, seat_id, None);
             out.push(Delivery::Leaves { client, room: room.clone() });
         }
     }
@@ -484,7 +482,11 @@ impl Chat {
         if let Some(token) = person.session {
             self.by_token.remove(&token);
             let Person { nickname, receipts, network, .. } = person;
-            self.memory.keep(token, Ended { nickname, receipts, network }, now.instant);
+            self.recent_sessions.keep(
+                token,
+                EndedSession { nickname, receipts, network },
+                now.instant,
+            );
         }
     }
 
@@ -502,11 +504,11 @@ impl Chat {
     }
 
     pub(super) fn reserve(&mut self, me: PersonId, nickname: &Nickname) {
-        self.taken.extend(nickname.forms().map(|form| (form, me)));
+        self.taken.extend(nickname.lookalike_keys().map(|form| (form, me)));
     }
 
     fn release(&mut self, nickname: &Nickname) {
-        for form in nickname.forms() {
+        for form in nickname.lookalike_keys() {
             self.taken.remove(&form);
         }
     }
@@ -515,7 +517,7 @@ impl Chat {
     pub(super) fn free_or_fresh(
         &self,
         wish: Option<Nickname>,
-        random: &mut impl Rng,
+        random: &mut dyn Rng,
     ) -> Result<Nickname, Refused> {
         let free_wish = wish.filter(|nickname| self.is_free(nickname));
         let nickname = free_wish.or_else(|| self.fresh_nickname(random));
@@ -524,7 +526,7 @@ impl Chat {
 
     /// The person with this nickname, or one that looks the same.
     pub(super) fn holder_of(&self, nickname: &Nickname) -> Option<PersonId> {
-        nickname.forms().iter().find_map(|form| self.taken.get(form)).copied()
+        nickname.lookalike_keys().iter().find_map(|form| self.taken.get(form)).copied()
     }
 
     /// Whether a person may have this nickname, which may look like the one that it has.
@@ -541,12 +543,12 @@ impl Chat {
             self.taken.get(form).is_some_and(|holder| Some(*holder) != me)
                 || self.reserved.has(form)
         };
-        !nickname.forms().iter().any(is_used)
+        !nickname.lookalike_keys().iter().any(is_used)
     }
 
     /// A random name, or the next free one after it, so that the search ends even when nearly all
     /// are taken.
-    fn fresh_nickname(&self, random: &mut impl Rng) -> Option<Nickname> {
+    fn fresh_nickname(&self, random: &mut dyn Rng) -> Option<Nickname> {
         let start = random.random_range(0..GIVEN_NAMES);
         (start..GIVEN_NAMES)
             .chain(0..start)

@@ -216,7 +216,7 @@ fn bare(part: &str) -> String {
 
 /// Without what writers leave out: Hebrew points and accents, Arabic vowel signs and hamza above or
 /// below a letter, Syriac and Ethiopic points, Vedic accents, and tatweel. Signs for vowels in other
-/// scripts stay.
+/// scripts membership.
 fn bare_uncased(grapheme: &str) -> String {
     if let Some(letter) = lone_letter(grapheme) {
         return letter_of_word(letter).into();
@@ -245,7 +245,7 @@ fn lone_letter(grapheme: &str) -> Option<char> {
     })
 }
 
-/// The letters of Arabic that keyboards and habits exchange: alef, yeh, kaf and heh in the forms
+/// The letters of Arabic that keyboards and habits exchange: alef, yeh, kaf and heh in the lookalike_keys
 /// that Arabic, Persian and Urdu have for them, and teh marbuta.
 fn letter_of_word(c: char) -> char {
     match c {
@@ -389,8 +389,12 @@ mod tests {
             "from:ana； x",
         ] {
             let query_read = Query::parse(query).unwrap();
-            let forms: Vec<_> = query_read.authors[0].iter().map(Nickname::forms).collect();
-            assert!(forms.contains(&Nickname::parse("ana").unwrap().forms()), "{query}");
+            let lookalike_keys: Vec<_> =
+                query_read.authors[0].iter().map(Nickname::lookalike_keys).collect();
+            assert!(
+                lookalike_keys.contains(&Nickname::parse("ana").unwrap().lookalike_keys()),
+                "{query}"
+            );
             assert_eq!((query_read.authors.len(), query_read.phrases.len()), (1, 1), "{query}");
         }
         let authors = |query| Query::parse(query).unwrap().authors;

@@ -35,7 +35,7 @@ impl Default for HistoryLimits {
 
 /// Somebody's place in a room.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Member {
     pub(super) person: PersonId,
     /// The connection that listens. There is none while somebody is away.
     pub(super) listener: Option<Listener>,
@@ -51,7 +51,7 @@ pub(crate) struct Listener {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// In order of arrival.
-    seats: BTreeMap<u64, Seat>,
+    members: BTreeMap<u64, Member>,
     plain_listeners: usize,
     json_listeners: usize,
     history: VecDeque<Arc<Message>>,
@@ -68,14 +68,14 @@ impl Room {
         self.seq
     }
 
-    pub(super) fn seats(&self) -> impl ExactSizeIterator<Item = &Seat> {
-        self.seats.values()
+    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.members.values()
     }
 
     /// The members that come after a place, in order of arrival.
-    pub(super) fn seats_after(&self, place: Option<u64>) -> impl Iterator<Item = &Seat> {
-        let start = place.map_or(Bound::Unbounded, Bound::Excluded);
-        self.seats.range((start, Bound::Unbounded)).map(|(_, seat)| seat)
+    pub(super) fn members_after(&self, seat_id: Option<u64>) -> impl Iterator<Item = &Member> {
+        let start = seat_id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.members.range((start, Bound::Unbounded)).map(|(_, member)| member)
     }
 
     /// The message of this number. There may be holes between those that are held.
@@ -150,7 +150,7 @@ impl Rooms {
 
     /// Takes up a room as an earlier run of the server left it: the newest messages, and the number
     /// of the last. Those that were used last come last.
-    pub(super) fn recall(&mut self, name: RoomName, seq: u64, history: VecDeque<Arc<Message>>) {
+    pub(super) fn restore(&mut self, name: RoomName, seq: u64, history: VecDeque<Arc<Message>>) {
         let bytes = history.iter().map(|message| message.weight()).sum();
         self.history_bytes += bytes;
         self.idle.push_back(name.clone());
@@ -204,7 +204,7 @@ impl Rooms {
         if self.rooms.contains_key(name) {
             return;
         }
-        // This one is to stay, for what is about to be said there.
+        // This one is to membership, for what is about to be said there.
         while self.idle.len() >= self.limits.idle_rooms_max.max(1) {
             self.forget_idle();
         }
@@ -243,8 +243,8 @@ impl Rooms {
     }
 
     pub(super) fn listeners(&self, room: &RoomName) -> impl Iterator<Item = Listener> {
-        let seats = self.rooms.get(room).map(|room| room.seats.values());
-        seats.into_iter().flatten().filter_map(|seat| seat.listener)
+        let members = self.rooms.get(room).map(|room| room.members.values());
+        members.into_iter().flatten().filter_map(|member| member.listener)
     }
 
     /// Whether anybody listens in the plain dialect, and in JSON.
@@ -268,26 +268,26 @@ impl Rooms {
             self.insert(name, Room { seq, opened_by: network, ..Room::default() });
         }
         self.arrivals += 1;
-        let place = self.arrivals;
+        let seat_id = self.arrivals;
         if let Some(room) = self.rooms.get_mut(name) {
-            room.seats.insert(place, Seat { person, listener: None });
+            room.members.insert(seat_id, Member { person, listener: None });
         }
-        place
+        seat_id
     }
 
     /// Somebody in a room listens there with this connection from now on, or with none.
-    pub(super) fn listen(&mut self, room: &RoomName, place: u64, listener: Option<Listener>) {
+    pub(super) fn listen(&mut self, room: &RoomName, seat_id: u64, listener: Option<Listener>) {
         if let Some(room) = self.rooms.get_mut(room) {
-            seat_listener(room, place, listener);
+            set_listener(room, seat_id, listener);
         }
     }
 
     /// Gives a place back.
-    pub(super) fn leave(&mut self, name: &RoomName, place: u64) {
+    pub(super) fn leave(&mut self, name: &RoomName, seat_id: u64) {
         let Some(room) = self.rooms.get_mut(name) else { return };
-        seat_listener(room, place, None);
-        room.seats.remove(&place);
-        if !room.seats.is_empty() {
+        set_listener(room, seat_id, None);
+        room.members.remove(&seat_id);
+        if !room.members.is_empty() {
             return;
         }
         if room.history.is_empty() {
@@ -343,7 +343,7 @@ impl Rooms {
             let before = room.bytes;
             room.shrink_to(level);
             self.history_bytes -= before - room.bytes;
-            if room.history.is_empty() && room.seats.is_empty() {
+            if room.history.is_empty() && room.members.is_empty() {
                 emptied.push(name.clone());
             }
         }
@@ -417,9 +417,9 @@ fn level(ascending: &[usize], wanted: usize) -> usize {
     usize::MAX
 }
 
-fn seat_listener(room: &mut Room, place: u64, listener: Option<Listener>) {
-    let Some(seat) = room.seats.get_mut(&place) else { return };
-    let before = std::mem::replace(&mut seat.listener, listener);
+fn set_listener(room: &mut Room, seat_id: u64, listener: Option<Listener>) {
+    let Some(member) = room.members.get_mut(&seat_id) else { return };
+    let before = std::mem::replace(&mut member.listener, listener);
     if let Some(count) = room.count(before) {
         *count -= 1;
     }

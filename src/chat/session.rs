@@ -25,7 +25,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Token(u128);
 
 impl Token {
-    pub(super) fn new(random: &mut impl Rng) -> Self {
+    pub(super) fn new(random: &mut dyn Rng) -> Self {
         Self(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()))
     }
 }
@@ -98,7 +98,7 @@ impl Receipts {
 
 /// A session that nobody is in any more.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct EndedSession {
     pub(super) nickname: Nickname,
     pub(super) receipts: Receipts,
     /// The network of its last connection.
@@ -107,8 +107,8 @@ pub(super) struct Ended {
 
 /// The sessions that have ended and are remembered.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    ended: HashMap<Token, (Instant, Ended)>,
+pub(super) struct RecentSessions {
+    ended: HashMap<Token, (Instant, EndedSession)>,
     /// When each is forgotten.
     forgotten_at: BTreeSet<(Instant, Token)>,
     /// What each network has there.
@@ -123,9 +123,9 @@ struct Share {
     sessions: usize,
 }
 
-impl Memory {
+impl RecentSessions {
     /// Remembers a session in which something was said. There is nothing to remember of another.
-    pub(super) fn keep(&mut self, token: Token, ended: Ended, now: Instant) {
+    pub(super) fn keep(&mut self, token: Token, ended: EndedSession, now: Instant) {
         if ended.receipts.len() == 0 {
             return;
         }
@@ -145,7 +145,7 @@ impl Memory {
     }
 
     /// Takes a session up again, if it is remembered.
-    pub(super) fn take(&mut self, token: Token, now: Instant) -> Option<Ended> {
+    pub(super) fn take(&mut self, token: Token, now: Instant) -> Option<EndedSession> {
         self.forget(now);
         self.remove(token)
     }
@@ -176,7 +176,7 @@ impl Memory {
         }
     }
 
-    fn remove(&mut self, token: Token) -> Option<Ended> {
+    fn remove(&mut self, token: Token) -> Option<EndedSession> {
         let (until, ended) = self.ended.remove(&token)?;
         self.forgotten_at.remove(&(until, token));
         self.receipts -= ended.receipts.len();
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn sessions_that_said_much_make_way_for_others_sooner() {
         let nickname = Nickname::parse("ana").unwrap();
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (RecentSessions::default(), Instant::now());
         let sessions = ENDED_RECEIPTS_MAX / RECEIPTS_MAX + 2;
         for token in 0..sessions as u128 {
             let mut receipts = Receipts::default();
@@ -219,7 +219,7 @@ mod tests {
             }
             memory.keep(
                 Token(token),
-                Ended { nickname: nickname.clone(), receipts, network: Network::UNKNOWN },
+                EndedSession { nickname: nickname.clone(), receipts, network: Network::UNKNOWN },
                 now,
             );
         }

@@ -1,4 +1,4 @@
-//! The chat by scripts. What holds in any stream of commands is in `chat/streams.rs`.
+//! The chat by scripts. What holds in any stream of commands is in `chat/model_tests.rs`.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -57,27 +57,36 @@ impl Stage {
                 let client = self.connect(who);
                 let wish = Nickname::parse(who).ok();
                 let (now, random) = (self.now, &mut self.random);
-                if let Err(refused) =
-                    self.chat.enter(client, room(with), wish, now, random, &mut out)
-                {
+                if let Err(refused) = self.chat.enter(
+                    client,
+                    room(with),
+                    wish,
+                    &mut Turn { now: now, random, out: &mut out },
+                ) {
                     self.transcript.push_str(&format!("{who} < refused: {refused}\n"));
                 }
             }
             "speaks" => {
-                let said = self.chat.say(self.clients[who], text(with), self.now);
-                out.extend(said.map(|message| Delivery::Room {
-                    room: message.room.clone(),
-                    notice: Notice::Message(message),
-                }));
+                let turn = &mut Turn { now: self.now, random: &mut self.random, out: &mut out };
+                self.chat.say(self.clients[who], text(with), turn);
             }
             "closes" | "breaks" => {
-                let departure = if what == "closes" { Departure::Closed } else { Departure::Error };
-                self.chat.leave(self.clients[who], departure, self.now, &mut out);
+                let leave_reason =
+                    if what == "closes" { LeaveReason::Closed } else { LeaveReason::Error };
+                self.chat.leave(
+                    self.clients[who],
+                    leave_reason,
+                    &mut Turn { now: self.now, random: &mut self.random, out: &mut out },
+                );
             }
             "waits" => {
                 let passed = Duration::from_millis(with.parse().unwrap());
                 self.now.instant += passed;
-                self.chat.tick(self.now, &mut out);
+                self.chat.tick(&mut Turn {
+                    now: self.now,
+                    random: &mut self.random,
+                    out: &mut out,
+                });
             }
             _ => {
                 let command = self.command(who, what, with);
@@ -85,7 +94,11 @@ impl Stage {
                     self.connect(who);
                 }
                 let client = self.clients[who];
-                self.chat.apply(client, command, self.now, &mut self.random, &mut out);
+                self.chat.apply(
+                    client,
+                    command,
+                    &mut Turn { now: self.now, random: &mut self.random, out: &mut out },
+                );
             }
         }
         self.write_down(out);
@@ -107,14 +120,17 @@ impl Stage {
                 }),
             },
             "part" => Command::Part { room: room(first) },
-            "say" => {
-                Command::Say { room: room(first), text: text(rest), id: id(rest), kind: Kind::Say }
-            }
-            "tell" => Command::Tell {
+            "say" => Command::Say(NewMessage {
+                room: room(first),
+                text: text(rest),
+                id: id(rest),
+                kind: Kind::Say,
+            }),
+            "tell" => Command::Tell(NewPrivateMessage {
                 to: Nickname::parse(first).unwrap(),
                 text: text(rest),
                 id: id(rest),
-            },
+            }),
             "nick" => Command::Nick { nickname: Nickname::parse(first).unwrap() },
             "typing" => Command::Typing { room: room(first) },
             "history" => {
@@ -237,7 +253,7 @@ fn in_words(notice: &Notice) -> String {
         Notice::History { messages, more, .. } => {
             format!("[{}]{}", lines(messages), if *more { " and more" } else { "" })
         }
-        Notice::Results { .. } | Notice::Word { .. } => format!("{notice:?}"),
+        Notice::Results { .. } | Notice::Announcement { .. } => format!("{notice:?}"),
         Notice::Rooms { rooms, more } => {
             let rooms: Vec<_> =
                 rooms.iter().map(|it| format!("{} {} {}", it.room, it.members, it.seq)).collect();
@@ -322,7 +338,11 @@ fn hello_comes_first_and_once() {
     stage.play("ana hello");
     let hello = Command::Hello { wish: None, session: None };
     let mut out = Vec::new();
-    stage.chat.apply(stage.clients["ana"], hello, stage.now, &mut stage.random, &mut out);
+    stage.chat.apply(
+        stage.clients["ana"],
+        hello,
+        &mut Turn { now: stage.now, random: &mut stage.random, out: &mut out },
+    );
     stage.write_down(out);
     assert_eq!(stage.transcript, "ana < welcome ana\nana < refused: hello is said once\n");
 }
@@ -620,7 +640,11 @@ fn a_client_that_closed_and_comes_back_may_be_called_something_else() {
     let (session, wish) = (Some(stage.sessions["ana"]), Nickname::parse("zoe").ok());
     let (now, mut out) = (stage.now, Vec::new());
     let hello = Command::Hello { wish, session };
-    stage.chat.apply(client, hello, now, &mut stage.random, &mut out);
+    stage.chat.apply(
+        client,
+        hello,
+        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+    );
     stage.write_down(out);
     assert!(stage.transcript.ends_with("ana < welcome back zoe\n"), "{}", stage.transcript);
     assert!(stage.chat.taken.keys().all(|form| form == "zoe"));
@@ -781,7 +805,11 @@ fn ended_sessions_are_bounded() {
         stage.chat.connect(client, addresses[usize::from(number > 0)]);
         let hello = Command::Hello { wish: Nickname::parse(&name).ok(), session: None };
         let (now, mut out) = (stage.now, Vec::new());
-        stage.chat.apply(client, hello, now, &mut stage.random, &mut out);
+        stage.chat.apply(
+            client,
+            hello,
+            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+        );
         stage.write_down(out);
         if number % 2 == 0 {
             stage.play(&format!("{name} join lobby"));
@@ -790,7 +818,7 @@ fn ended_sessions_are_bounded() {
         stage.play(&format!("{name} closes"));
     }
     // Those that said nothing are not among them.
-    assert_eq!(stage.chat.memory.len(), 2500);
+    assert_eq!(stage.chat.recent_sessions.len(), 2500);
     assert!(stage.chat.people.is_empty() && stage.chat.taken.is_empty());
     stage.play("guest-0 hello again");
     assert!(stage.transcript.ends_with("welcome back guest-0\n"));
@@ -841,7 +869,11 @@ fn people_who_are_away_count_and_make_way_for_those_of_their_network() {
     stage.chat.connect(stranger, other);
     let hello = Command::Hello { wish: Nickname::parse("bo").ok(), session: None };
     let (now, mut out) = (stage.now, Vec::new());
-    stage.chat.apply(stranger, hello, now, &mut stage.random, &mut out);
+    stage.chat.apply(
+        stranger,
+        hello,
+        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+    );
     stage.write_down(out);
     stage.play("bo join lobby");
     stage.play("bo breaks");
@@ -927,7 +959,15 @@ fn the_rooms_of_a_network_are_bounded() {
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
     let (now, mut out) = (stage.now, Vec::new());
     let wish = Nickname::parse("bo").ok();
-    stage.chat.enter(other, room("cellar"), wish, now, &mut stage.random, &mut out).unwrap();
+    stage
+        .chat
+        .enter(
+            other,
+            room("cellar"),
+            wish,
+            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+        )
+        .unwrap();
     stage.transcript.clear();
     stage.play("guest-18 join lobby");
     stage.play("guest-18 join cellar");
@@ -984,9 +1024,13 @@ fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
     let id = |number: usize| Id::parse(&format!("id-{number}")).unwrap();
     let tell = |stage: &mut Stage, who: &str, number| {
         let (to, text) = (Nickname::parse("carl").unwrap(), text(&long));
-        let command = Command::Tell { to, text, id: id(number) };
+        let command = Command::Tell(NewPrivateMessage { to, text, id: id(number) });
         let (client, mut out) = (stage.clients[who], Vec::new());
-        stage.chat.apply(client, command, stage.now, &mut stage.random, &mut out);
+        stage.chat.apply(
+            client,
+            command,
+            &mut Turn { now: stage.now, random: &mut stage.random, out: &mut out },
+        );
         matches!(&out[..], [Delivery::Clients { .. }, Delivery::Reply { .. }])
     };
     let told = (0..100).filter(|number| tell(&mut stage, ["ana", "bo"][number % 2], *number));
@@ -995,7 +1039,11 @@ fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
     let hello = Command::Hello { wish: None, session: None };
     let (now, mut out) = (stage.now, Vec::new());
-    stage.chat.apply(other, hello, now, &mut stage.random, &mut out);
+    stage.chat.apply(
+        other,
+        hello,
+        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+    );
     let told = (100..200).filter(|number| tell(&mut stage, "dora", *number)).count();
     assert_eq!(told, 2, "others are not kept from it, up to 40 of all");
     stage.play("ana waits 2000");
@@ -1030,7 +1078,15 @@ fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
     let (now, mut out) = (stage.now, Vec::new());
     let wish = Nickname::parse("bo").ok();
-    stage.chat.enter(other, room("kitchen"), wish, now, &mut stage.random, &mut out).unwrap();
+    stage
+        .chat
+        .enter(
+            other,
+            room("kitchen"),
+            wish,
+            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+        )
+        .unwrap();
     stage.play("bo speaks kept?");
     stage.play("bo closes");
     for number in 0..128 {
@@ -1084,7 +1140,7 @@ fn a_message_is_found_by_its_number_where_others_are_missing() {
         let (text, id) = (text("of bo"), None);
         Arc::new(Message { room, seq, time: 0, nickname, text, id, kind: Kind::Say })
     };
-    stage.chat.recall(room("lobby"), 9, [1, 4, 8].map(message).to_vec());
+    stage.chat.restore(room("lobby"), 9, [1, 4, 8].map(message).to_vec());
     let lobby = stage.chat.rooms.get(&room("lobby")).unwrap();
     let found: Vec<_> = (0..12).filter_map(|seq| Some((seq, lobby.message(seq)?.seq))).collect();
     assert_eq!(found, [(1, 1), (4, 4), (8, 8)]);
@@ -1126,7 +1182,11 @@ fn a_name_is_held_for_its_session_over_a_restart() {
     let client = after.connect("ana");
     let hello = Command::Hello { wish: None, session: Some(after.sessions["ana"]) };
     let (now, mut out) = (after.now, Vec::new());
-    after.chat.apply(client, hello, now, &mut after.random, &mut out);
+    after.chat.apply(
+        client,
+        hello,
+        &mut Turn { now: now, random: &mut after.random, out: &mut out },
+    );
     after.write_down(out);
     let lines: Vec<_> = after.transcript.lines().collect();
     assert!(lines[0].starts_with("bo < welcome user-"), "another client gets another name");

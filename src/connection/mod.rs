@@ -5,7 +5,9 @@
 //! client is slow. tungstenite reads; its own answers (pongs, the closing frame) are collected as
 //! whole frames and go out through the outbox like all others, so that nothing interleaves.
 
-mod wire;
+pub(crate) mod allowances;
+pub(crate) mod rate_limits;
+mod stream;
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -18,59 +20,60 @@ use log::Level;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
-use crate::broadcaster::{Arrival, Input, Word};
+use crate::broadcaster::close_reason::CloseReason;
+use crate::broadcaster::inbox::{Arrival, ClientMessage, Input};
+use crate::broadcaster::outbox::{Drained, Outbox};
 use crate::chat::{ClientId, Text};
 use crate::config::Limits;
-use crate::door::Place;
-use crate::ending::Ending;
-use crate::outbox::{Drained, Outbox};
-use crate::pace::{Pace, TooMuch};
-use crate::protocol::json::{self, Asked, Problem};
-use crate::protocol::{Dialect, ECHOES, Entry, close_code, close_frame, message_frame, ping_frame};
-use crate::transport::linger;
-use crate::wake::{Interest, Ready, wait, wait_for_ring};
-use wire::Wire;
+use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
+use crate::net::socket::drain_and_close;
+use crate::protocol::json::{self, Asked, RequestError};
+use crate::protocol::{
+    Dialect, ECHOES, Handshake, close_code, close_frame, message_frame, ping_frame,
+};
+use rate_limits::{ClientRateLimits, RateLimited};
+use stream::Stream;
 
 /// tungstenite allocates its buffer at once and keeps it: this much per idle client.
 const READ_BUFFER_BYTES: usize = 256;
-/// So many messages are passed on at once. An empty one takes little on the wire, and more here.
-const WORDS_MAX: usize = 128;
+/// So many messages are passed on at once. An empty one takes little on the stream, and more here.
+const MESSAGES_MAX: usize = 128;
 /// How many bytes may carry one byte of a message, the headers of its frames included. The smallest
 /// frame has a header of 6 bytes, and a message sent byte by byte stays below this.
 const BYTES_PER_BYTE_MAX: usize = 8;
 
 /// A client whose request to upgrade was granted.
-pub(crate) struct Guest<'a> {
+pub(crate) struct UpgradedConnection<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
-    pub(crate) entry: Entry,
+    pub(crate) handshake: Handshake,
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
     /// How much it may say and ask for. On the heap: it passes through the frames of several
     /// functions, and a thread keeps the pages of its stack that were once touched.
-    pub(crate) pace: Box<Pace<'a>>,
-    /// Among the clients, for as long as it is one.
-    pub(crate) place: Place<'a>,
+    pub(crate) rate_limits: Box<ClientRateLimits<'a>>,
 }
 
 /// Runs the connection from the upgrade to the end.
 #[expect(clippy::boxed_local, reason = "on the stack it would lie below every frame of the thread")]
-pub(crate) fn run(guest: Box<Guest<'_>>, inbox: &Sender<Input>, limits: &Limits) {
-    let Guest { client, address, entry, outbox, early, pace, place: _place } = *guest;
-    let dialect = entry.dialect();
-    let arrival = Arrival { client, address, entry, outbox: outbox.clone() };
-    if inbox.send(Input::Arrived(Box::new(arrival))).is_err() {
+pub(crate) fn run(guest: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
+    let UpgradedConnection { client, address, handshake, outbox, early, rate_limits } = *guest;
+    let dialect = handshake.dialect();
+    let arrival = Arrival { client, address, handshake, outbox: outbox.clone() };
+    if inbox.send(Input::Connected(Box::new(arrival))).is_err() {
         return;
     }
-    let goodbye = Goodbye { client, inbox, outbox: outbox.clone(), ending: Ending::Crashed };
-    let mut connection = Connection::begin(client, dialect, outbox, early, pace, inbox, limits);
-    let Err(ending) = connection.talk();
+    let goodbye =
+        Goodbye { client, inbox, outbox: outbox.clone(), close_reason: CloseReason::Crashed };
+    let mut connection =
+        Connection::begin(client, dialect, outbox, early, rate_limits, inbox, limits);
+    let Err(close_reason) = connection.talk();
     // A network that loses every large packet shows in nothing else.
-    let level = if ending == Ending::TooSlow { Level::Info } else { Level::Debug };
-    log::log!(level, "conn-{} of {address} ends: {}", client.0, ending.for_log());
-    goodbye.say(ending.clone());
-    connection.part(&ending);
+    let level = if close_reason == CloseReason::TooSlow { Level::Info } else { Level::Debug };
+    log::log!(level, "conn-{} of {address} ends: {}", client.0, close_reason.for_log());
+    goodbye.say(close_reason.clone());
+    connection.part(&close_reason);
 }
 
 /// Tells the broadcaster, exactly once, that a client is gone: also when its thread panics.
@@ -78,30 +81,30 @@ struct Goodbye<'a> {
     client: ClientId,
     inbox: &'a Sender<Input>,
     outbox: Arc<Outbox>,
-    ending: Ending,
+    close_reason: CloseReason,
 }
 
 impl Goodbye<'_> {
-    fn say(mut self, ending: Ending) {
-        self.ending = ending;
+    fn say(mut self, close_reason: CloseReason) {
+        self.close_reason = close_reason;
     }
 }
 
 impl Drop for Goodbye<'_> {
     fn drop(&mut self) {
-        let ending = std::mem::replace(&mut self.ending, Ending::Crashed);
+        let close_reason = std::mem::replace(&mut self.close_reason, CloseReason::Crashed);
         if std::thread::panicking() {
             // As well as can be: nobody is left to see it out.
-            self.outbox.push(&close_frame(ending.code(), ending.reason()));
+            self.outbox.push(&close_frame(close_reason.code(), close_reason.reason()));
         }
         // Without a broadcaster there is nobody left to tell.
-        let _ = self.inbox.send(Input::Left { client: self.client, ending });
+        let _ = self.inbox.send(Input::Disconnected { client: self.client, reason: close_reason });
     }
 }
 
 struct Connection<'a> {
     client: ClientId,
-    socket: WebSocket<Wire>,
+    socket: WebSocket<Stream>,
     outbox: Arc<Outbox>,
     inbox: &'a Sender<Input>,
     limits: &'a Limits,
@@ -111,9 +114,9 @@ struct Connection<'a> {
     blocked: Option<Instant>,
     dialect: Dialect,
     /// How much the client may say and ask for.
-    pace: Box<Pace<'a>>,
+    rate_limits: Box<ClientRateLimits<'a>>,
     /// What was read and is yet to be passed on.
-    words: Vec<Word>,
+    messages: Vec<ClientMessage>,
     /// Until when the client has to say hello, if it has to and has not.
     hello_due: Option<Instant>,
     /// Until when nothing is read, because the client has said too much.
@@ -129,7 +132,7 @@ impl<'a> Connection<'a> {
         dialect: Dialect,
         outbox: Arc<Outbox>,
         early: Vec<u8>,
-        pace: Box<Pace<'a>>,
+        rate_limits: Box<ClientRateLimits<'a>>,
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
     ) -> Box<Self> {
@@ -138,8 +141,8 @@ impl<'a> Connection<'a> {
             .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let wire = Wire::new(outbox.clone());
-        let socket = WebSocket::from_partially_read(wire, early, Role::Server, Some(config));
+        let stream = Stream::new(outbox.clone());
+        let socket = WebSocket::from_partially_read(stream, early, Role::Server, Some(config));
         let now = Instant::now();
         let hello_due = (dialect == Dialect::Json).then(|| now + limits.hello_within);
         Box::new(Self {
@@ -151,15 +154,15 @@ impl<'a> Connection<'a> {
             pinged: None,
             blocked: None,
             dialect,
-            pace,
-            words: Vec::new(),
+            rate_limits,
+            messages: Vec::new(),
             hello_due,
             slowed: None,
         })
     }
 
     /// Reads, drains and keeps time until there is a reason to end.
-    fn talk(&mut self) -> Result<Infallible, Ending> {
+    fn talk(&mut self) -> Result<Infallible, CloseReason> {
         // The first messages may have come with the request.
         let mut ready = Ready { readable: true, ..Ready::default() };
         loop {
@@ -175,15 +178,15 @@ impl<'a> Connection<'a> {
             let interest =
                 Interest { readable: self.slowed.is_none(), writable: self.blocked.is_some() };
             ready = wait(&self.outbox.transport, interest, &self.outbox.waker, Some(deadline))
-                .map_err(Ending::lost)?;
+                .map_err(CloseReason::lost)?;
         }
     }
 
     /// Whether a client that was slowed is read again. One that has gone takes with it what it had
     /// yet to say, or it would haunt the room for long.
-    fn may_resume(&mut self, ready: Ready) -> Result<bool, Ending> {
+    fn may_resume(&mut self, ready: Ready) -> Result<bool, CloseReason> {
         if self.slowed.is_some() && ready.broken {
-            return Err(Ending::lost("gone, with more to say than it may"));
+            return Err(CloseReason::lost("gone, with more to say than it may"));
         }
         Ok(self.slowed.take_if(|until| *until <= Instant::now()).is_some())
     }
@@ -191,12 +194,12 @@ impl<'a> Connection<'a> {
     /// Reads all that has come, up to the bound of one turn, and as fast as the client may talk.
     /// One that talks faster cannot be told in the plain dialect: it is read more slowly, until
     /// its own socket is full, and loses nothing.
-    fn read(&mut self) -> Result<(), Ending> {
+    fn read(&mut self) -> Result<(), CloseReason> {
         let now = Instant::now();
         self.socket.get_mut().begin_turn(now);
         let read = self.read_words(now);
         // The close frame in answer to another is the last that is sent.
-        if !matches!(read, Err(Ending::Closed { .. })) {
+        if !matches!(read, Err(CloseReason::Closed { .. })) {
             self.answer();
         }
         // Whatever ends the connection, what was said before counts.
@@ -204,10 +207,10 @@ impl<'a> Connection<'a> {
         read
     }
 
-    fn read_words(&mut self, now: Instant) -> Result<(), Ending> {
+    fn read_words(&mut self, now: Instant) -> Result<(), CloseReason> {
         loop {
             if self.dialect == Dialect::Plain {
-                self.slowed = self.pace.pause(now);
+                self.slowed = self.rate_limits.pause(now);
             }
             if self.slowed.is_some() {
                 break;
@@ -218,31 +221,35 @@ impl<'a> Connection<'a> {
                     self.take(message, now)?;
                 }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(ending_of(error)),
+                Err(error) => return Err(close_reason_of(error)),
             }
         }
-        let wire = self.socket.get_mut();
-        wire.end_turn();
+        let stream = self.socket.get_mut();
+        stream.end_turn();
         let message_bytes_max = self.dialect.message_bytes_max(self.limits.text_bytes_max);
-        if wire.unfinished > BYTES_PER_BYTE_MAX * message_bytes_max {
-            return Err(Ending::offence(close_code::TOO_BIG, "too many fragments"));
+        if stream.unfinished > BYTES_PER_BYTE_MAX * message_bytes_max {
+            return Err(CloseReason::offence(close_code::TOO_BIG, "too many fragments"));
         }
         Ok(())
     }
 
-    fn take(&mut self, message: Message, now: Instant) -> Result<(), Ending> {
+    fn take(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
         let word = match message {
-            Message::Text(_) | Message::Binary(_) if ECHOES => Word::Echoed(message_frame(message)),
+            Message::Text(_) | Message::Binary(_) if ECHOES => {
+                ClientMessage::Echo(message_frame(message))
+            }
             Message::Text(asked) if self.dialect == Dialect::Json => {
-                Word::Asked(self.ask(&asked, now)?)
+                ClientMessage::Request(self.ask(&asked, now)?)
             }
             Message::Text(said) => {
-                self.pace.count_text(now);
+                self.rate_limits.count_text(now);
                 let text = Text::parse(&said, self.limits.text_bytes_max);
-                Word::Said(text.map_err(|error| Ending::offence(close_code::TOO_BIG, error))?)
+                ClientMessage::Text(
+                    text.map_err(|error| CloseReason::offence(close_code::TOO_BIG, error))?,
+                )
             }
             Message::Binary(_) => {
-                return Err(Ending::offence(close_code::BINARY, "only text is spoken"));
+                return Err(CloseReason::offence(close_code::BINARY, "only text is spoken"));
             }
             Message::Close(frame) => {
                 // Has tungstenite write its answer, which `part` sends.
@@ -250,25 +257,25 @@ impl<'a> Connection<'a> {
                 let (code, reason) = frame.map_or((close_code::NO_CODE, String::new()), |frame| {
                     (frame.code.into(), frame.reason.to_string())
                 });
-                return Err(Ending::Closed { code, reason });
+                return Err(CloseReason::Closed { code, reason });
             }
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
         };
-        self.words.push(word);
-        if self.words.len() < WORDS_MAX { Ok(()) } else { self.pass_on() }
+        self.messages.push(word);
+        if self.messages.len() < MESSAGES_MAX { Ok(()) } else { self.pass_on() }
     }
 
     /// A request, as far as the client may ask for it.
-    fn ask(&mut self, frame: &str, now: Instant) -> Result<Asked, Ending> {
+    fn ask(&mut self, frame: &str, now: Instant) -> Result<Asked, CloseReason> {
         let mut asked = json::parse(frame, self.limits.text_bytes_max);
-        match self.pace.admit(asked.command.as_ref().ok(), now) {
+        match self.rate_limits.admit(asked.command.as_ref().ok(), now) {
             Ok(()) => {}
-            Err(TooMuch::Until(until)) => {
+            Err(RateLimited::Until(until)) => {
                 let retry_ms = until.duration_since(now).as_nanos().div_ceil(1_000_000);
                 let retry_ms = u64::try_from(retry_ms).unwrap_or(u64::MAX);
-                asked.command = Err(Problem::RateLimited { retry_ms });
+                asked.command = Err(RequestError::RateLimited { retry_ms });
             }
-            Err(TooMuch::Flooding) => return Err(Ending::Flooding),
+            Err(RateLimited::Flooding) => return Err(CloseReason::Flooding),
         }
         Ok(asked)
     }
@@ -282,34 +289,35 @@ impl<'a> Connection<'a> {
     }
 
     /// Passes on what was read.
-    fn pass_on(&mut self) -> Result<(), Ending> {
-        if self.words.is_empty() {
+    fn pass_on(&mut self) -> Result<(), CloseReason> {
+        if self.messages.is_empty() {
             return Ok(());
         }
-        let heard = Input::Heard { client: self.client, words: std::mem::take(&mut self.words) };
-        self.inbox.send(heard).map_err(|_| Ending::Crashed)
+        let heard =
+            Input::Messages { client: self.client, messages: std::mem::take(&mut self.messages) };
+        self.inbox.send(heard).map_err(|_| CloseReason::Crashed)
     }
 
     /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
     // Out of the frame of `talk`, on which that of a read lies: a thread keeps the pages of its stack
     // that were once touched.
     #[inline(never)]
-    fn keep_time(&mut self) -> Result<Instant, Ending> {
+    fn keep_time(&mut self) -> Result<Instant, CloseReason> {
         let now = Instant::now();
         self.hello_due = self.hello_due.filter(|_| !self.outbox.is_welcome());
         if self.hello_due.is_some_and(|due| due <= now) {
-            return Err(Ending::NoHello);
+            return Err(CloseReason::NoHello);
         }
         let stalled = self.blocked.map(|since| since + self.limits.stall_max);
         if stalled.is_some_and(|deadline| deadline <= now) {
-            return Err(Ending::TooSlow);
+            return Err(CloseReason::TooSlow);
         }
         // The silence of a client that is not listened to says nothing.
         let heard = self.slowed.map_or(self.socket.get_ref().heard, |_| now);
         self.pinged = self.pinged.filter(|pinged| *pinged >= heard);
         let silence = match self.pinged {
             Some(pinged) if pinged + self.limits.pong_within <= now => {
-                return Err(Ending::TimedOut);
+                return Err(CloseReason::TimedOut);
             }
             Some(pinged) => pinged + self.limits.pong_within,
             None if heard + self.limits.ping_after <= now => {
@@ -325,22 +333,22 @@ impl<'a> Connection<'a> {
 
     /// Tells the client why it ends, gives it time to answer, and lets go of it.
     #[inline(never)]
-    fn part(mut self: Box<Self>, ending: &Ending) {
-        let close_frame = match ending {
-            Ending::Closed { .. } => self.socket.get_mut().replies.drain(..).collect(),
-            _ => match ending.close_frame() {
+    fn part(mut self: Box<Self>, close_reason: &CloseReason) {
+        let close_frame = match close_reason {
+            CloseReason::Closed { .. } => self.socket.get_mut().replies.drain(..).collect(),
+            _ => match close_reason.close_frame() {
                 Some(close_frame) => close_frame,
                 None => return,
             },
         };
         let deadline = Instant::now() + self.limits.close_within;
         self.await_release(deadline);
-        self.outbox.finish(ending, close_frame);
+        self.outbox.finish(close_reason, close_frame);
         if self.drain_until(deadline) {
             self.outbox.transport.finish();
-            let patience = ending.patience(self.limits.close_within);
-            self.outbox.waker.silence();
-            linger(
+            let patience = close_reason.patience(self.limits.close_within);
+            self.outbox.waker.clear();
+            drain_and_close(
                 &self.outbox.transport,
                 &self.outbox.waker,
                 deadline.min(Instant::now() + patience),
@@ -351,8 +359,8 @@ impl<'a> Connection<'a> {
     /// Waits until the broadcaster has pushed what was due to the client before it went. The
     /// broadcaster waits for nobody, so this is a moment.
     fn await_release(&self, deadline: Instant) {
-        while !self.outbox.is_released() && wait_for_ring(&self.outbox.waker, deadline) {
-            self.outbox.waker.silence();
+        while !self.outbox.is_released() && wait_for_wake(&self.outbox.waker, deadline) {
+            self.outbox.waker.clear();
         }
     }
 
@@ -366,7 +374,7 @@ impl<'a> Connection<'a> {
                 Ok(Drained::Blocked(_)) if Instant::now() < deadline => {}
                 _ => return false,
             }
-            waker.silence();
+            waker.clear();
             let ready = wait(transport, Interest::BOTH, waker, Some(deadline)).unwrap_or_default();
             if ready.readable && transport.discard().is_err() {
                 return false;
@@ -375,14 +383,14 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn ending_of(error: Error) -> Ending {
+fn close_reason_of(error: Error) -> CloseReason {
     match error {
-        Error::Io(error) => Ending::lost(error),
+        Error::Io(error) => CloseReason::lost(error),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | Error::ConnectionClosed
-        | Error::AlreadyClosed => Ending::lost("the stream ended without a close frame"),
-        Error::Utf8(_) => Ending::offence(close_code::NOT_UTF8, "the text is not UTF-8"),
-        Error::Capacity(error) => Ending::offence(close_code::TOO_BIG, error),
-        error => Ending::offence(close_code::PROTOCOL_ERROR, error),
+        | Error::AlreadyClosed => CloseReason::lost("the stream ended without a close frame"),
+        Error::Utf8(_) => CloseReason::offence(close_code::NOT_UTF8, "the text is not UTF-8"),
+        Error::Capacity(error) => CloseReason::offence(close_code::TOO_BIG, error),
+        error => CloseReason::offence(close_code::PROTOCOL_ERROR, error),
     }
 }

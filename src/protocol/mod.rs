@@ -23,7 +23,7 @@ pub(crate) enum Dialect {
 
 /// How a client comes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub(crate) enum Handshake {
     /// With everything said in its request.
     Plain { room: RoomName, wish: Option<Nickname> },
     /// Nowhere and as nobody yet: it says hello, and joins.
@@ -42,7 +42,7 @@ impl Dialect {
     }
 }
 
-impl Entry {
+impl Handshake {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
             Self::Plain { .. } => Dialect::Plain,

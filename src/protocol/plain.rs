@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::chat::{Departure, Nickname, RoomName, Text};
+    use crate::chat::{LeaveReason, Nickname, RoomName, Text};
 
     fn notice(nickname: &str, text: &str, kind: Kind) -> Notice {
         Notice::Message(Arc::new(Message {
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(frame_of("zoë", "👋"), "\u{81}\u{a}zoë: 👋".bytes().skip(1).collect::<Vec<_>>());
         let mut left = Vec::new();
         let nickname = Nickname::parse("ana").unwrap();
-        let (room, reason) = (RoomName::lobby(), Departure::TimedOut);
+        let (room, reason) = (RoomName::lobby(), LeaveReason::TimedOut);
         render(&Notice::Left { room, nickname, reason }, &mut left);
         assert_eq!(left, b"\x81\x13 .... ana has left.");
         let mut doing = Vec::new();

@@ -1,4 +1,4 @@
-//! The accept loops, and the thread that each connection gets.
+//! The accept loops, and the thread of each connection.
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
@@ -8,19 +8,21 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::{CONNECTION_STACK_BYTES, spawn_with};
-use crate::door::{Caller, Door, turn_away};
-use crate::transport::Transport;
-use crate::wake::{Interest, Waker, wait, wait_for_ring};
+use crate::connection;
+use crate::http::{Context, Frontend, PendingConnection, turn_away};
+use crate::net::poll::{Interest, Waker, wait, wait_for_wake};
+use crate::net::socket::Transport;
 
-/// Accepts until the server stops; no failure ends it before.
+/// Accepts connections until the server stops. No failure ends it before.
 pub(super) fn accept_loop<'scope>(
-    guests: &'scope Scope<'scope, '_>,
+    threads: &'scope Scope<'scope, '_>,
     listener: &TcpListener,
-    door: &'scope Door,
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
 ) {
     let mut pause = Pause::default();
     loop {
-        let accepted = match wait(listener, Interest::READABLE, door.stopping(), None) {
+        let accepted = match wait(listener, Interest::READABLE, &context.stopping, None) {
             Ok(ready) if ready.woken => return,
             Ok(_) => listener.accept(),
             Err(error) => Err(error),
@@ -29,15 +31,16 @@ pub(super) fn accept_loop<'scope>(
             Ok((stream, peer)) => {
                 pause = Pause::default();
                 if let Ok(transport) = Transport::new(stream) {
-                    welcome(guests, transport, peer.ip().to_canonical(), door);
+                    let address = peer.ip().to_canonical();
+                    start_connection(threads, transport, address, context, frontend);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                if !is_passing(&error) {
+                if !is_temporary(&error) {
                     log::warn!("cannot accept a connection: {error}");
                 }
-                if pause.wait(door.stopping()) {
+                if pause.wait(&context.stopping) {
                     return;
                 }
             }
@@ -45,38 +48,40 @@ pub(super) fn accept_loop<'scope>(
     }
 }
 
-/// The caller hung up before it was let in, or somebody else's signal came.
-fn is_passing(error: &io::Error) -> bool {
+/// Returns whether the peer hung up before it was accepted, or a signal interrupted the call.
+fn is_temporary(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), Interrupted | ConnectionAborted | ConnectionReset)
 }
 
-/// Gives a connection its thread.
-fn welcome<'scope>(
-    guests: &'scope Scope<'scope, '_>,
+/// Starts the thread of a connection.
+fn start_connection<'scope>(
+    threads: &'scope Scope<'scope, '_>,
     transport: Transport,
     address: IpAddr,
-    door: &'scope Door,
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
 ) {
     let transport = Arc::new(transport);
-    let Some(place) = door.connection(address) else { return turn_away(&transport) };
-    let Some(caller) = door.caller(transport.clone(), address) else {
+    let Some(connection) = frontend.take(transport.clone(), address) else {
         return turn_away(&transport);
     };
-    let name = format!("conn-{}", caller.client.0);
-    let see_through = move || {
-        contain(door, caller);
-        drop(place);
-    };
-    if let Err(error) = spawn_with(CONNECTION_STACK_BYTES, guests, name, see_through) {
+    let name = format!("conn-{}", connection.client.0);
+    let run = move || run_contained(context, frontend, connection);
+    if let Err(error) = spawn_with(CONNECTION_STACK_BYTES, threads, name, run) {
         log::warn!("no thread for a connection: {error}");
         turn_away(&transport);
     }
 }
 
-/// A panic ends its own connection and nothing else. The panic hook has said where it was.
-fn contain(door: &Door, caller: Caller<'_>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| door.receive(caller)));
+/// Runs a connection from its request to its end. A panic ends this connection and nothing else; the
+/// panic hook has logged it.
+fn run_contained(context: &Context, frontend: &Frontend<'_>, connection: PendingConnection<'_>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if let Some((connection, _slots)) = frontend.accept(connection) {
+            connection::run(connection, &context.inbox, &context.limits);
+        }
+    }));
 }
 
 /// How long an accept loop rests after a failure: 10 ms, then twice as long each time, to 1 s.
@@ -93,6 +98,6 @@ impl Pause {
     fn wait(&mut self, stopping: &Waker) -> bool {
         let until = Instant::now() + self.0;
         self.0 = (self.0 * 2).min(Duration::from_secs(1));
-        wait_for_ring(stopping, until)
+        wait_for_wake(stopping, until)
     }
 }

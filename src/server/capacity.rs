@@ -5,10 +5,10 @@
 //! allocate is reserved before the first client comes. This module only calculates:
 //! [`super::machine`] asks the kernel.
 
-use crate::broadcaster::INBOX_MAX;
+use crate::broadcaster::inbox::INBOX_MAX;
 use crate::chat::{ANSWER_BYTES_MAX, CLIENTS_MAX};
 use crate::config::Limits;
-use crate::door::Capacity;
+use crate::http::ConnectionLimits;
 
 /// The stack of a connection's thread (bytes). It touches an eighth of this; pages of a stack that are
 /// never touched cost nothing but address space.
@@ -34,7 +34,7 @@ const RESIDENT_BYTES: usize = 48 * 1024;
 /// The least backlog that a client is allowed where address space or memory is short (bytes).
 const BACKLOG_BYTES_MIN: usize = 128 * 1024;
 /// Heap of the server itself (bytes): the chat, the runs and answers of a turn.
-const HOUSE_BYTES: usize = 6 * 1024 * 1024;
+const SERVER_BYTES: usize = 6 * 1024 * 1024;
 /// Heap of SQLite and the search (bytes).
 const STORE_BYTES: usize = 5 * 1024 * 1024;
 /// Threads of tiny_http: the one that accepts, and its pool.
@@ -45,12 +45,12 @@ const PAGE_THREADS_MORE: usize = 60;
 const DESCRIPTORS_SPARE: usize = 128;
 /// A client has a socket and a waker.
 pub(super) const DESCRIPTORS_PER_CLIENT: usize = 2;
-/// The most connections at the door, however many descriptors there are.
-const CALLERS_MAX: usize = 4096;
+/// The most connections at the frontend, however many descriptors there are.
+const PENDING_MAX: usize = 4096;
 /// Connections that clients leave free where there are few: for a browser and some more.
-const CALLERS_MIN: usize = 16;
+const PENDING_MIN: usize = 16;
 /// A browser opens six connections at once, and as many more while the server sees the last ones end.
-const BROWSER_CALLERS: usize = 12;
+const BROWSER_CONNECTIONS: usize = 12;
 /// The most requests for the page or an invitation at once.
 const PAGE_REQUESTS_MAX: usize = 64;
 
@@ -103,6 +103,22 @@ pub enum Scarcity {
     },
 }
 
+/// Numbers of connections, and the limits of their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Capacity {
+    pub(super) connections: ConnectionLimits,
+    /// Capacity of the broadcaster's inbox (inputs).
+    pub(super) inbox_max: usize,
+    /// Memory for the messages of all rooms (bytes).
+    pub(super) history_bytes_max: usize,
+    /// Maximum size of the backlog of one client (bytes).
+    pub(super) backlog_bytes_max: usize,
+    /// Maximum size of one answer to a client that resumes (bytes).
+    pub(super) answer_bytes_max: usize,
+    /// The limit of the machine that permits fewer clients than descriptors and configuration do.
+    pub(super) limit: Option<&'static str>,
+}
+
 /// Resources that a server takes before the first connection.
 pub(super) struct Needs {
     threads: usize,
@@ -118,7 +134,7 @@ impl Needs {
             threads: ours + PAGE_THREADS,
             stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
                 + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
-            heap_bytes: HOUSE_BYTES + if has_store { STORE_BYTES } else { 0 },
+            heap_bytes: SERVER_BYTES + if has_store { STORE_BYTES } else { 0 },
         }
     }
 }
@@ -140,14 +156,16 @@ pub(super) fn capacity(
     let descriptors = facts.descriptors.saturating_sub(DESCRIPTORS_SPARE) / DESCRIPTORS_PER_CLIENT;
     let wish = clients_wish.unwrap_or(usize::MAX).min(descriptors).min(CLIENTS_MAX);
     let clients_max = wish.min(connections.saturating_sub(reserve)).max(1);
-    let callers_max = (facts.descriptors / 4).clamp(1, CALLERS_MAX).min(connections);
+    let pending_max = (facts.descriptors / 4).clamp(1, PENDING_MAX).min(connections);
     let backlog_bytes_max = bounds.backlog(connections, clients_max, limits);
     Ok(Capacity {
-        connections_max: connections.min(clients_max.saturating_add(callers_max)),
-        clients_max,
-        callers_max,
-        callers_per_address_max: (reserve.min(callers_max) / 2).max(BROWSER_CALLERS),
-        page_requests_max: (reserve / 2).clamp(BROWSER_CALLERS, PAGE_REQUESTS_MAX),
+        connections: ConnectionLimits {
+            connections_max: connections.min(clients_max.saturating_add(pending_max)),
+            clients_max,
+            pending_max,
+            pending_per_address_max: (reserve.min(pending_max) / 2).max(BROWSER_CONNECTIONS),
+            page_requests_max: (reserve / 2).clamp(BROWSER_CONNECTIONS, PAGE_REQUESTS_MAX),
+        },
         inbox_max: (connections / CONNECTIONS_PER_INPUT).clamp(INBOX_MIN, INBOX_MAX),
         history_bytes_max: bounds.history_bytes,
         backlog_bytes_max,
@@ -162,9 +180,9 @@ pub(super) fn capacity(
 }
 
 /// Connections that clients leave free for page requests and refusals: a quarter of all, at least
-/// [`CALLERS_MIN`], at most half.
+/// [`PENDING_MIN`], at most half.
 fn reserve(connections: usize) -> usize {
-    (connections / 4).max(CALLERS_MIN.min(connections / 2)).clamp(1, CALLERS_MAX)
+    (connections / 4).max(PENDING_MIN.min(connections / 2)).clamp(1, PENDING_MAX)
 }
 
 /// The connections that each limit permits.
@@ -292,7 +310,7 @@ mod tests {
 
     #[test]
     fn descriptors_bound_a_machine_without_other_limits() {
-        for (descriptors, clients, callers) in [
+        for (descriptors, clients, pending) in [
             (20_000, 9_936, 4_096),
             (1024, 448, 256),
             (256, 64, 64),
@@ -301,11 +319,13 @@ mod tests {
         ] {
             let capacity = divide(&facts(descriptors), None).unwrap();
             let expected = Capacity {
-                connections_max: clients + callers,
-                clients_max: clients,
-                callers_max: callers,
-                callers_per_address_max: callers / 2,
-                page_requests_max: 64,
+                connections: ConnectionLimits {
+                    connections_max: clients + pending,
+                    clients_max: clients,
+                    pending_max: pending,
+                    pending_per_address_max: pending / 2,
+                    page_requests_max: 64,
+                },
                 inbox_max: 1024,
                 history_bytes_max: 64 * MIB,
                 backlog_bytes_max: MIB,
@@ -316,7 +336,7 @@ mod tests {
         }
     }
 
-    /// How many clients there are, how many at the door beside them, and parts of the page at once.
+    /// How many clients there are, how many at the frontend beside them, and parts of the page at once.
     #[test]
     fn threads_are_divided() {
         let cases = [
@@ -338,9 +358,13 @@ mod tests {
                 continue;
             };
             let divided = divided.unwrap();
-            assert_eq!(divided.clients_max, clients, "{threads}");
-            assert_eq!(divided.connections_max - divided.clients_max, reserve, "{threads}");
-            assert_eq!(divided.page_requests_max, page_requests, "{threads}");
+            assert_eq!(divided.connections.clients_max, clients, "{threads}");
+            assert_eq!(
+                divided.connections.connections_max - divided.connections.clients_max,
+                reserve,
+                "{threads}"
+            );
+            assert_eq!(divided.connections.page_requests_max, page_requests, "{threads}");
             assert_eq!(divided.limit.is_some(), clients < 9_936, "{threads}");
         }
     }
@@ -357,10 +381,10 @@ mod tests {
         });
         assert_eq!(divide(&facts, None).unwrap().limit, Some("few"));
         let wish = divide(&facts, Some(7)).unwrap();
-        assert_eq!((wish.clients_max, wish.limit), (7, None));
+        assert_eq!((wish.connections.clients_max, wish.limit), (7, None));
         let mappings = limited(|it| it.mappings = Some(Left { amount: 5000, limit: "mappings" }));
         let mappings = divide(&mappings, None).unwrap();
-        assert_eq!((mappings.clients_max, mappings.limit), (738, Some("mappings")));
+        assert_eq!((mappings.connections.clients_max, mappings.limit), (738, Some("mappings")));
     }
 
     /// All memory that clients can make the server allocate is within the limit.
@@ -374,8 +398,12 @@ mod tests {
             let taken = needs.stack_bytes
                 + needs.heap_bytes
                 + divided.history_bytes_max
-                + divided.connections_max.min(divided.clients_max + CALLERS_MIN) * thread
-                + divided.clients_max * divided.backlog_bytes_max;
+                + divided
+                    .connections
+                    .connections_max
+                    .min(divided.connections.clients_max + PENDING_MIN)
+                    * thread
+                + divided.connections.clients_max * divided.backlog_bytes_max;
             assert!(taken <= mib * MIB, "{mib} MiB: {divided:?} take {taken} bytes");
             assert!(divided.backlog_bytes_max >= BACKLOG_BYTES_MIN);
         }
@@ -394,7 +422,9 @@ mod tests {
             let mut before = (0, 0);
             for n in 0..20_000 {
                 let now = divide(&limited(|it| set(it, n * step)), None);
-                let now = now.map_or((0, 0), |it| (it.clients_max, it.connections_max));
+                let now = now.map_or((0, 0), |it| {
+                    (it.connections.clients_max, it.connections.connections_max)
+                });
                 assert!(before.0 <= now.0 && before.1 <= now.1, "{before:?}, {n}: {now:?}");
                 before = now;
             }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::broadcaster::Input;
+use crate::broadcaster::event::{Event, EventSink};
+use crate::broadcaster::inbox::Input;
 use crate::chat::{Nickname, NicknameTaken, RoomName, Text, TooLong};
-use crate::event::{Event, Watcher};
-use crate::reach::reachable;
+use crate::net::addresses::reachable_addresses;
 
 /// The way to a server from any thread. Clones lead to the same server.
 ///
@@ -81,12 +81,12 @@ impl Handle {
     /// The addresses at which people reach the page port just now, those for other machines first.
     /// Where it listens on every interface, that is one for each interface that is up.
     pub fn reachable_page_addresses(&self) -> Vec<SocketAddr> {
-        reachable(&self.page_addresses)
+        reachable_addresses(&self.page_addresses)
     }
 
     /// The addresses at which people reach the WebSocket port just now, in the same order.
     pub fn reachable_websocket_addresses(&self) -> Vec<SocketAddr> {
-        reachable(&self.websocket_addresses)
+        reachable_addresses(&self.websocket_addresses)
     }
 
     /// The most clients at once.
@@ -100,9 +100,9 @@ impl Handle {
     ///
     /// After the server has ended the receiver is disconnected. It does not keep the server up.
     pub fn events(&self, capacity: usize) -> Receiver<Event> {
-        let (watcher, events) = Watcher::new(capacity);
+        let (watcher, events) = EventSink::new(capacity);
         // Without a broadcaster the watcher is dropped here, and the receiver disconnected.
-        let _ = self.inbox.send(Input::Watched(watcher));
+        let _ = self.inbox.send(Input::Subscribe(watcher));
         events
     }
 
@@ -130,7 +130,7 @@ impl Handle {
     pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), SayError> {
         let text = Text::parse(text, self.text_bytes_max)?;
         let (room, nickname) = (room.clone(), nickname.clone());
-        Ok(self.ask(|answer| Input::Announced { room, nickname, text, answer })??)
+        Ok(self.ask(|answer| Input::Post { room, nickname, text, answer })??)
     }
 
     /// Reserves a nickname: from now on no client can take it, or one that looks the same. The
@@ -142,7 +142,7 @@ impl Handle {
     /// there is no client.
     pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
         let nickname = nickname.clone();
-        Ok(self.ask(|answer| Input::Reserved { nickname, answer })??)
+        Ok(self.ask(|answer| Input::Reserve { nickname, answer })??)
     }
 
     /// The rooms that have somebody in them or something to read, by name: each with the nicknames
@@ -152,7 +152,7 @@ impl Handle {
     /// # Errors
     /// When the server has stopped.
     pub fn rooms(&self) -> Result<Vec<(RoomName, Vec<Nickname>)>, Stopped> {
-        let rooms = self.ask(Input::Listed)?;
+        let rooms = self.ask(Input::ListRooms)?;
         Ok(rooms.into_iter().map(|(listing, members)| (listing.room, members)).collect())
     }
 
@@ -215,7 +215,7 @@ mod tests {
             scope.spawn(move || {
                 for input in waiting {
                     match input {
-                        Input::Listed(answer) => {
+                        Input::ListRooms(answer) => {
                             let _ = answer.send(vec![(listing(), Vec::new())]);
                         }
                         Input::End => return,

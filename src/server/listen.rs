@@ -41,7 +41,7 @@ pub enum StartError {
     /// The history that is to be kept cannot be.
     #[cfg(feature = "history")]
     #[error(transparent)]
-    History(#[from] crate::store::HistoryError),
+    History(#[from] crate::history::HistoryError),
     /// There are too few threads, or too little memory.
     #[error("cannot start: {0}")]
     Scarce(#[from] Scarcity),

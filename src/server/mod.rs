@@ -9,20 +9,24 @@ mod machine;
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle, Scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use crate::broadcaster::{Input, broadcast};
+use crate::broadcaster::broadcast;
+use crate::broadcaster::inbox::Input;
+use crate::chat::Quota;
 use crate::config::Config;
-use crate::door::{Capacity, Door};
-use crate::page::Page;
 #[cfg(feature = "history")]
-use crate::store::{Desk, Store};
+use crate::history::{HistoryWorkers, Store};
+use crate::http::page::Page;
+use crate::http::{Context, Frontend};
+use crate::net::poll::Waker;
 use accept::accept_loop;
 pub use capacity::Scarcity;
-use capacity::{CONNECTION_STACK_BYTES, Facts, Needs, STACK_BYTES, capacity};
+use capacity::{CONNECTION_STACK_BYTES, Capacity, Facts, Needs, STACK_BYTES, capacity};
 pub use handle::{Handle, SayError, Stopped};
 pub use listen::StartError;
 use listen::{addresses, check_descriptors, distinct, listen_on_all};
@@ -42,10 +46,12 @@ pub struct Server {
 #[derive(Debug)]
 struct Serving {
     listeners: Vec<TcpListener>,
-    door: Door,
+    context: Context,
+    config: Config,
+    capacity: Capacity,
     broadcaster: Broadcaster,
     #[cfg(feature = "history")]
-    desk: Option<Desk>,
+    workers: Option<HistoryWorkers>,
     stop: Receiver<()>,
     /// Dropped when the server has ended, which those who wait in [`Handle::stop`] notice. It is
     /// the last of the fields: the ports and the history are free by then.
@@ -86,19 +92,29 @@ impl Server {
         let (stop, stop_asked) = bounded(1);
         let (ended, end) = bounded(0);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
-        let door =
-            Door::new(config, capacity, Page::new()?, page_addresses.clone(), inbox.clone())?;
+        let context = Context {
+            limits: config.limits.sane(),
+            inbox: inbox.clone(),
+            page: Page::new()?,
+            page_addresses: page_addresses.clone(),
+            stopping: Waker::new()?,
+        };
         #[cfg(feature = "history")]
-        let (kept, desk) = store.map(Store::split).unzip();
+        let (history, workers) = store.map(Store::into_parts).unzip();
         #[cfg(not(feature = "history"))]
-        let kept = None;
-        let (limits, quota) = (door.limits().clone(), door.quota());
-        let work = move || broadcast(inbox_out, &limits, quota, kept);
+        let history = None;
+        let quota = Quota {
+            people_max: capacity.connections.clients_max,
+            people_per_network_max: NonZeroUsize::new(config.clients_per_address_max),
+            answer_bytes_max: capacity.answer_bytes_max,
+        };
+        let (limits, answers) = (context.limits.clone(), inbox.clone());
+        let work = move || broadcast(inbox_out, answers, &limits, quota, history);
         let broadcaster = Broadcaster::start(inbox.clone(), work)?;
         let handle = Handle {
             page_addresses,
             websocket_addresses,
-            clients_max: capacity.clients_max,
+            clients_max: capacity.connections.clients_max,
             text_bytes_max: config.limits.text_bytes_max,
             inbox,
             stop,
@@ -106,10 +122,12 @@ impl Server {
         };
         let serving = Serving {
             listeners: page.into_iter().chain(websocket).collect(),
-            door,
+            context,
+            config: config.clone(),
+            capacity,
             broadcaster,
             #[cfg(feature = "history")]
-            desk,
+            workers,
             stop: stop_asked,
             ended,
         };
@@ -152,26 +170,24 @@ impl Server {
 
 impl Serving {
     fn run(self) -> Result<(), RunError> {
-        let Self { listeners, door, broadcaster, stop, ended, .. } = self;
+        let Self { listeners, context, config, capacity, broadcaster, stop, ended, .. } = self;
         #[cfg(feature = "history")]
-        let desk = self.desk;
-        #[cfg(feature = "history")]
-        let inbox = broadcaster.inbox.clone();
+        let workers = self.workers;
+        let frontend = Frontend::new(&context, &config, &capacity.connections);
         #[cfg_attr(not(feature = "history"), expect(unused_variables, reason = "for the history"))]
-        let result = thread::scope(|house| {
-            // The broadcaster ends with this block, also when a thread is missing. Those who work
-            // beside it end when it has ended.
+        let result = thread::scope(|threads| {
+            // The broadcaster ends with this block, also when a thread is missing. The threads of the
+            // history end after it.
             let mut broadcaster = broadcaster;
             #[cfg(feature = "history")]
-            if let Some(desk) = &desk {
-                let (inbox, limits) = (&inbox, door.limits());
-                spawn(house, "history".into(), move || desk.read(inbox, limits))?;
-                spawn(house, "search".into(), move || desk.search(inbox, limits))?;
-                spawn(house, "upkeep".into(), move || desk.keep_house())?;
+            if let Some(workers) = &workers {
+                spawn(threads, "history".into(), || workers.read())?;
+                spawn(threads, "search".into(), || workers.search())?;
+                spawn(threads, "maintenance".into(), || workers.run_maintenance())?;
             }
-            let served = thread::scope(|guests| {
-                let served = open(guests, &listeners, &door);
-                // The order of shutdown. It begins here, and at once when a thread is missing.
+            let served = thread::scope(|threads| {
+                let served = open(threads, &listeners, &context, &frontend);
+                // The order of shutdown begins here, and at once when a thread is missing.
                 if served.is_ok() {
                     // The last handle may be dropped instead, or the broadcaster may panic.
                     select! {
@@ -179,10 +195,10 @@ impl Serving {
                         recv(broadcaster.ended) -> _ => {}
                     }
                 }
-                // 1. Nobody is let in any more: the accept loops end, and callers at the door go.
-                door.stopping().ring();
-                door.page().stop();
-                // 2. The broadcaster asks every connection to end.
+                // 1. The accept loops end, and so do connections that are not clients.
+                context.stopping.wake();
+                context.page.stop();
+                // 2. The broadcaster asks every client's connection to end.
                 let _ = broadcaster.inbox.send(Input::Stop);
                 served
                 // 3. This scope ends with the last connection.
@@ -192,10 +208,11 @@ impl Serving {
             served?;
             broadcast.map_err(|_| RunError::Crashed)
         });
-        // The ports and the history are free again before anybody is told.
-        drop((listeners, door));
+        // The ports and the history are free before `ended` is dropped.
+        drop(frontend);
+        drop((listeners, context));
         #[cfg(feature = "history")]
-        drop(desk);
+        drop(workers);
         drop(ended);
         result
     }
@@ -247,7 +264,10 @@ fn measure(config: &Config) -> Result<Capacity, Scarcity> {
     let needs = Needs::of(&facts, 2 * config.bind.len(), has_store);
     let capacity = capacity(&facts, config.clients_max, &config.limits, &needs)?;
     if let Some(limit) = capacity.limit {
-        log::info!("there is room for {} clients: {limit} permits no more", capacity.clients_max);
+        log::info!(
+            "there is room for {} clients: {limit} permits no more",
+            capacity.connections.clients_max
+        );
     }
     Ok(capacity)
 }
@@ -288,23 +308,25 @@ fn spawn_with<'scope, 'env, T: Send + 'scope>(
     thread::Builder::new().name(name).stack_size(stack_bytes).spawn_scoped(scope, work)
 }
 
-/// Starts the threads that let people in.
+/// Starts the thread of the page, and the accept loops.
 fn open<'scope>(
-    guests: &'scope Scope<'scope, '_>,
+    threads: &'scope Scope<'scope, '_>,
     listeners: &'scope [TcpListener],
-    door: &'scope Door,
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
 ) -> io::Result<()> {
-    spawn(guests, "page".into(), || go_on(|| door.page().serve()))?;
+    spawn(threads, "page".into(), || keep_running(|| context.page.serve()))?;
     for listener in listeners {
         let name = format!("accept-{}", listener.local_addr()?.port());
-        spawn(guests, name, move || go_on(|| accept_loop(guests, listener, door)))?;
+        let accept = move || keep_running(|| accept_loop(threads, listener, context, frontend));
+        spawn(threads, name, accept)?;
     }
     Ok(())
 }
 
 /// Runs a loop that ends when the server stops, and no sooner: after a panic it begins again. The
 /// panic hook has said where it was.
-fn go_on(work: impl Fn()) {
+fn keep_running(work: impl Fn()) {
     while catch_unwind(AssertUnwindSafe(&work)).is_err() {}
 }
 

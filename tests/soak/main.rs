@@ -10,7 +10,7 @@
 mod heads;
 mod resume;
 
-#[path = "../../src/request/mutations.rs"]
+#[path = "../../src/http/head_mutations.rs"]
 mod mutations;
 #[path = "../hostile/people.rs"]
 mod people;

@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broadcaster::outbox::Outbox;
 use crate::config::Limits;
-use crate::outbox::Outbox;
+use crate::net::socket::Transport;
 use crate::protocol::Dialect;
-use crate::transport::Transport;
 
 /// What is said: about what a person types in one line.
 pub(crate) const WORDS: &str = "shall we meet at the usual place, half past seven?";

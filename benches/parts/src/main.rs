@@ -7,33 +7,16 @@
 #[path = "../../../src"]
 #[allow(dead_code, unused_imports, reason = "the rest of the program is not here")]
 mod program {
-    pub(crate) mod chat;
-    pub(crate) mod protocol;
-
-    pub(crate) mod allowance;
-    pub(crate) mod ending;
-    pub(crate) mod outbox;
-    pub(crate) mod pace;
-    pub(crate) mod transport;
-    pub(crate) mod wake;
-
     pub(crate) mod broadcaster;
-    pub(crate) mod connection;
-    pub(crate) mod event;
-    pub(crate) mod fanout;
-    pub(crate) mod keep;
-
+    pub(crate) mod chat;
     pub(crate) mod config;
+    pub(crate) mod connection;
+    pub(crate) mod net;
+    pub(crate) mod protocol;
 }
 
-// Where they look for each other.
-use program::{
-    allowance, broadcaster, chat, config, connection, ending, event, fanout, keep, outbox, pace,
-    protocol, transport, wake,
-};
-
-mod door;
-mod request;
+// The modules name each other from the root of the crate.
+use program::{broadcaster, chat, config, connection, net, protocol};
 
 mod cases;
 mod client;

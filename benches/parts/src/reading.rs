@@ -11,40 +11,42 @@ use socket2::SockRef;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::broadcaster::{INBOX_MAX, Input, Word};
+use crate::broadcaster::close_reason::CloseReason;
+use crate::broadcaster::inbox::{ClientMessage, INBOX_MAX, Input};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{ClientId, RoomName};
 use crate::client::{PATIENCE, WORDS, connect, saying};
 use crate::config::Limits;
-use crate::connection::{Guest, run};
-use crate::door::Place;
-use crate::ending::Ending;
-use crate::pace::Pace;
-use crate::protocol::{Dialect, Entry};
+use crate::connection::rate_limits::ClientRateLimits;
+use crate::connection::{UpgradedConnection, run};
+use crate::protocol::{Dialect, Handshake};
 
 pub(crate) fn read(messages: usize, dialect: Dialect) {
     let visit = Visit::new(messages, dialect);
     counting_begins();
     let inputs = visit.read();
     counting_ends();
-    let is_well = |word: &&Word| match word {
-        Word::Said(_) => true,
-        Word::Asked(asked) => asked.command.is_ok(),
-        Word::Echoed(_) => false,
+    let is_well = |word: &&ClientMessage| match word {
+        ClientMessage::Text(_) => true,
+        ClientMessage::Request(asked) => asked.command.is_ok(),
+        ClientMessage::Echo(_) => false,
     };
     let words = |input: &Input| match input {
-        Input::Heard { words, .. } => words.iter().filter(is_well).count(),
+        Input::Messages { messages, .. } => messages.iter().filter(is_well).count(),
         _ => 0,
     };
     let inputs: Vec<_> = inputs.try_iter().collect();
-    assert!(matches!(inputs.last(), Some(Input::Left { ending: Ending::Closed { .. }, .. })));
+    assert!(matches!(
+        inputs.last(),
+        Some(Input::Disconnected { reason: CloseReason::Closed { .. }, .. })
+    ));
     assert_eq!(inputs.iter().map(words).sum::<usize>(), messages);
 }
 
 /// Somebody says something so many times, and closes. All of it is there before it is read, so
 /// that it is read in the same portions every time.
 pub(crate) struct Visit {
-    guest: Guest<'static>,
+    guest: UpgradedConnection<'static>,
     _far_end: TcpStream,
 }
 
@@ -64,21 +66,20 @@ impl Visit {
             assert!(Instant::now() < deadline, "the socket does not hold all of it");
             std::thread::yield_now();
         }
-        let entry = match dialect {
-            Dialect::Plain => Entry::Plain { room: RoomName::lobby(), wish: None },
-            Dialect::Json => Entry::Json,
+        let handshake = match dialect {
+            Dialect::Plain => Handshake::Plain { room: RoomName::lobby(), wish: None },
+            Dialect::Json => Handshake::Json,
         };
         let (address, outbox) = (Ipv4Addr::LOCALHOST.into(), Arc::new(outbox));
         // There is no broadcaster to let go of it.
         outbox.release();
-        let guest = Guest {
+        let guest = UpgradedConnection {
             client: ClientId(1),
             address,
-            entry,
+            handshake,
             outbox,
             early: Vec::new(),
-            pace: Pace::boxed(&limits(), None, Instant::now()),
-            place: Place::default(),
+            rate_limits: ClientRateLimits::boxed(&limits(), None, Instant::now()),
         };
         Self { guest, _far_end: far_end }
     }

@@ -12,16 +12,17 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::broadcaster::{Arrival, INBOX_MAX, Input, Word, broadcast};
+use crate::broadcaster::broadcast;
+use crate::broadcaster::history::{HistoryQueue, HistoryWriter, OpenedHistory};
+use crate::broadcaster::inbox::{Arrival, ClientMessage, INBOX_MAX, Input};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text,
 };
 use crate::client::{WORDS, connect, forget, hear, saying};
 use crate::config::Limits;
-use crate::keep::{Keep, Kept, Lookups};
 use crate::protocol::json::parse;
-use crate::protocol::{Dialect, Entry};
+use crate::protocol::{Dialect, Handshake};
 
 /// So much is said before the counted turn: as much as a room holds.
 const SAID_BEFORE: usize = 500;
@@ -83,20 +84,20 @@ impl House {
         let (outbox, far_end) = connect().expect("there are sockets enough");
         self.far_ends.push(far_end);
         let nickname = format!("ana-{number:04}");
-        let (entry, requests) = match self.dialect {
+        let (handshake, requests) = match self.dialect {
             Dialect::Plain => {
                 let wish = Nickname::parse(&nickname).ok();
-                (Entry::Plain { room: RoomName::lobby(), wish }, Vec::new())
+                (Handshake::Plain { room: RoomName::lobby(), wish }, Vec::new())
             }
             Dialect::Json => {
                 let hello = format!(r#"{{"type":"hello","nick":"{nickname}"}}"#);
-                (Entry::Json, vec![hello, r#"{"type":"join","room":"lobby"}"#.to_owned()])
+                (Handshake::Json, vec![hello, r#"{"type":"join","room":"lobby"}"#.to_owned()])
             }
         };
         let client = id_of(number);
         let address = Ipv4Addr::LOCALHOST.into();
-        let arrival = Arrival { client, address, entry, outbox: Arc::new(outbox) };
-        let arrived = Input::Arrived(Box::new(arrival));
+        let arrival = Arrival { client, address, handshake, outbox: Arc::new(outbox) };
+        let arrived = Input::Connected(Box::new(arrival));
         let asked = requests.iter().map(|request| asked(client, request));
         std::iter::once(arrived).chain(asked).collect()
     }
@@ -107,7 +108,7 @@ impl House {
         match self.dialect {
             Dialect::Plain => {
                 let text = Text::parse(words, words.len()).expect("the words are short");
-                Input::Heard { client, words: vec![Word::Said(text)] }
+                Input::Messages { client, messages: vec![ClientMessage::Text(text)] }
             }
             Dialect::Json => asked(client, &saying(words, number, Dialect::Json)),
         }
@@ -121,22 +122,23 @@ impl House {
             into.send(turn).expect("there is room for all of them");
         }
         let far_ends: Arc<[_]> = self.far_ends.into();
+        let answers = inbox.clone();
         let script = Script { inbox, turns, far_ends: far_ends.clone() };
-        let kept = Kept {
+        let history = OpenedHistory {
             epoch: format!("{:016x}", 1),
             rooms: Vec::new(),
             floor: 0,
             names: Vec::new(),
-            keeper: Box::new(script),
+            writer: Box::new(script),
             // Never asked for anything: all that was said is held in memory.
-            lookups: Lookups { readings: bounded(0).0, searches: bounded(0).0 },
+            queue: HistoryQueue { readings: bounded(0).0, searches: bounded(0).0 },
         };
         let quota = Quota {
             people_max: 5000,
             people_per_network_max: NonZeroUsize::new(5000),
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
-        broadcast(inputs, &Limits::default(), quota, Some(kept));
+        broadcast(inputs, answers, &Limits::default(), quota, Some(history));
         far_ends.iter().map(hear).collect()
     }
 }
@@ -147,7 +149,7 @@ fn id_of(number: usize) -> ClientId {
 
 fn asked(client: ClientId, request: &str) -> Input {
     let asked = parse(request, Limits::default().text_bytes_max);
-    Input::Heard { client, words: vec![Word::Asked(asked)] }
+    Input::Messages { client, messages: vec![ClientMessage::Request(asked)] }
 }
 
 /// In place of a history that is kept: it keeps nothing, and says what happens next.
@@ -157,7 +159,7 @@ struct Script {
     far_ends: Arc<[TcpStream]>,
 }
 
-impl Keep for Script {
+impl HistoryWriter for Script {
     fn take(&mut self, _: &Arc<Message>) {}
 
     fn take_names(&mut self, _: Vec<NameChange>) {}

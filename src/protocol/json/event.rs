@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde_json::{to_string, to_writer};
 
 use crate::chat::{
-    Departure, Id, Kind, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
-    Notice, QueryError, ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
+    Id, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
+    NicknameError, Notice, QueryError, ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
 };
+use crate::config::Limits;
 
 /// What all clients are told of the server when they come in.
 #[derive(Clone, Debug)]
-pub(crate) struct Host {
+pub(crate) struct ServerInfo {
     pub(crate) epoch: String,
     /// Whether there is anything to search in.
     pub(crate) searches: bool,
@@ -21,9 +22,16 @@ pub(crate) struct Host {
     pub(crate) per_second: u32,
 }
 
+impl ServerInfo {
+    pub(crate) fn new(limits: &Limits, epoch: &str, searches: bool) -> Self {
+        let Limits { text_bytes_max, burst, per_second, .. } = *limits;
+        Self { epoch: epoch.to_owned(), searches, text_bytes_max, burst, per_second }
+    }
+}
+
 /// By what a client knows an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tags {
+pub(crate) struct RequestTags {
     /// Every direct answer carries it.
     pub(crate) reference: Option<Id>,
     /// The name of what was to be said. An error carries it.
@@ -32,7 +40,7 @@ pub(crate) struct Tags {
 
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Problem {
+pub(crate) enum RequestError {
     #[error("{0}")]
     BadRequest(String),
     #[error("say hello first")]
@@ -55,7 +63,7 @@ pub(crate) enum Problem {
     RateLimited { retry_ms: u64 },
 }
 
-impl Problem {
+impl RequestError {
     /// What is wrong first, for somebody who has said hello or has not.
     pub(crate) fn told_to(self, has_said_hello: bool) -> Self {
         match self {
@@ -99,31 +107,31 @@ fn code_of(refused: &Refused) -> &'static str {
 }
 
 /// Writes a notice that nobody asked for. Rooms hear of so much that this has to be fast.
-pub(crate) fn write(notice: &Notice, host: &Host, text: &mut Vec<u8>) {
+pub(crate) fn write(notice: &Notice, host: &ServerInfo, text: &mut Vec<u8>) {
     to_writer(text, &Event::of(notice, host)).expect(WRITABLE);
 }
 
 /// A notice that nobody asked for.
-pub(crate) fn render(notice: &Notice, host: &Host) -> String {
+pub(crate) fn render(notice: &Notice, host: &ServerInfo) -> String {
     json(&Event::of(notice, host))
 }
 
 /// The direct answer to a request, with its tags.
-pub(crate) fn reply(notice: &Notice, tags: &Tags, host: &Host) -> String {
+pub(crate) fn reply(notice: &Notice, tags: &RequestTags, host: &ServerInfo) -> String {
     tagged(Event::of(notice, host), tags)
 }
 
 /// The answer to a request that is none.
-pub(crate) fn problem(problem: &Problem, tags: &Tags) -> String {
-    let retry_ms = match problem {
-        Problem::RateLimited { retry_ms } => Some(*retry_ms),
+pub(crate) fn error(error: &RequestError, tags: &RequestTags) -> String {
+    let retry_ms = match error {
+        RequestError::RateLimited { retry_ms } => Some(*retry_ms),
         _ => None,
     };
-    let (code, message) = (problem.code(), problem.to_string());
+    let (code, message) = (error.code(), error.to_string());
     tagged(Event::Error { code, message, id: None, retry_ms }, tags)
 }
 
-fn tagged<'a>(mut event: Event<'a>, tags: &'a Tags) -> String {
+fn tagged<'a>(mut event: Event<'a>, tags: &'a RequestTags) -> String {
     if let Event::Error { id, .. } = &mut event {
         *id = tags.id.as_ref().map(Id::as_str);
     }
@@ -278,7 +286,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Event<'a> {
-    fn of(notice: &'a Notice, host: &'a Host) -> Self {
+    fn of(notice: &'a Notice, host: &'a ServerInfo) -> Self {
         match notice {
             Notice::Message(message) => Self::Message(Said::of(message)),
             Notice::Arrived { room, nickname } => {
@@ -338,7 +346,9 @@ impl<'a> Event<'a> {
                 more: before.is_some(),
                 before: *before,
             },
-            Notice::Word { text, level } => Self::Notice { text, level: name_of_level(*level) },
+            Notice::Announcement { text, level } => {
+                Self::Notice { text, level: name_of_level(*level) }
+            }
             Notice::Rooms { rooms, more } => {
                 Self::Rooms { rooms: rooms.iter().map(Listed::of).collect(), more: *more }
             }
@@ -363,12 +373,12 @@ fn all_said(messages: &[Arc<Message>]) -> Vec<Said<'_>> {
     messages.iter().map(|message| Said::of(message)).collect()
 }
 
-fn name_of(departure: Departure) -> &'static str {
-    match departure {
-        Departure::Closed => "closed",
-        Departure::TimedOut => "timed_out",
-        Departure::TooSlow => "too_slow",
-        Departure::Error => "error",
+fn name_of(leave_reason: LeaveReason) -> &'static str {
+    match leave_reason {
+        LeaveReason::Closed => "closed",
+        LeaveReason::TimedOut => "timed_out",
+        LeaveReason::TooSlow => "too_slow",
+        LeaveReason::Error => "error",
     }
 }
 
@@ -404,7 +414,7 @@ impl<'a> Listed<'a> {
 }
 
 impl Bounds {
-    fn of(host: &Host) -> Self {
+    fn of(host: &ServerInfo) -> Self {
         Self {
             text_bytes: host.text_bytes_max,
             nick_graphemes: NICKNAME_GRAPHEMES_MAX,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::chat::{Command, Id};
+use crate::chat::{Command, Id, NewMessage, NewPrivateMessage};
 
 const TEXT_BYTES_MAX: usize = 8192;
 
@@ -112,13 +112,15 @@ fn replace(members: &mut [(String, String)], name: &str, value: &str) {
 fn read(frame: &str) -> Asked {
     let asked = parse(frame, TEXT_BYTES_MAX);
     match &asked.command {
-        Ok(Command::Say { text, .. } | Command::Tell { text, .. }) => {
+        Ok(
+            Command::Say(NewMessage { text, .. }) | Command::Tell(NewPrivateMessage { text, .. }),
+        ) => {
             assert!((1..=TEXT_BYTES_MAX).contains(&text.as_str().len()));
         }
         Ok(Command::History { limit, .. }) => assert!((1..=100).contains(limit)),
         Ok(_) => {}
         Err(wrong) => {
-            let answer = problem(wrong, &asked.tags);
+            let answer = error(wrong, &asked.tags);
             let answer: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!(answer["type"], "error");
             assert!(answer["message"].as_str().unwrap().chars().count() < 300, "{answer}");
@@ -130,7 +132,7 @@ fn read(frame: &str) -> Asked {
 }
 
 fn is_bad(asked: &Asked) -> bool {
-    matches!(asked.command, Err(Problem::BadRequest(_)))
+    matches!(asked.command, Err(RequestError::BadRequest(_)))
 }
 
 proptest! {
@@ -211,14 +213,14 @@ fn the_members_without_their_names_are_no_request() {
         assert!(is_bad(&asked));
         assert_eq!(asked.tags.reference, None);
     }
-    assert_eq!(read("[\"r1\"]").tags, Tags::default());
+    assert_eq!(read("[\"r1\"]").tags, RequestTags::default());
 }
 
 #[test]
 fn a_lone_surrogate_spoils_its_own_member_only() {
     let asked = read(r#"{"ref":"r1","type":"say","room":"lobby","id":"1","text":"\ud800"}"#);
     assert!(is_bad(&asked));
-    assert_eq!(asked.tags, Tags { reference: Id::parse("r1"), id: Id::parse("1") });
+    assert_eq!(asked.tags, RequestTags { reference: Id::parse("r1"), id: Id::parse("1") });
     let asked = read(r#"{"ref":"\ud800","type":"ping"}"#);
     assert!(is_bad(&asked));
     assert_eq!(asked.tags.reference, None);

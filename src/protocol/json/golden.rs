@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chat::{
-    Command, Departure, Id, Joined, Kind, Listing, Members, Message, Nickname, NicknameError,
-    Notice, QueryError, Refused, RoomName, Since, Text, Token, TooLong,
+    Command, Id, Joined, Kind, LeaveReason, Listing, Members, Message, NewMessage,
+    NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, Refused, RoomName, Since, Text,
+    Token, TooLong,
 };
 
-fn host() -> Host {
-    Host { epoch: "e1".to_owned(), searches: false, text_bytes_max: 8192, burst: 10, per_second: 4 }
+fn host() -> ServerInfo {
+    ServerInfo {
+        epoch: "e1".to_owned(),
+        searches: false,
+        text_bytes_max: 8192,
+        burst: 10,
+        per_second: 4,
+    }
 }
 
 fn id(text: &str) -> Id {
@@ -70,9 +77,9 @@ const OWN_MESSAGE: &str = "\"room\":\"lobby\",\"seq\":8,\"time\":1700000000124,\
 fn written(notice: &Notice, expected: &str) {
     assert_eq!(render(notice, &host()), format!("{{{expected}}}"));
     let with_reference = format!("{{{expected},\"ref\":\"r1\"}}");
-    let tags = Tags { reference: Some(id("r1")), id: None };
+    let tags = RequestTags { reference: Some(id("r1")), id: None };
     assert_eq!(reply(notice, &tags, &host()), with_reference);
-    assert_eq!(reply(notice, &Tags::default(), &host()), render(notice, &host()));
+    assert_eq!(reply(notice, &RequestTags::default(), &host()), render(notice, &host()));
 }
 
 #[test]
@@ -142,10 +149,10 @@ fn coming_and_going_is_written() {
     written(&Notice::Parted { room: lobby() }, r#""type":"parted","room":"lobby""#);
     written(&Notice::Arrived { room, nickname }, r#""type":"arrived","room":"lobby","nick":"ana""#);
     for (reason, name) in [
-        (Departure::Closed, "closed"),
-        (Departure::TimedOut, "timed_out"),
-        (Departure::TooSlow, "too_slow"),
-        (Departure::Error, "error"),
+        (LeaveReason::Closed, "closed"),
+        (LeaveReason::TimedOut, "timed_out"),
+        (LeaveReason::TooSlow, "too_slow"),
+        (LeaveReason::Error, "error"),
     ] {
         written(
             &Notice::Left { room: lobby(), nickname: nick("ana"), reason },
@@ -224,7 +231,7 @@ fn every_refusal_has_its_code() {
         let expected = format!("\"type\":\"error\",\"code\":\"{code}\",\"message\":\"{message}\"");
         let notice = Notice::Refused(refused);
         written(&notice, &expected);
-        let tags = Tags { reference: Some(id("r1")), id: Some(id("m-1")) };
+        let tags = RequestTags { reference: Some(id("r1")), id: Some(id("m-1")) };
         let tagged = format!("{{{expected},\"id\":\"m-1\",\"ref\":\"r1\"}}");
         assert_eq!(reply(&notice, &tags, &host()), tagged);
     }
@@ -234,55 +241,56 @@ fn every_refusal_has_its_code() {
 fn every_problem_has_its_code() {
     for (wrong, expected) in [
         (
-            Problem::BadRequest("limit is 1 to 100".to_owned()),
+            RequestError::BadRequest("limit is 1 to 100".to_owned()),
             r#""code":"bad_request","message":"limit is 1 to 100""#,
         ),
         (
-            Problem::UnknownType("dance".to_owned()),
+            RequestError::UnknownType("dance".to_owned()),
             r#""code":"unknown_type","message":"there is no request of type \"dance\"""#,
         ),
         (
-            Problem::NickInvalid(NicknameError::Length),
+            RequestError::NickInvalid(NicknameError::Length),
             r#""code":"nick_invalid","message":"a nickname has 1 to 24 characters""#,
         ),
         (
-            Problem::RoomInvalid,
+            RequestError::RoomInvalid,
             r#""code":"room_invalid","message":"the name of a room is 1 to 32 letters, digits, - or _""#,
         ),
         (
-            Problem::TooLong(TooLong { max: 8192 }),
+            RequestError::TooLong(TooLong { max: 8192 }),
             r#""code":"too_long","message":"the text is longer than 8192 bytes""#,
         ),
-        (Problem::Empty, r#""code":"empty","message":"there is nothing in it""#),
+        (RequestError::Empty, r#""code":"empty","message":"there is nothing in it""#),
         (
-            Problem::NoSuchNick("b:".to_owned()),
+            RequestError::NoSuchNick("b:".to_owned()),
             r#""code":"no_such_nick","message":"nobody here is called b:""#,
         ),
         (
-            Problem::Query(QueryError::TooLong),
+            RequestError::Query(QueryError::TooLong),
             r#""code":"too_long","message":"what is searched for is longer than 256 bytes""#,
         ),
         (
-            Problem::RateLimited { retry_ms: 250 },
+            RequestError::RateLimited { retry_ms: 250 },
             r#""code":"rate_limited","message":"too much at once; try again in 250 ms","retry_ms":250"#,
         ),
     ] {
         let plain = format!("{{\"type\":\"error\",{expected}}}");
-        assert_eq!(problem(&wrong, &Tags::default()), plain);
+        assert_eq!(error(&wrong, &RequestTags::default()), plain);
         let (head, retry) = match expected.find(",\"retry_ms\"") {
             Some(at) => expected.split_at(at),
             None => (expected, ""),
         };
-        let tags = Tags { reference: Some(id("r1")), id: Some(id("m-1")) };
+        let tags = RequestTags { reference: Some(id("r1")), id: Some(id("m-1")) };
         let tagged = format!("{{\"type\":\"error\",{head},\"id\":\"m-1\"{retry},\"ref\":\"r1\"}}");
-        assert_eq!(problem(&wrong, &tags), tagged);
+        assert_eq!(error(&wrong, &tags), tagged);
     }
 }
 
 #[test]
 fn every_request_is_read() {
     let since = |after| Some(Since { epoch: "e1".to_owned(), after });
-    let said = |kind| Command::Say { room: lobby(), text: text("hi\n"), id: id("m-1"), kind };
+    let said =
+        |kind| Command::Say(NewMessage { room: lobby(), text: text("hi\n"), id: id("m-1"), kind });
     let history = |before, limit| Command::History { room: lobby(), before, limit };
     let rooms = |after, limit| Command::Rooms { after, limit };
     let members = |after| Command::Members { room: lobby(), after };
@@ -321,7 +329,11 @@ fn every_request_is_read() {
         ),
         (
             r#"{"type":"tell","to":"user-5","text":"psst","id":"m-2"}"#,
-            Command::Tell { to: nick("user-5"), text: text("psst"), id: id("m-2") },
+            Command::Tell(NewPrivateMessage {
+                to: nick("user-5"),
+                text: text("psst"),
+                id: id("m-2"),
+            }),
         ),
         (r#"{"type":"nick","nick":"Zoe\u0308"}"#, Command::Nick { nickname: nick("Zoë") }),
         (r#"{"type":"typing","room":"lobby"}"#, Command::Typing { room: lobby() }),
@@ -335,16 +347,18 @@ fn every_request_is_read() {
     ] {
         let asked = parse(frame, 8192);
         let name = match &command {
-            Command::Say { id, .. } | Command::Tell { id, .. } => Some(id.clone()),
+            Command::Say(NewMessage { id, .. }) | Command::Tell(NewPrivateMessage { id, .. }) => {
+                Some(id.clone())
+            }
             _ => None,
         };
-        let tags = Tags { reference: None, id: name.clone() };
+        let tags = RequestTags { reference: None, id: name.clone() };
         assert_eq!(asked, Asked { tags, command: Ok(command) }, "{frame}");
         let with_reference = frame.trim().replacen('{', "{\"ref\":\"r1\",", 1);
         let again = parse(&with_reference, 8192);
         assert_eq!(
             again,
-            Asked { tags: Tags { reference: Some(id("r1")), id: name }, ..asked },
+            Asked { tags: RequestTags { reference: Some(id("r1")), id: name }, ..asked },
             "{with_reference}"
         );
     }
@@ -352,24 +366,27 @@ fn every_request_is_read() {
 
 #[test]
 fn what_is_no_request_is_called_by_its_fault() {
-    let bad = |message: &str| Problem::BadRequest(message.to_owned());
+    let bad = |message: &str| RequestError::BadRequest(message.to_owned());
     let long = "x".repeat(11);
     let too_long =
         format!("{{\"type\":\"say\",\"room\":\"lobby\",\"id\":\"m-1\",\"text\":\"{long}\"}}");
     for (frame, expected) in [
         ("{}", bad("the member type is missing")),
-        (r#"{"type":"dance"}"#, Problem::UnknownType("dance".to_owned())),
+        (r#"{"type":"dance"}"#, RequestError::UnknownType("dance".to_owned())),
         (r#"{"type":"join"}"#, bad("the member room is missing")),
         (
             r#"{"type":"join","room":"lobby","epoch":"e1","after":"5"}"#,
             bad("after is the number of a message"),
         ),
         (r#"{"type":"rooms","after":5}"#, bad("after is a name")),
-        (r#"{"type":"rooms","after":"a b"}"#, Problem::RoomInvalid),
+        (r#"{"type":"rooms","after":"a b"}"#, RequestError::RoomInvalid),
         (r#"{"type":"rooms","limit":101}"#, bad("limit is 1 to 100")),
-        (r#"{"type":"members","room":"lobby","after":""}"#, Problem::NoSuchNick(String::new())),
-        (r#"{"type":"join","room":"a b"}"#, Problem::RoomInvalid),
-        (r#"{"type":"nick","nick":"user-1"}"#, Problem::NickInvalid(NicknameError::Reserved)),
+        (
+            r#"{"type":"members","room":"lobby","after":""}"#,
+            RequestError::NoSuchNick(String::new()),
+        ),
+        (r#"{"type":"join","room":"a b"}"#, RequestError::RoomInvalid),
+        (r#"{"type":"nick","nick":"user-1"}"#, RequestError::NickInvalid(NicknameError::Reserved)),
         (r#"{"type":"nick"}"#, bad("the member nick is missing")),
         (
             r#"{"type":"say","room":"lobby","text":"hi","id":"a b"}"#,
@@ -379,12 +396,15 @@ fn what_is_no_request_is_called_by_its_fault() {
             r#"{"type":"say","room":"lobby","text":"hi","id":"m-1","kind":"shout"}"#,
             bad("kind is say or me"),
         ),
-        (r#"{"type":"say","room":"lobby","text":"\u0007","id":"m-1"}"#, Problem::Empty),
-        (&too_long, Problem::TooLong(TooLong { max: 10 })),
-        (r#"{"type":"tell","to":"","text":"hi","id":"m-1"}"#, Problem::NoSuchNick(String::new())),
+        (r#"{"type":"say","room":"lobby","text":"\u0007","id":"m-1"}"#, RequestError::Empty),
+        (&too_long, RequestError::TooLong(TooLong { max: 10 })),
+        (
+            r#"{"type":"tell","to":"","text":"hi","id":"m-1"}"#,
+            RequestError::NoSuchNick(String::new()),
+        ),
         (r#"{"type":"history","room":"lobby","limit":0}"#, bad("limit is 1 to 100")),
         (r#"{"type":"history","room":"lobby","limit":101}"#, bad("limit is 1 to 100")),
-        (r#"{"type":"search","query":"?!"}"#, Problem::Query(QueryError::Empty)),
+        (r#"{"type":"search","query":"?!"}"#, RequestError::Query(QueryError::Empty)),
         (r#"{"type":"ping","ref":""}"#, bad("ref is 1 to 64 visible ASCII characters")),
     ] {
         let asked = parse(frame, 10);

@@ -8,7 +8,7 @@ mod fuzz;
 #[cfg(test)]
 mod golden;
 
-pub(crate) use event::{Host, Problem, Tags, problem, render, reply, write};
+pub(crate) use event::{RequestError, RequestTags, ServerInfo, error, render, reply, write};
 pub(crate) use request::{Asked, parse};
 
 /// What a client asks for in `Sec-WebSocket-Protocol`.

@@ -8,8 +8,11 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::event::{Problem, Tags};
-use crate::chat::{Command, Id, Kind, Nickname, Query, RoomName, Search, Since, Text};
+use super::event::{RequestError, RequestTags};
+use crate::chat::{
+    Command, Id, Kind, NewMessage, NewPrivateMessage, Nickname, Query, RoomName, Search, Since,
+    Text,
+};
 
 /// The most messages in one answer to `history` or `search`, and the most rooms in one to `rooms`.
 const LIMIT_MAX: usize = 100;
@@ -21,8 +24,8 @@ const ERROR_CHARS_MAX: usize = 200;
 /// A request, as far as it could be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    pub(crate) tags: Tags,
-    pub(crate) command: Result<Command, Problem>,
+    pub(crate) tags: RequestTags,
+    pub(crate) command: Result<Command, RequestError>,
 }
 
 /// All members that any request has. Members that are unknown are ignored.
@@ -121,12 +124,12 @@ impl Deref for Words<'_> {
 pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
     // An array of all the values would pass for one.
     if !frame.trim_start().starts_with('{') {
-        let problem = Problem::BadRequest("a request is a JSON object".into());
-        return Asked { tags: Tags::default(), command: Err(problem) };
+        let problem = RequestError::BadRequest("a request is a JSON object".into());
+        return Asked { tags: RequestTags::default(), command: Err(problem) };
     }
     match serde_json::from_str::<Members<'_>>(frame) {
         Ok(members) => {
-            let tags = Tags::read(members.reference.as_deref(), members.id.as_deref());
+            let tags = RequestTags::read(members.reference.as_deref(), members.id.as_deref());
             let command = members.command(&tags, text_bytes_max);
             Asked { tags, command }
         }
@@ -145,27 +148,27 @@ fn spoilt(frame: &str, error: &serde_json::Error) -> Asked {
     let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
     // It may quote a value, which may be long.
     let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
-    let problem = Problem::BadRequest(format!("this is no request: {error}"));
-    Asked { tags: Tags::read(reference.as_str(), id.as_str()), command: Err(problem) }
+    let problem = RequestError::BadRequest(format!("this is no request: {error}"));
+    Asked { tags: RequestTags::read(reference.as_str(), id.as_str()), command: Err(problem) }
 }
 
-impl Tags {
+impl RequestTags {
     fn read(reference: Option<&str>, id: Option<&str>) -> Self {
         Self { reference: reference.and_then(Id::parse), id: id.and_then(Id::parse) }
     }
 }
 
-fn nobody(name: &str) -> Problem {
-    Problem::NoSuchNick(name.chars().take(64).collect())
+fn nobody(name: &str) -> RequestError {
+    RequestError::NoSuchNick(name.chars().take(64).collect())
 }
 
-fn no_id(member: &str) -> Problem {
-    Problem::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"))
+fn no_id(member: &str) -> RequestError {
+    RequestError::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"))
 }
 
 impl Members<'_> {
     #[inline(never)]
-    fn command(&self, tags: &Tags, text_bytes_max: usize) -> Result<Command, Problem> {
+    fn command(&self, tags: &RequestTags, text_bytes_max: usize) -> Result<Command, RequestError> {
         if self.reference.is_some() && tags.reference.is_none() {
             return Err(no_id("ref"));
         }
@@ -176,20 +179,20 @@ impl Members<'_> {
             },
             "join" => Command::Join { room: self.room()?, since: self.since()? },
             "part" => Command::Part { room: self.room()? },
-            "say" => Command::Say {
+            "say" => Command::Say(NewMessage {
                 room: self.room()?,
                 text: self.text(text_bytes_max)?,
                 id: self.id(tags)?,
                 kind: self.kind()?,
-            },
+            }),
             "tell" => {
                 let (id, to) = (self.id(tags)?, self.needed("to", &self.to)?);
                 let to = Nickname::parse_any(to).map_err(|_| nobody(to))?;
-                Command::Tell { to, text: self.text(text_bytes_max)?, id }
+                Command::Tell(NewPrivateMessage { to, text: self.text(text_bytes_max)?, id })
             }
             "nick" => Command::Nick {
                 nickname: Nickname::parse(self.needed("nick", &self.nick)?)
-                    .map_err(Problem::NickInvalid)?,
+                    .map_err(RequestError::NickInvalid)?,
             },
             "typing" => Command::Typing { room: self.room()? },
             "history" => {
@@ -197,14 +200,16 @@ impl Members<'_> {
                 Command::History { room: self.room()?, before: self.before, limit }
             }
             "search" => Command::Search(Search {
-                query: Query::parse(self.needed("query", &self.query)?).map_err(Problem::Query)?,
+                query: Query::parse(self.needed("query", &self.query)?)
+                    .map_err(RequestError::Query)?,
                 room: self.room.is_some().then(|| self.room()).transpose()?,
                 before: self.before,
                 limit: self.limit(HISTORY_DEFAULT)?,
             }),
             "rooms" => {
                 // Rooms of a history may have names that an earlier version took.
-                let room = |name: &str| RoomName::recorded(name).map_err(|_| Problem::RoomInvalid);
+                let room =
+                    |name: &str| RoomName::recorded(name).map_err(|_| RequestError::RoomInvalid);
                 let after = self.after_name()?.map(room).transpose()?;
                 Command::Rooms { after, limit: self.limit(LIMIT_MAX)? }
             }
@@ -214,67 +219,71 @@ impl Members<'_> {
                 Command::Members { room: self.room()?, after }
             }
             "ping" => Command::Ping,
-            other => return Err(Problem::UnknownType(other.chars().take(64).collect())),
+            other => return Err(RequestError::UnknownType(other.chars().take(64).collect())),
         })
     }
 
-    fn needed<'b>(&self, member: &str, value: &'b Option<Words<'_>>) -> Result<&'b str, Problem> {
+    fn needed<'b>(
+        &self,
+        member: &str,
+        value: &'b Option<Words<'_>>,
+    ) -> Result<&'b str, RequestError> {
         value
             .as_deref()
-            .ok_or_else(|| Problem::BadRequest(format!("the member {member} is missing")))
+            .ok_or_else(|| RequestError::BadRequest(format!("the member {member} is missing")))
     }
 
-    fn room(&self) -> Result<RoomName, Problem> {
-        RoomName::parse(self.needed("room", &self.room)?).map_err(|_| Problem::RoomInvalid)
+    fn room(&self) -> Result<RoomName, RequestError> {
+        RoomName::parse(self.needed("room", &self.room)?).map_err(|_| RequestError::RoomInvalid)
     }
 
     /// Half of it names nothing.
-    fn since(&self) -> Result<Option<Since>, Problem> {
+    fn since(&self) -> Result<Option<Since>, RequestError> {
         let after = match &self.after {
             None => None,
             Some(After::Number(after)) => Some(*after),
             Some(After::Name(_)) => {
-                return Err(Problem::BadRequest("after is the number of a message".into()));
+                return Err(RequestError::BadRequest("after is the number of a message".into()));
             }
         };
         let epoch = self.epoch.as_deref().map(str::to_owned);
         Ok(epoch.zip(after).map(|(epoch, after)| Since { epoch, after }))
     }
 
-    fn after_name(&self) -> Result<Option<&str>, Problem> {
+    fn after_name(&self) -> Result<Option<&str>, RequestError> {
         match &self.after {
             None => Ok(None),
             Some(After::Name(name)) => Ok(Some(name)),
-            Some(After::Number(_)) => Err(Problem::BadRequest("after is a name".into())),
+            Some(After::Number(_)) => Err(RequestError::BadRequest("after is a name".into())),
         }
     }
 
     /// The one that the answer is tagged with.
-    fn id(&self, tags: &Tags) -> Result<Id, Problem> {
+    fn id(&self, tags: &RequestTags) -> Result<Id, RequestError> {
         self.needed("id", &self.id)?;
         tags.id.clone().ok_or_else(|| no_id("id"))
     }
 
-    fn text(&self, bytes_max: usize) -> Result<Text, Problem> {
+    fn text(&self, bytes_max: usize) -> Result<Text, RequestError> {
         match Text::parse(self.needed("text", &self.text)?, bytes_max) {
-            Err(error) => Err(Problem::TooLong(error)),
-            Ok(text) if text.is_blank() => Err(Problem::Empty),
+            Err(error) => Err(RequestError::TooLong(error)),
+            Ok(text) if text.is_blank() => Err(RequestError::Empty),
             Ok(text) => Ok(text),
         }
     }
 
-    fn kind(&self) -> Result<Kind, Problem> {
+    fn kind(&self) -> Result<Kind, RequestError> {
         match self.kind.as_deref() {
             None | Some("say") => Ok(Kind::Say),
             Some("me") => Ok(Kind::Me),
-            Some(_) => Err(Problem::BadRequest("kind is say or me".into())),
+            Some(_) => Err(RequestError::BadRequest("kind is say or me".into())),
         }
     }
 
-    fn limit(&self, default: usize) -> Result<usize, Problem> {
+    fn limit(&self, default: usize) -> Result<usize, RequestError> {
         let limit = self.limit.map_or(Some(default), |limit| usize::try_from(limit).ok());
         let fits = |limit: &usize| (1..=LIMIT_MAX).contains(limit);
-        limit.filter(fits).ok_or_else(|| Problem::BadRequest("limit is 1 to 100".into()))
+        limit.filter(fits).ok_or_else(|| RequestError::BadRequest("limit is 1 to 100".into()))
     }
 }
 

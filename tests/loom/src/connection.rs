@@ -3,25 +3,25 @@
 
 use std::convert::Infallible;
 
-use crate::ending::Ending;
+use crate::close_reason::CloseReason;
 use crate::outbox::{Drained, Outbox};
-use crate::wake::{Ready, wait};
+use crate::poll::{Ready, wait};
 use crate::world::WORLD;
 
 /// Runs the connection to its end, and returns why it ended.
-pub(crate) fn run(outbox: &Outbox) -> Ending {
+pub(crate) fn run(outbox: &Outbox) -> CloseReason {
     let Err(ending) = talk(outbox);
     WORLD.change(|world| world.goodbye_said = true);
     part(outbox, &ending);
     ending
 }
 
-fn talk(outbox: &Outbox) -> Result<Infallible, Ending> {
+fn talk(outbox: &Outbox) -> Result<Infallible, CloseReason> {
     let mut ready = Ready { readable: false, ..Ready::default() };
     let mut blocked = None;
     loop {
         if ready.readable {
-            return Err(Ending::Closed);
+            return Err(CloseReason::Closed);
         }
         if ready.woken || ready.writable {
             blocked = outbox.attend()?;
@@ -30,14 +30,14 @@ fn talk(outbox: &Outbox) -> Result<Infallible, Ending> {
     }
 }
 
-fn part(outbox: &Outbox, ending: &Ending) {
+fn part(outbox: &Outbox, ending: &CloseReason) {
     while !outbox.is_released() {
         wait(false, false);
-        outbox.waker.silence();
+        outbox.waker.clear();
     }
     outbox.finish(ending, ending.close_frame().into());
     while outbox.drain().expect("a model does not break") != Drained::All {
-        outbox.waker.silence();
+        outbox.waker.clear();
         wait(false, true);
     }
 }

@@ -7,20 +7,25 @@
 
 #![cfg(test)]
 
-#[path = "../../../src/outbox.rs"]
+#[path = "../../../src/broadcaster/outbox.rs"]
 mod outbox;
 
+mod close_reason;
 mod connection;
-mod ending;
-mod transport;
-mod wake;
+mod poll;
+mod socket;
 mod world;
+
+// The outbox names them so.
+mod net {
+    pub(crate) use crate::{poll, socket};
+}
 
 use std::sync::Arc;
 
-use ending::Ending;
+use close_reason::CloseReason;
 use outbox::Outbox;
-use transport::Transport;
+use socket::Transport;
 use world::WORLD;
 
 /// So many bytes fit into the socket at first.
@@ -52,7 +57,7 @@ enum Step {
 }
 
 /// Plays the steps against a connection: why that ended, and what the client was sent.
-fn play(steps: &[Step]) -> (Ending, String) {
+fn play(steps: &[Step]) -> (CloseReason, String) {
     let outbox = Outbox::new(Arc::new(Transport::new(ROOM)), BACKLOG_BYTES_MAX);
     let outbox = Arc::new(outbox.expect("a model has no limit of descriptors"));
     let (others, steps) = (outbox.clone(), steps.to_vec());
@@ -60,7 +65,7 @@ fn play(steps: &[Step]) -> (Ending, String) {
         for step in steps {
             match step {
                 Step::Push(run) => others.push(&run.as_bytes().into()),
-                Step::Close => others.close(Ending::Stopping),
+                Step::Close => others.close(CloseReason::Stopping),
                 Step::Read(bytes) => WORLD.change(|world| world.room += bytes),
                 Step::Hear(bytes) => {
                     WORLD.wait_until(|world| (world.sent.len() >= bytes).then_some(()));
@@ -80,7 +85,7 @@ fn play(steps: &[Step]) -> (Ending, String) {
 /// more often than [`INTERRUPTIONS_MAX`] times, where it could have gone on. (All of them would be
 /// millions for the longer ones; no wake-up is known that takes more to be lost.)
 #[track_caller]
-fn check(steps: &'static [Step], ending: Ending, sent: &'static str) {
+fn check(steps: &'static [Step], ending: CloseReason, sent: &'static str) {
     let mut model = loom::model::Builder::new();
     // The short ones are checked in all orders there are.
     model.preemption_bound = (steps.len() > SHORT).then_some(INTERRUPTIONS_MAX);
@@ -92,7 +97,7 @@ use Step::{Close, Hangup, Hear, HearGoodbye, Push, Read, Release};
 #[test]
 fn what_is_pushed_arrives_once_and_in_order() {
     let sent = "12345ab!";
-    let closed = Ending::Closed;
+    let closed = CloseReason::Closed;
     // Whoever waits for the rest hangs up only then, so that nothing else can have woken anybody.
     check(
         &[
@@ -132,12 +137,12 @@ fn what_is_pushed_after_the_goodbye_arrives_before_the_close_frame() {
     let sent = "12345ab!";
     check(
         &[Hangup, Push("12345"), HearGoodbye, Push("ab"), Release, Read(9)],
-        Ending::Closed,
+        CloseReason::Closed,
         sent,
     );
     check(
         &[Push("12345"), Hangup, HearGoodbye, Push("ab"), Read(9), Release],
-        Ending::Closed,
+        CloseReason::Closed,
         sent,
     );
 }
@@ -147,15 +152,15 @@ fn a_connection_that_is_asked_to_end_does_and_nothing_comes_after() {
     let sent = "12345a.";
     check(
         &[Push("12345"), Push("a"), Close, Push("b"), HearGoodbye, Release, Read(9)],
-        Ending::Stopping,
+        CloseReason::Stopping,
         sent,
     );
     check(
         &[Push("12345"), Push("a"), Read(2), Close, Read(9), HearGoodbye, Release],
-        Ending::Stopping,
+        CloseReason::Stopping,
         sent,
     );
-    check(&[Close, HearGoodbye, Release], Ending::Stopping, ".");
+    check(&[Close, HearGoodbye, Release], CloseReason::Stopping, ".");
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn a_client_that_is_too_slow_is_cut_behind_the_run_that_it_has_a_part_of() {
     // read.
     check(
         &[Push("12345"), Push("abcd"), Push("e"), Push("f"), HearGoodbye, Release],
-        Ending::TooSlow,
+        CloseReason::TooSlow,
         "12345~",
     );
 }

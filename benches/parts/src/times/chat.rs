@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 
 use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGES_PER_ANSWER, Quota, RoomName,
-    Rules, Text,
+    Rules, Text, Turn,
 };
 use crate::client::{WORDS, saying};
 use crate::config::Limits;
@@ -40,15 +40,9 @@ impl House {
     fn of_plain() -> Self {
         let mut house = Self::empty();
         for number in 1..=MEMBERS {
-            let (room, random) = (RoomName::lobby(), &mut house.random);
-            let entered = house.chat.enter(
-                ClientId(number),
-                room,
-                None,
-                now(),
-                random,
-                &mut house.deliveries,
-            );
+            let turn =
+                &mut Turn { now: now(), random: &mut house.random, out: &mut house.deliveries };
+            let entered = house.chat.enter(ClientId(number), RoomName::lobby(), None, turn);
             entered.expect("there is a place");
         }
         house
@@ -72,9 +66,16 @@ impl House {
         Self { chat: Chat::new(rules), random: rand::make_rng(), deliveries: Vec::new() }
     }
 
+    fn say(&mut self, text: Text) {
+        self.deliveries.clear();
+        let turn = &mut Turn { now: now(), random: &mut self.random, out: &mut self.deliveries };
+        self.chat.say(ANA, text, turn);
+    }
+
     fn apply(&mut self, client: ClientId, command: Command) {
         self.deliveries.clear();
-        self.chat.apply(client, command, now(), &mut self.random, &mut self.deliveries);
+        let turn = &mut Turn { now: now(), random: &mut self.random, out: &mut self.deliveries };
+        self.chat.apply(client, command, turn);
     }
 }
 
@@ -96,7 +97,7 @@ fn say_plain(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| Text::parse(WORDS, WORDS.len()).expect("the words are short"))
-        .bench_local_values(|text| house.chat.say(ANA, text, now()));
+        .bench_local_values(|text| house.say(text));
 }
 
 #[divan::bench(sample_size = 32)]

@@ -30,7 +30,7 @@ fn plain_message(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn json_message(bencher: Bencher<'_, '_>) {
-    let (message, host) = (message(), Limits::default().host("", false));
+    let (message, host) = (message(), json::ServerInfo::new(&Limits::default(), "", false));
     render(bencher, |frames| {
         append_text_frame(frames, |text| json::write(&message, &host, text));
     });

@@ -3,8 +3,8 @@
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 
+use crate::broadcaster::outbox::Frames;
 use crate::client::{connect, forget};
-use crate::outbox::Frames;
 
 /// A message, and what a room hears in a busy turn (bytes).
 const RUNS: [usize; 2] = [185, 12_000];

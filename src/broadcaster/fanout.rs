@@ -1,0 +1,326 @@
+//! From deliveries to frames: each notice is encoded once for each dialect, and sent in runs.
+//!
+//! The notices of a room in one turn make up a run of frames, which each listener is sent at once. A
+//! frame for one client alone keeps its place among them: the client is first sent the part of the
+//! run before it, and later only the rest. Nothing is sent before the turn ends, so that messages are
+//! committed to the history first.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use rustc_hash::FxHashMap;
+
+use super::close_reason::CloseReason;
+use super::history::{HistoryQuery, HistoryQueue};
+use super::inbox::Input;
+use super::outbox::{Frames, Outbox};
+use super::subscriber::Subscriber;
+use crate::chat::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
+use crate::protocol::json::{self, RequestError, RequestTags, ServerInfo};
+use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
+
+/// Length of a run (bytes) at which the turn ends. It bounds the part of a run that one client may
+/// have been sent.
+const RUN_BYTES_MAX: usize = 128 * 1024;
+/// The turn ends, too, when its answers have the bytes of this many full backlogs: 32 MiB, or less
+/// where memory is short. When thousands of clients join a room at once, each turn tells every
+/// listener of all of them.
+const BACKLOGS_OF_ANSWERS: usize = 32;
+
+/// The subscribers, and the frames of this turn that are on their way to them.
+pub(crate) struct Fanout {
+    server: Arc<ServerInfo>,
+    subscribers: FxHashMap<ClientId, Subscriber>,
+    /// The runs of this turn, by room.
+    runs: HashMap<RoomName, Run>,
+    /// What single clients are sent before the rest of the runs.
+    answers: Vec<(ClientId, Answer)>,
+    answers_bytes: usize,
+    answers_bytes_max: usize,
+    /// A run has become long.
+    is_long: bool,
+    /// `None`: there is no history to query.
+    queue: Option<HistoryQueue>,
+    queries_count: u64,
+    /// The broadcaster's own inbox, to which the history sends its answers.
+    inbox: Sender<Input>,
+}
+
+/// What one client is sent at the end of the turn.
+enum Answer {
+    Frames(Frames),
+    /// A query to the history. The frames after it wait for its answer.
+    Query(Box<HistoryQuery>),
+    /// The end of the subscription, with the reason if the server closes the connection.
+    Goodbye(Option<CloseReason>),
+}
+
+#[derive(Default)]
+struct Run {
+    plain: Vec<u8>,
+    json: Vec<u8>,
+    /// Length of the part, in its own dialect, that a client has been sent already or is not to be
+    /// sent (bytes).
+    sent: FxHashMap<ClientId, usize>,
+}
+
+impl Run {
+    fn frames(&self, dialect: Dialect) -> &[u8] {
+        match dialect {
+            Dialect::Plain => &self.plain,
+            Dialect::Json => &self.json,
+        }
+    }
+
+    /// Returns the part that a client has not been sent, and counts it as sent.
+    fn rest(&mut self, client: ClientId, dialect: Dialect) -> &[u8] {
+        let end = self.frames(dialect).len();
+        if end == 0 {
+            return &[];
+        }
+        let start = self.sent.insert(client, end).unwrap_or(0);
+        &self.frames(dialect)[start..]
+    }
+}
+
+impl Fanout {
+    pub(crate) fn new(
+        server: ServerInfo,
+        queue: Option<HistoryQueue>,
+        inbox: Sender<Input>,
+        backlog_bytes_max: usize,
+    ) -> Self {
+        Self {
+            server: Arc::new(server),
+            subscribers: FxHashMap::default(),
+            runs: HashMap::new(),
+            answers: Vec::new(),
+            answers_bytes: 0,
+            answers_bytes_max: backlog_bytes_max.saturating_mul(BACKLOGS_OF_ANSWERS),
+            is_long: false,
+            queue,
+            queries_count: 0,
+            inbox,
+        }
+    }
+
+    pub(crate) fn add(&mut self, client: ClientId, dialect: Dialect, outbox: Arc<Outbox>) {
+        self.subscribers.insert(client, Subscriber::new(dialect, outbox));
+    }
+
+    /// Removes a client. Its own last messages are sent back to it before its close frame.
+    pub(crate) fn remove(&mut self, client: ClientId, chat: &Chat) {
+        self.catch_up(client, chat.rooms_of(client));
+        self.say_goodbye(client, None);
+    }
+
+    fn say_goodbye(&mut self, client: ClientId, reason: Option<CloseReason>) {
+        if let Some(subscriber) = self.subscribers.get_mut(&client) {
+            subscriber.is_leaving = true;
+            self.answers.push((client, Answer::Goodbye(reason)));
+        }
+    }
+
+    /// Returns whether a client may still send requests: not after it was replaced.
+    pub(crate) fn has(&self, client: ClientId) -> bool {
+        self.subscribers.get(&client).is_some_and(|subscriber| !subscriber.is_leaving)
+    }
+
+    /// Returns whether the turn is to end before more input is taken.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long || self.answers_bytes >= self.answers_bytes_max
+    }
+
+    pub(crate) fn close_all(&self, reason: &CloseReason) {
+        self.subscribers.values().for_each(|it| it.outbox.close(reason.clone()));
+    }
+
+    /// Carries out a delivery. A reply carries the tags of its request.
+    pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &RequestTags, chat: &Chat) {
+        match delivery {
+            Delivery::Room { room, notice } => self.append(room, notice, chat),
+            Delivery::Others { room, but, notice } => {
+                let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *but);
+                let clients: Vec<_> = others.map(|listener| listener.client).collect();
+                self.send_to(&clients, &json::render(notice, &self.server), chat);
+            }
+            Delivery::Clients { clients, notice } if !clients.is_empty() => {
+                self.send_to(clients, &json::render(notice, &self.server), chat);
+            }
+            Delivery::Clients { .. } => {}
+            Delivery::Reply { client, notice } => {
+                if let (Notice::Welcome { .. }, Some(subscriber)) =
+                    (notice, self.subscribers.get(client))
+                {
+                    subscriber.outbox.welcome();
+                }
+                self.send_to(&[*client], &json::reply(notice, tags, &self.server), chat);
+            }
+            Delivery::Lookup { client, lookup } => self.query(*client, lookup, tags, chat),
+            Delivery::Enters { client, room } => {
+                if let (Some(run), Some(subscriber)) =
+                    (self.runs.get_mut(room), self.subscribers.get(client))
+                {
+                    run.rest(*client, subscriber.dialect);
+                }
+            }
+            Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
+            Delivery::Replaced { client } => {
+                self.say_goodbye(*client, Some(CloseReason::Replaced));
+            }
+        }
+    }
+
+    /// Sends a client the error for a malformed request.
+    pub(crate) fn refuse(
+        &mut self,
+        client: ClientId,
+        error: &RequestError,
+        tags: &RequestTags,
+        chat: &Chat,
+    ) {
+        self.send_to(&[client], &json::error(error, tags), chat);
+    }
+
+    /// Sends frames to one client at the end of the turn.
+    pub(crate) fn push(&mut self, client: ClientId, frames: &Frames) {
+        self.answers_bytes += frames.len();
+        self.answers.push((client, Answer::Frames(frames.clone())));
+    }
+
+    /// Sends everything of this turn.
+    pub(crate) fn end_turn(&mut self, chat: &Chat) {
+        for (client, answer) in std::mem::take(&mut self.answers) {
+            self.send_answer(client, answer);
+        }
+        for (room, run) in std::mem::take(&mut self.runs) {
+            self.send_run(&room, run, chat);
+        }
+        self.answers_bytes = 0;
+        self.is_long = false;
+    }
+
+    fn send_answer(&mut self, client: ClientId, answer: Answer) {
+        match answer {
+            Answer::Frames(frames) => {
+                if let Some(subscriber) = self.subscribers.get_mut(&client) {
+                    subscriber.send(&frames);
+                }
+            }
+            Answer::Query(query) => self.pass_query(query),
+            Answer::Goodbye(reason) => {
+                if let Some(subscriber) = self.subscribers.remove(&client) {
+                    subscriber.release(reason);
+                }
+            }
+        }
+    }
+
+    /// Prepares a query to the history, to be passed on at the end of the turn.
+    fn query(&mut self, client: ClientId, lookup: &Lookup, tags: &RequestTags, chat: &Chat) {
+        self.catch_up(client, chat.rooms_of(client));
+        let Some(subscriber) = self.subscribers.get(&client) else { return };
+        self.queries_count += 1;
+        let query = HistoryQuery {
+            client,
+            number: self.queries_count,
+            tags: tags.clone(),
+            lookup: lookup.clone(),
+            server: self.server.clone(),
+            outbox: Arc::downgrade(&subscriber.outbox),
+            inbox: self.inbox.clone(),
+        };
+        self.answers.push((client, Answer::Query(Box::new(query))));
+    }
+
+    /// Passes a query on, or answers it from memory if the history takes no more.
+    fn pass_query(&mut self, query: Box<HistoryQuery>) {
+        let Some(subscriber) = self.subscribers.get_mut(&query.client) else { return };
+        let (number, is_heavy) = (query.number, query.is_heavy());
+        let query = match self.queue.as_ref().filter(|_| subscriber.may_query(is_heavy)) {
+            Some(queue) => match queue.pass(query) {
+                Ok(()) => return subscriber.await_answer(number, is_heavy),
+                Err(query) => query,
+            },
+            None => query,
+        };
+        subscriber.send(&query.answer_from_memory());
+    }
+
+    /// Sends a client the answer of the history, and the frames that waited for it.
+    pub(crate) fn complete_lookup(&mut self, client: ClientId, number: u64, answer: &Frames) {
+        if let Some(subscriber) = self.subscribers.get_mut(&client) {
+            subscriber.complete(number, answer);
+        }
+    }
+
+    /// Appends a notice to the run of a room.
+    fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
+        let (plain_listens, json_listens) = chat.audience(room);
+        if !plain_listens && !json_listens {
+            return;
+        }
+        let run = match self.runs.get_mut(room) {
+            Some(run) => run,
+            None => self.runs.entry(room.clone()).or_default(),
+        };
+        if plain_listens {
+            plain::render(notice, &mut run.plain);
+        }
+        if json_listens {
+            append_text_frame(&mut run.json, |text| json::write(notice, &self.server, text));
+        }
+        self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
+    }
+
+    fn send_run(&mut self, room: &RoomName, run: Run, chat: &Chat) {
+        let Run { plain, json, sent } = run;
+        let (plain, json): (Frames, Frames) = (plain.into(), json.into());
+        for listener in chat.listeners(room) {
+            let Some(subscriber) = self.subscribers.get_mut(&listener.client) else { continue };
+            let frames = if subscriber.dialect == Dialect::Plain { &plain } else { &json };
+            match sent.get(&listener.client) {
+                Some(sent) if *sent < frames.len() => subscriber.send(&frames[*sent..].into()),
+                None if !frames.is_empty() => subscriber.send(frames),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a text to these clients alone, in its place among the frames of their rooms.
+    fn send_to(&mut self, clients: &[ClientId], text: &str, chat: &Chat) {
+        let frame = text_frame(text);
+        for client in clients {
+            self.catch_up(*client, chat.rooms_of(*client));
+            self.push(*client, &frame);
+        }
+    }
+
+    /// Sends a client the rest of the runs of these rooms.
+    fn catch_up<'a>(&mut self, client: ClientId, rooms: impl IntoIterator<Item = &'a RoomName>) {
+        let Some(subscriber) = self.subscribers.get(&client) else { return };
+        for room in rooms {
+            let Some(run) = self.runs.get_mut(room) else { continue };
+            let rest = run.rest(client, subscriber.dialect);
+            if !rest.is_empty() {
+                self.answers_bytes += rest.len();
+                self.answers.push((client, Answer::Frames(rest.into())));
+            }
+        }
+    }
+}
+
+/// Closes the connections that are left. After an orderly end there are none; after a panic of the
+/// broadcaster they would wait for ever.
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        for subscriber in self.subscribers.values() {
+            subscriber.outbox.close(CloseReason::Crashed);
+            subscriber.outbox.release();
+        }
+    }
+}

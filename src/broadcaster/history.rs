@@ -1,0 +1,144 @@
+//! The broadcaster's side of the history: what it needs of a [`HistoryWriter`], and the queries that
+//! it passes to the threads of the history.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use super::inbox::Input;
+use super::outbox::{Frames, Outbox};
+use crate::chat::{
+    Chat, ClientId, Digest, Level, Lookup, Message, NameChange, Nickname, Notice, Reading, Refused,
+    RoomName,
+};
+use crate::protocol::json::{self, RequestTags, ServerInfo};
+use crate::protocol::text_frame;
+
+/// Capacity of the queue of readings (queries), each with the messages of its answer that are in
+/// memory. When it is full, a client that joins a room gets those, and any other is told to try again.
+#[cfg(feature = "history")]
+pub(crate) const READINGS_MAX: usize = 4096;
+/// Capacity of the search queue (queries). A hostile query can take a few tenths of a second. When
+/// the queue is full, the client is told to try again.
+#[cfg(feature = "history")]
+pub(crate) const SEARCHES_MAX: usize = 16;
+
+/// A history that was opened, with what an earlier run of the server left in it.
+pub(crate) struct OpenedHistory {
+    /// Identifies this history. It changes when messages were lost.
+    pub(crate) epoch: String,
+    /// The rooms, the most recently used last.
+    pub(crate) rooms: Vec<RestoredRoom>,
+    /// Highest `seq` of all other rooms.
+    pub(crate) floor: u64,
+    /// Nicknames that are held for sessions of the earlier run.
+    pub(crate) names: Vec<(Digest, Nickname)>,
+    pub(crate) writer: Box<dyn HistoryWriter + Send>,
+    pub(crate) queue: HistoryQueue,
+}
+
+/// A room as an earlier run of the server left it.
+#[derive(Debug)]
+pub(crate) struct RestoredRoom {
+    pub(crate) room: RoomName,
+    /// `seq` of the newest message.
+    pub(crate) seq: u64,
+    /// The newest messages, the oldest of them first.
+    pub(crate) messages: Vec<Arc<Message>>,
+}
+
+/// Writes messages to the history. The broadcaster owns it and waits for it, so it must be fast.
+pub(crate) trait HistoryWriter {
+    /// Takes a message of this turn.
+    fn take(&mut self, message: &Arc<Message>);
+
+    /// Takes the changes of this turn to the nicknames of sessions.
+    fn take_names(&mut self, changes: Vec<NameChange>);
+
+    /// Commits what was taken in this turn, before any client is sent it, and does other work that
+    /// is due. Returns a warning for all clients when messages are no longer stored, and a notice
+    /// when they are again.
+    fn end_turn(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)>;
+
+    /// Returns when [`end_turn`](Self::end_turn) is to be called next, even if nothing happens.
+    fn next_tick(&self) -> Option<Instant>;
+}
+
+/// The queues to the threads that read the history.
+pub(crate) struct HistoryQueue {
+    pub(crate) readings: Sender<Box<HistoryQuery>>,
+    pub(crate) searches: Sender<Box<HistoryQuery>>,
+}
+
+impl HistoryQueue {
+    /// Passes a query on, or returns it if the queue is full.
+    pub(crate) fn pass(&self, query: Box<HistoryQuery>) -> Result<(), Box<HistoryQuery>> {
+        let queue = if query.is_search() { &self.searches } else { &self.readings };
+        queue.try_send(query).map_err(TrySendError::into_inner)
+    }
+}
+
+/// A query of a client to the history. The history answers it with [`HistoryQuery::answer`] and
+/// knows neither frames nor clients.
+pub(crate) struct HistoryQuery {
+    pub(crate) client: ClientId,
+    /// Identifies the query among those of the client.
+    pub(crate) number: u64,
+    pub(crate) tags: RequestTags,
+    pub(crate) lookup: Lookup,
+    pub(crate) server: Arc<ServerInfo>,
+    /// Dropped when the client is gone: the query needs no answer then.
+    pub(crate) outbox: Weak<Outbox>,
+    pub(crate) inbox: Sender<Input>,
+}
+
+#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+impl HistoryQuery {
+    fn is_search(&self) -> bool {
+        matches!(self.lookup, Lookup::Search(_))
+    }
+
+    /// Returns whether the answer may be large or slow, so that few may be under way for one client.
+    pub(crate) fn is_heavy(&self) -> bool {
+        match &self.lookup {
+            Lookup::Search(_) => true,
+            Lookup::Reading(reading) => reading.part_after().is_some(),
+        }
+    }
+
+    /// Returns whether the client is still connected.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.outbox.strong_count() > 0
+    }
+
+    /// Sends the answer to the broadcaster: what the history found, or, if it could not be read
+    /// (`None`), what is in memory. Does nothing once the broadcaster has ended.
+    pub(crate) fn answer(self, found: Option<Notice>) {
+        let (client, number, inbox) = (self.client, self.number, self.inbox.clone());
+        let mut nothing_after = None;
+        let answer = match found {
+            Some(notice) => {
+                if let (Lookup::Reading(reading), true) =
+                    (&self.lookup, Reading::is_barren(&notice))
+                {
+                    nothing_after = reading.part_after().map(|after| (reading.room.clone(), after));
+                }
+                text_frame(&json::reply(&notice, &self.tags, &self.server))
+            }
+            None => self.answer_from_memory(),
+        };
+        let _ = inbox.send(Input::LookupDone { client, number, answer, nothing_after });
+    }
+
+    /// Returns the answer from what is in memory, for a history that cannot be read.
+    pub(crate) fn answer_from_memory(self) -> Frames {
+        let notice = match self.lookup {
+            Lookup::Reading(reading) if reading.is_of_use_alone() => {
+                reading.complete(std::iter::empty())
+            }
+            _ => Notice::Refused(Refused::CannotRead),
+        };
+        text_frame(&json::reply(&notice, &self.tags, &self.server))
+    }
+}

@@ -1,0 +1,74 @@
+//! The inbox of the broadcaster: what the other threads send it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::close_reason::CloseReason;
+use super::event::EventSink;
+use super::outbox::{Frames, Outbox};
+use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
+use crate::protocol::Handshake;
+use crate::protocol::json::Asked;
+
+/// Capacity of the inbox (inputs). When it is full, the thread of a connection waits, and so reads no
+/// more from its client.
+pub(crate) const INBOX_MAX: usize = 1024;
+
+/// What the broadcaster is sent.
+pub(crate) enum Input {
+    /// A client has connected.
+    Connected(Box<Arrival>),
+    /// Messages of one client, in their order.
+    Messages { client: ClientId, messages: Vec<ClientMessage> },
+    /// The history has answered a query of a client.
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+    LookupDone {
+        client: ClientId,
+        /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).
+        number: u64,
+        answer: Frames,
+        /// A room, and the message after which the history has nothing that the client missed.
+        nothing_after: Option<(RoomName, u64)>,
+    },
+    /// A client is gone. Its connection says so exactly once.
+    Disconnected { client: ClientId, reason: CloseReason },
+    /// The embedder posts a message.
+    Post {
+        room: RoomName,
+        nickname: Nickname,
+        text: Text,
+        answer: Sender<Result<(), NicknameTaken>>,
+    },
+    /// The embedder reserves a nickname for itself.
+    Reserve { nickname: Nickname, answer: Sender<Result<(), NicknameTaken>> },
+    /// The embedder subscribes to events.
+    Subscribe(EventSink),
+    /// The embedder asks for the rooms and their members.
+    ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
+    /// A health check asks whether turns are taken.
+    Probe(Sender<()>),
+    /// The server stops: every connection is to close, and no client is let in.
+    Stop,
+    /// Every connection has ended.
+    End,
+}
+
+/// One message of a client.
+pub(crate) enum ClientMessage {
+    /// A text of a plain client.
+    Text(Text),
+    /// A request of a JSON client.
+    Request(Asked),
+    /// Frames to be sent back to the client alone, in the build for the conformance suite.
+    Echo(Frames),
+}
+
+/// A client that has connected.
+pub(crate) struct Arrival {
+    pub(crate) client: ClientId,
+    pub(crate) address: IpAddr,
+    pub(crate) handshake: Handshake,
+    pub(crate) outbox: Arc<Outbox>,
+}

@@ -1,0 +1,414 @@
+//! The one thread that owns the chat.
+//!
+//! In one turn it takes everything that waits in its inbox and applies it to the chat. The
+//! deliveries that follow go to the [`Fanout`], which encodes each notice once and sends the frames
+//! when the turn is over. The busier the server, the more messages share one turn, and so the cost
+//! of it.
+
+pub(crate) mod close_reason;
+pub(crate) mod event;
+pub(crate) mod fanout;
+pub(crate) mod history;
+pub(crate) mod inbox;
+pub(crate) mod outbox;
+mod subscriber;
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rand::rngs::StdRng;
+
+use crate::chat::{
+    Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
+    Rules, Turn,
+};
+use crate::config::Limits;
+use crate::protocol::json::{Asked, RequestTags, ServerInfo};
+use crate::protocol::{ECHOES, Handshake};
+use close_reason::CloseReason;
+use event::{Event, EventSink};
+use fanout::Fanout;
+use history::{HistoryWriter, OpenedHistory, RestoredRoom};
+use inbox::{Arrival, ClientMessage, Input};
+
+/// Runs the loop of the broadcaster's thread. It ends with [`Input::End`]. If it panics, the inbox is
+/// dropped with it, so that no thread waits to send into it. `inbox_sender` is for the answers of the
+/// history.
+#[expect(clippy::needless_pass_by_value, reason = "the inbox is to be dropped with this loop")]
+pub(crate) fn broadcast(
+    inbox: Receiver<Input>,
+    inbox_sender: Sender<Input>,
+    limits: &Limits,
+    quota: Quota,
+    history: Option<OpenedHistory>,
+) {
+    let mut broadcaster = Broadcaster::new(limits, quota, history, inbox_sender);
+    loop {
+        let next = match broadcaster.next_tick() {
+            Some(tick) => inbox.recv_deadline(tick),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        broadcaster.begin_turn();
+        let first = match next {
+            Ok(first) => Some(first),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        // Input that arrives during the turn waits for the next one, so that a turn ends.
+        let waiting = inbox.len();
+        for input in first.into_iter().chain(inbox.try_iter().take(waiting)) {
+            if matches!(input, Input::End) {
+                // The last client may have left in this turn.
+                return broadcaster.end_turn();
+            }
+            broadcaster.take(input);
+        }
+        broadcaster.end_turn();
+        // Yield, so that connection threads queue more input and the next batch is larger.
+        std::thread::yield_now();
+    }
+}
+
+struct Broadcaster {
+    chat: Chat,
+    fanout: Fanout,
+    writer: Option<Box<dyn HistoryWriter + Send>>,
+    sinks: Vec<EventSink>,
+    /// Events of this turn, for the sinks.
+    events: Vec<Event>,
+    random: StdRng,
+    /// The time of this turn.
+    now: Now,
+    /// Deliveries of the input that is being taken; empty in between.
+    deliveries: Vec<Delivery>,
+    stopping: bool,
+}
+
+impl Broadcaster {
+    fn new(
+        limits: &Limits,
+        quota: Quota,
+        history: Option<OpenedHistory>,
+        inbox: Sender<Input>,
+    ) -> Self {
+        let fresh = || format!("{:016x}", rand::random::<u64>());
+        let epoch = history.as_ref().map_or_else(fresh, |history| history.epoch.clone());
+        let server = ServerInfo::new(limits, &epoch, history.is_some());
+        let mut chat = Chat::new(Rules {
+            epoch,
+            history: limits.history,
+            has_archive: history.is_some(),
+            grace: limits.grace,
+            quota,
+            text_bytes_max: limits.text_bytes_max,
+            page_bytes_max: quota.answer_bytes_max / PAGES_PER_ANSWER,
+        });
+        let (mut writer, mut queue) = (None, None);
+        if let Some(history) = history {
+            chat.count_on_from(history.floor);
+            for RestoredRoom { room, seq, messages } in history.rooms {
+                chat.restore(room, seq, messages);
+            }
+            let now = now();
+            for (session, nickname) in history.names {
+                chat.hold_name(session, nickname, now);
+            }
+            (writer, queue) = (Some(history.writer), Some(history.queue));
+        }
+        Self {
+            chat,
+            fanout: Fanout::new(server, queue, inbox, limits.backlog_bytes_max),
+            writer,
+            sinks: Vec::new(),
+            events: Vec::new(),
+            random: rand::make_rng(),
+            now: now(),
+            deliveries: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// Returns when the next turn is due without any input.
+    fn next_tick(&self) -> Option<Instant> {
+        let writer = self.writer.as_ref().and_then(|writer| writer.next_tick());
+        self.chat.next_tick().into_iter().chain(writer).min()
+    }
+
+    fn begin_turn(&mut self) {
+        self.now = now();
+        self.chat.tick(&mut Turn {
+            now: self.now,
+            random: &mut self.random,
+            out: &mut self.deliveries,
+        });
+        self.carry_out(None, &RequestTags::default());
+    }
+
+    /// Commits the messages of the turn to the history, and then sends them.
+    fn end_turn(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            let changes = self.chat.take_name_changes();
+            if !changes.is_empty() {
+                writer.take_names(changes);
+            }
+            if let Some((text, level)) = writer.end_turn(&self.chat, self.now.instant) {
+                let (clients, notice) =
+                    (self.chat.with_sessions(), Notice::Announcement { text, level });
+                let announcement = Delivery::Clients { clients, notice };
+                self.fanout.deliver(&announcement, &RequestTags::default(), &self.chat);
+            }
+        }
+        for event in self.events.drain(..) {
+            self.sinks.retain_mut(|sink| sink.send(event.clone()));
+        }
+        self.fanout.end_turn(&self.chat);
+    }
+
+    fn end_long_turn(&mut self) {
+        if self.fanout.is_long() {
+            self.end_turn();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Messages { client, messages } => {
+                for message in messages {
+                    self.take_message(client, message);
+                    self.end_long_turn();
+                }
+            }
+            Input::LookupDone { client, number, answer, nothing_after } => {
+                if let Some((room, after)) = nothing_after {
+                    self.chat.note_nothing_after(client, &room, after);
+                }
+                self.fanout.complete_lookup(client, number, &answer);
+            }
+            Input::Connected(arrival) => self.connect(*arrival),
+            Input::Disconnected { client, reason } => self.disconnect(client, &reason),
+            // The answers below are for a thread that waits, or has given up.
+            Input::Post { room, nickname, text, answer } => {
+                let posted = self.chat.post(
+                    &room,
+                    nickname,
+                    text,
+                    &mut Turn {
+                        now: self.now,
+                        random: &mut self.random,
+                        out: &mut self.deliveries,
+                    },
+                );
+                self.carry_out(None, &RequestTags::default());
+                let _ = answer.try_send(posted);
+            }
+            Input::Reserve { nickname, answer } => {
+                let _ = answer.try_send(self.chat.reserve_for_embedder(&nickname));
+            }
+            Input::Subscribe(sink) => {
+                // A new sink gets no events from before.
+                self.end_turn();
+                self.sinks.push(sink);
+            }
+            Input::ListRooms(answer) => {
+                let listing = |it: Listing| (self.chat.members(&it.room), it);
+                let rooms = self.chat.listings(None).map(listing);
+                let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
+            }
+            Input::Probe(answer) => drop(answer.try_send(())),
+            Input::Stop => {
+                self.stopping = true;
+                self.end_turn();
+                self.fanout.close_all(&CloseReason::Stopping);
+            }
+            Input::End => {}
+        }
+        self.end_long_turn();
+    }
+
+    fn take_message(&mut self, client: ClientId, message: ClientMessage) {
+        match message {
+            ClientMessage::Text(text) => {
+                self.chat.say(
+                    client,
+                    text,
+                    &mut Turn {
+                        now: self.now,
+                        random: &mut self.random,
+                        out: &mut self.deliveries,
+                    },
+                );
+                self.carry_out(Some(client), &RequestTags::default());
+            }
+            ClientMessage::Request(request) => self.take_request(client, request),
+            ClientMessage::Echo(frames) => self.fanout.push(client, &frames),
+        }
+    }
+
+    fn take_request(&mut self, client: ClientId, request: Asked) {
+        let Asked { tags, command } = request;
+        if !self.fanout.has(client) {
+            // Another connection has taken over its session; this request was still on its way.
+            return;
+        }
+        match command {
+            Ok(command) => {
+                self.chat.apply(
+                    client,
+                    command,
+                    &mut Turn {
+                        now: self.now,
+                        random: &mut self.random,
+                        out: &mut self.deliveries,
+                    },
+                );
+                self.carry_out(Some(client), &tags);
+            }
+            Err(error) => {
+                let is_known = self.chat.nickname_of(client).is_some();
+                self.fanout.refuse(client, &error.told_to(is_known), &tags, &self.chat);
+            }
+        }
+    }
+
+    fn connect(&mut self, arrival: Arrival) {
+        let Arrival { client, address, handshake, outbox } = arrival;
+        if self.stopping {
+            outbox.close(CloseReason::Stopping);
+            return outbox.release();
+        }
+        self.fanout.add(client, handshake.dialect(), outbox.clone());
+        self.chat.connect(client, Network::of(address));
+        self.report(|| Event::Open { client, address });
+        if let Handshake::Plain { room, wish } = handshake {
+            match self.chat.enter(
+                client,
+                room,
+                wish,
+                &mut Turn { now: self.now, random: &mut self.random, out: &mut self.deliveries },
+            ) {
+                Ok(nickname) => log::debug!("conn-{} is {nickname}", client.0),
+                Err(refused) => outbox.close(CloseReason::Refused { reason: refused.to_string() }),
+            }
+            self.carry_out(None, &RequestTags::default());
+        }
+    }
+
+    fn disconnect(&mut self, client: ClientId, reason: &CloseReason) {
+        self.fanout.remove(client, &self.chat);
+        self.chat.leave(
+            client,
+            reason.leave_reason(),
+            &mut Turn { now: self.now, random: &mut self.random, out: &mut self.deliveries },
+        );
+        if reason.is_error() {
+            self.report(|| Event::Error { client, error: reason.reason().to_owned() });
+        }
+        let (code, text) = (reason.code(), || reason.reason().to_owned());
+        self.report(|| Event::Close { client, code, reason: text() });
+        if self.stopping || ECHOES {
+            // Every other client is about to close too, or is to get nothing but its echo.
+            self.deliveries.clear();
+        }
+        self.carry_out(None, &RequestTags::default());
+    }
+
+    /// Carries out the deliveries of one input, in their order. `from` is the client that sent it.
+    fn carry_out(&mut self, from: Option<ClientId>, tags: &RequestTags) {
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        for delivery in deliveries.drain(..) {
+            if let Delivery::Room { notice: Notice::Message(message), .. } = &delivery {
+                if let Some(writer) = &mut self.writer {
+                    writer.take(message);
+                }
+                self.report_message(message, from);
+            }
+            self.fanout.deliver(&delivery, tags, &self.chat);
+            if let Delivery::Enters { client, room } = delivery {
+                self.report_joined(client, room);
+            }
+        }
+        self.deliveries = deliveries;
+    }
+
+    fn report_message(&mut self, message: &Message, from: Option<ClientId>) {
+        let Some(client) = from else { return };
+        self.report(|| Event::Message {
+            client,
+            nickname: message.nickname.clone(),
+            room: message.room.clone(),
+            seq: message.seq,
+            text: message.text.as_str().to_owned(),
+        });
+    }
+
+    fn report_joined(&mut self, client: ClientId, room: crate::chat::RoomName) {
+        if self.sinks.is_empty() {
+            return;
+        }
+        if let Some(nickname) = self.chat.nickname_of(client).cloned() {
+            self.report(|| Event::Joined { client, nickname, room });
+        }
+    }
+
+    fn report(&mut self, event: impl FnOnce() -> Event) {
+        if !self.sinks.is_empty() {
+            self.events.push(event());
+        }
+    }
+}
+
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    use std::sync::Arc;
+
+    use super::outbox::Outbox;
+    use super::*;
+    use crate::net::socket::Transport;
+    use crate::protocol::json::parse;
+
+    fn broadcaster() -> Broadcaster {
+        let (inbox, _) = crossbeam_channel::bounded(1);
+        Broadcaster::new(&Limits::default(), Rules::simple().quota, None, inbox)
+    }
+
+    fn arrive(broadcaster: &mut Broadcaster, client: ClientId) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far_end = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let transport = Transport::new(listener.accept().unwrap().0).unwrap();
+        let outbox = Arc::new(Outbox::new(Arc::new(transport), 1024).unwrap());
+        let address = Ipv4Addr::LOCALHOST.into();
+        let arrival = Arrival { client, address, handshake: Handshake::Json, outbox };
+        broadcaster.take(Input::Connected(Box::new(arrival)));
+        far_end
+    }
+
+    fn ask(broadcaster: &mut Broadcaster, client: ClientId, request: &str) {
+        let messages = vec![ClientMessage::Request(parse(request, 100))];
+        broadcaster.take(Input::Messages { client, messages });
+    }
+
+    #[test]
+    fn a_replaced_client_can_request_nothing_more() {
+        let mut broadcaster = broadcaster();
+        let [old, new] = [ClientId(1), ClientId(2)];
+        let _far_ends = [old, new].map(|client| arrive(&mut broadcaster, client));
+        ask(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);
+        let token = broadcaster.chat.tokens().next().unwrap();
+        let again = format!(r#"{{"type":"hello","session":"{token}"}}"#);
+        ask(&mut broadcaster, new, &again);
+        // The old client sent it before it was replaced.
+        ask(&mut broadcaster, old, &again);
+        assert!(broadcaster.fanout.has(new) && !broadcaster.fanout.has(old));
+        assert!(broadcaster.chat.nickname_of(new).is_some());
+        broadcaster.take(Input::Disconnected { client: old, reason: CloseReason::Replaced });
+        assert!(broadcaster.chat.nickname_of(new).is_some());
+    }
+}

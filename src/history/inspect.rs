@@ -1,0 +1,130 @@
+//! Looking at a history: whether it is sound, and what is in it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::file::beside;
+use super::transfer::open_to_read;
+use super::{HistoryError, row, schema};
+
+/// So many problems are told of; there may be more.
+const PROBLEMS_MAX: usize = 20;
+/// So many rooms are told of, the largest.
+const ROOMS_MAX: usize = 20;
+
+/// What [`check`] has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// How many messages could be read.
+    pub messages: u64,
+    /// What is wrong, a sentence each. Empty for a sound history.
+    pub problems: Vec<String>,
+}
+
+/// What is in a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// The version of the format.
+    pub version: i64,
+    /// The name of this history, by which clients know it again.
+    pub epoch: String,
+    /// How many messages there are.
+    pub messages: u64,
+    /// How many rooms there are.
+    pub rooms: u64,
+    /// When the first and the last were said: Unix time (ms).
+    pub times: Option<(u64, u64)>,
+    /// The size of the file with what SQLite keeps beside it (bytes).
+    pub bytes: u64,
+    /// The size of the search index (bytes).
+    pub index_bytes: u64,
+    /// The largest rooms, the largest first.
+    pub largest: Vec<RoomStats>,
+}
+
+/// What is in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomStats {
+    /// Its name.
+    pub room: String,
+    /// How many messages are kept.
+    pub messages: u64,
+    /// The number of the first that is kept, and of the last.
+    pub numbers: (u64, u64),
+}
+
+/// Reads all of a history, and says what is wrong with it. A server may have it open.
+///
+/// # Errors
+/// When it cannot be read at all.
+pub fn check(path: &Path) -> Result<Findings, HistoryError> {
+    let connection = open_to_read(path)?;
+    let mut findings = Findings { messages: 0, problems: Vec::new() };
+    if let Err(error) = look_through(&connection, &mut findings) {
+        findings.problems.push(error.to_string());
+    }
+    findings.problems.truncate(PROBLEMS_MAX);
+    Ok(findings)
+}
+
+fn look_through(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+    let mut problems = connection.prepare("PRAGMA integrity_check(20)")?;
+    let problems = problems.query_map([], |it| it.get::<_, String>(0))?;
+    for problem in problems {
+        findings.problems.extend(Some(problem?).filter(|problem| problem != "ok"));
+    }
+    let mut messages = connection.prepare(&format!(
+        "SELECT {}, r.name, m.number FROM message AS m LEFT JOIN room AS r ON r.id = m.room",
+        row::COLUMNS
+    ))?;
+    let mut rows = messages.query([])?;
+    while let Some(it) = rows.next()? {
+        match row::room(it, 6).and_then(|room| row::message(room, it)) {
+            Ok(_) => findings.messages += 1,
+            Err(error) if findings.problems.len() < PROBLEMS_MAX => {
+                let number: i64 = it.get(7)?;
+                findings.problems.push(format!("message number {number}: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Counts what is in a history. A server may have it open.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn stats(path: &Path) -> Result<Stats, HistoryError> {
+    let connection = open_to_read(path)?;
+    let version = schema::version_of(&connection, path)?;
+    count(&connection, path, version).map_err(|error| HistoryError::of(path, error))
+}
+
+fn count(connection: &Connection, path: &Path, version: i64) -> rusqlite::Result<Stats> {
+    let size = |suffix| std::fs::metadata(beside(path, suffix)).map_or(0, |it| it.len());
+    let (messages, times) =
+        connection.query_row("SELECT count(*), min(time), max(time) FROM message", [], |it| {
+            Ok((row::whole(it, 0)?, it.get::<_, Option<u64>>(1)?.zip(it.get(2)?)))
+        })?;
+    let mut rooms = connection.prepare(
+        "SELECT r.name, count(*), min(m.seq), max(m.seq)
+            FROM message AS m JOIN room AS r ON r.id = m.room
+            GROUP BY m.room ORDER BY 2 DESC, 1 LIMIT ?1",
+    )?;
+    let largest = rooms.query_map([ROOMS_MAX], |it| {
+        let numbers = (row::whole(it, 2)?, row::whole(it, 3)?);
+        Ok(RoomStats { room: it.get(0)?, messages: row::whole(it, 1)?, numbers })
+    })?;
+    Ok(Stats {
+        version,
+        epoch: connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))?,
+        messages,
+        rooms: connection.query_row("SELECT count(*) FROM room", [], |it| row::whole(it, 0))?,
+        times,
+        bytes: ["", "-wal", "-shm"].into_iter().map(size).sum(),
+        index_bytes: ["-search", "-search-wal", "-search-shm"].into_iter().map(size).sum(),
+        largest: largest.collect::<Result<_, _>>()?,
+    })
+}

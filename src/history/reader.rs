@@ -1,0 +1,147 @@
+//! Reads back and searches, on threads of their own, so that nobody waits who asks for neither.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::file::{HistoryFile, Use};
+use super::index::Index;
+use super::row;
+use crate::broadcaster::history::HistoryQuery;
+use crate::chat::{Lookup, Message, Notice, Reading, Refused, RoomName, Search};
+
+/// The most that the messages weigh that were found (bytes).
+const FOUND_BYTES_MAX: usize = 128 * 1024;
+
+/// Answers each query, until the broadcaster has ended.
+pub(super) fn serve(file: &HistoryFile, index: &Index, queries: &Receiver<Box<HistoryQuery>>) {
+    let reader = Reader { file, index };
+    for query in queries {
+        if !query.is_wanted() {
+            continue;
+        }
+        let lookup = query.lookup.clone();
+        let found = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup)));
+        let found = found.unwrap_or(Err(rusqlite::Error::InvalidQuery));
+        query.answer(found.map_err(|error| log_error(file, &error)).ok());
+    }
+}
+
+fn log_error(file: &HistoryFile, error: &rusqlite::Error) {
+    log::warn!("cannot read {}: {error}", file.path().display());
+}
+
+struct Reader<'a> {
+    file: &'a HistoryFile,
+    index: &'a Index,
+}
+
+impl Reader<'_> {
+    fn look_up(&self, lookup: Lookup) -> rusqlite::Result<Notice> {
+        let mut connection = self.file.lend(Use::Read)?;
+        let notice = match lookup {
+            Lookup::Reading(reading) => read(&connection, reading),
+            Lookup::Search(search) => find(&connection, self.index, &search),
+        };
+        if notice.is_err() {
+            connection.spoil();
+        }
+        notice
+    }
+}
+
+/// Completes a reading with what is kept.
+fn read(connection: &Connection, reading: Box<Reading>) -> rusqlite::Result<Notice> {
+    let reading = match reading.part_after() {
+        Some(after) => match read_part(connection, reading, after)? {
+            Ok(notice) => return Ok(notice),
+            Err(reading) => reading,
+        },
+        None => reading,
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+        row::COLUMNS
+    ))?;
+    let (room, before) = (reading.room.clone(), reading.before);
+    let id = room_id(connection, &room)?;
+    // SQLite counts up to here.
+    let before = before.min(i64::MAX.unsigned_abs());
+    let older = statement
+        .query_map(params![id, before, reading.missing()], |it| row::message(room.clone(), it))?;
+    let mut failed = None;
+    let mut older = older.map_while(|message| message.map_err(|error| failed = Some(error)).ok());
+    let notice = reading.complete(older.by_ref());
+    failed.map_or(Ok(notice), Err)
+}
+
+/// Completes a reading with the messages that follow on `after`, or gives it back where the first of
+/// them is not kept.
+fn read_part(
+    connection: &Connection,
+    reading: Box<Reading>,
+    after: u64,
+) -> rusqlite::Result<Result<Notice, Box<Reading>>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq > ?2 ORDER BY seq",
+        row::COLUMNS
+    ))?;
+    let room = reading.room.clone();
+    let id = room_id(connection, &room)?;
+    let after = after.min(i64::MAX.unsigned_abs());
+    let following = statement.query_map(params![id, after], |it| row::message(room.clone(), it))?;
+    let mut failed = None;
+    let following = following.map_while(|it| it.map_err(|error| failed = Some(error)).ok());
+    let notice = reading.complete_part(following);
+    failed.map_or(Ok(notice), Err)
+}
+
+/// The newest messages that a query finds.
+fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Result<Notice> {
+    let room = match &search.room {
+        Some(room) => match room_id(connection, room)? {
+            None => return Ok(Notice::Results { messages: vec![], before: None }),
+            id => id,
+        },
+        None => None,
+    };
+    let index = match index.connect(Use::Read)? {
+        Some(index) if is_up_to_date(connection, &index)? => index,
+        _ => return Ok(Notice::Refused(Refused::CannotSearchYet)),
+    };
+    let mut fetch = connection.prepare_cached(&format!(
+        "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room WHERE m.number = ?1",
+        row::COLUMNS
+    ))?;
+    let mut left = FOUND_BYTES_MAX;
+    let (mut messages, mut oldest, mut has_more) = (Vec::<Arc<Message>>::new(), 0, false);
+    super::index::find(&index, &search.query, room, search.before, |number| {
+        let found = |it: &rusqlite::Row<'_>| row::message(row::room(it, 6)?, it);
+        // What was deleted is found until the index is swept.
+        let Some(message) = fetch.query_row([number], found).optional()? else { return Ok(true) };
+        let fits = messages.is_empty() || left >= message.weight();
+        has_more = messages.len() == search.limit || !fits;
+        if has_more {
+            return Ok(false);
+        }
+        (left, oldest) = (left.saturating_sub(message.weight()), number);
+        messages.push(message);
+        Ok(true)
+    })?;
+    Ok(Notice::Results { messages, before: has_more.then_some(oldest) })
+}
+
+/// Whether the index has nearly everything, which on a new one takes a while.
+fn is_up_to_date(history: &Connection, index: &Connection) -> rusqlite::Result<bool> {
+    const MISSING_MAX: i64 = 10_000;
+    let newest = "SELECT coalesce(max(number), 0) FROM message";
+    let newest: i64 = history.prepare_cached(newest)?.query_row([], |it| it.get(0))?;
+    Ok(newest - super::index::up_to(index)? < MISSING_MAX)
+}
+
+fn room_id(connection: &Connection, room: &RoomName) -> rusqlite::Result<Option<i64>> {
+    let mut find = connection.prepare_cached("SELECT id FROM room WHERE name = ?1")?;
+    find.query_row([room.as_str()], |it| it.get(0)).optional()
+}

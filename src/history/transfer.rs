@@ -1,0 +1,302 @@
+//! A history as JSON Lines, one message a line: out of a file, and into one.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Read as _, Write};
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::clock::TIME_MAX;
+use super::file::{HistoryFile, Use, beside, connect};
+use super::row::{id_of, insert, last_number};
+use super::{HistoryError, row, schema};
+use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
+
+/// What a large import keeps in memory of the file (KiB).
+const IMPORT_CACHE_KIB: i64 = 64 * 1024;
+/// A longer line is no message (bytes).
+const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// The longest text that is imported (bytes).
+const TEXT_BYTES_MAX: usize = 8192;
+/// The largest number that is imported. A room can count on from here for ever without coming to
+/// the numbers that JavaScript does not count exactly.
+const SEQ_MAX: u64 = 1 << 52;
+/// How much an export reads at once (bytes, and messages).
+const PART_BYTES: usize = 256 * 1024;
+const PART_MESSAGES: usize = 1000;
+/// It is said so often how far it has come: after so many messages.
+const SAY_EVERY: u64 = 10_000;
+
+/// Why an export or an import did not come to its end. An import then leaves the history as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The history cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// What is read from, or written to, failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A line is no message.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A message, as a line has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    room: std::borrow::Cow<'a, str>,
+    seq: u64,
+    time: u64,
+    #[serde(borrow)]
+    nick: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    text: std::borrow::Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default)]
+    kind: LineKind,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LineKind {
+    #[default]
+    Say,
+    Me,
+}
+
+/// What [`export`] has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// How many messages were written.
+    pub written: u64,
+    /// How many cannot be read, and were left out.
+    pub unreadable: u64,
+}
+
+/// Writes every message of a history, in the order in which they were said. A server may have it
+/// open; what is said meanwhile may be among them. `progress` is told how many there were.
+///
+/// # Errors
+/// When the history cannot be read, or the lines cannot be written.
+pub fn export(
+    path: &Path,
+    out: &mut impl Write,
+    mut progress: impl FnMut(u64),
+) -> Result<Exported, TransferError> {
+    let sql = |error| HistoryError::of(path, error);
+    let connection = open_to_read(path)?;
+    let mut messages = connection
+        .prepare(&format!(
+            "SELECT {}, r.name, m.number FROM message AS m LEFT JOIN room AS r ON r.id = m.room
+                WHERE m.number > ?1 ORDER BY m.number LIMIT ?2",
+            row::COLUMNS
+        ))
+        .map_err(sql)?;
+    let (mut exported, mut last, mut part) =
+        (Exported { written: 0, unreadable: 0 }, i64::MIN, Vec::new());
+    let mut said = 0;
+    loop {
+        let before = last;
+        {
+            let mut rows = messages.query(params![before, PART_MESSAGES]).map_err(sql)?;
+            while part.len() < PART_BYTES {
+                let Some(it) = rows.next().map_err(sql)? else { break };
+                last = it.get(7).map_err(sql)?;
+                match row::room(it, 6).and_then(|room| row::message(room, it)) {
+                    Ok(message) => {
+                        write_line(&mut part, &message)?;
+                        exported.written += 1;
+                    }
+                    Err(_) => exported.unreadable += 1,
+                }
+            }
+        }
+        if last == before {
+            break;
+        }
+        // Nothing is being read now: a server cannot clear its log away while anybody reads, and
+        // the other end of a pipe may stand still for as long as it likes.
+        out.write_all(&part)?;
+        part.clear();
+        if exported.written - said >= SAY_EVERY {
+            said = exported.written;
+            progress(said);
+        }
+    }
+    progress(exported.written);
+    out.flush()?;
+    Ok(exported)
+}
+
+fn write_line(out: &mut impl Write, message: &Message) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line::of(message))?;
+    out.write_all(b"\n")
+}
+
+/// Adds messages to a history, which is made if there is none. What it has already is passed over.
+/// Returns how many were added; `progress` is told in between. No server may have it open.
+///
+/// # Errors
+/// When the history cannot be written, and when a line is no message or another than the history
+/// has. Nothing is added then.
+pub fn import(
+    path: &Path,
+    lines: &mut impl BufRead,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, TransferError> {
+    let sql = |error| TransferError::from(HistoryError::of(path, error));
+    let file = HistoryFile::open(path)?;
+    let mut connection = file.connect(Use::Write).map_err(sql)?;
+    schema::prepare(&mut connection, path)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+    connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB).map_err(sql)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    let mut rooms = HashMap::new();
+    let mut number = last_number(&transaction).map_err(sql)?;
+    let (mut bytes, mut line, mut added) = (Vec::new(), 0, 0);
+    loop {
+        line += 1;
+        bytes.clear();
+        // One more, by which a line is known that is too long.
+        let most = u64::try_from(LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+        if lines.by_ref().take(most).read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        let is_wrong = |reason| TransferError::Line { line, reason };
+        let text = text_of(&bytes, line == 1).map_err(is_wrong)?;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let message = message_of(text).map_err(is_wrong)?;
+        match kept(&transaction, &mut rooms, &message).map_err(sql)? {
+            Some(kept) if kept == message => {}
+            Some(_) => {
+                let Message { room, seq, .. } = &message;
+                let reason = format!("the history has another message {seq} of {room}");
+                return Err(TransferError::Line { line, reason });
+            }
+            None => {
+                insert(&transaction, &mut rooms, &[message.into()], &mut number).map_err(sql)?;
+                added += 1;
+            }
+        }
+        if line % SAY_EVERY == 0 {
+            progress(line);
+        }
+    }
+    transaction.commit().map_err(sql)?;
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(sql)?;
+    Ok(added)
+}
+
+/// A history that is there, as it is.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(HistoryError::Io { path: path.to_owned(), error });
+    }
+    // Where a server was killed, its log is left to the next server, which looks for it.
+    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|it| it.len() > 0);
+    let connection = connect(path, Use::Read).map_err(|error| HistoryError::of(path, error))?;
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
+        .map_err(|error| HistoryError::of(path, error))?;
+    match schema::version_of(&connection, path)? {
+        0 => Err(HistoryError::Foreign(path.to_owned())),
+        _ => Ok(connection),
+    }
+}
+
+/// The message of this number that the history has.
+fn kept(
+    connection: &Connection,
+    rooms: &mut HashMap<RoomName, i64>,
+    message: &Message,
+) -> rusqlite::Result<Option<Message>> {
+    let room = id_of(connection, rooms, &message.room)?;
+    let mut find = connection.prepare_cached(&format!(
+        "SELECT {} FROM message AS m WHERE room = ?1 AND seq = ?2",
+        row::COLUMNS
+    ))?;
+    let read = |it: &rusqlite::Row<'_>| row::message(message.room.clone(), it);
+    let kept = find.query_row(params![room, message.seq], read).optional()?;
+    Ok(kept.map(|kept| kept.as_ref().clone()))
+}
+
+/// A line as text. Editors may have put a incomplete_marker before the first.
+fn text_of(line: &[u8], is_first: bool) -> Result<&str, String> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let line = line.strip_prefix(MARK).filter(|_| is_first).unwrap_or(line);
+    if is_first && is_utf_16(line) {
+        return Err("this is UTF-16, and UTF-8 is needed: save it as UTF-8, or convert it with \
+                    iconv -f UTF-16 -t UTF-8"
+            .to_owned());
+    }
+    if line.len() > LINE_BYTES_MAX && !line.ends_with(b"\n") {
+        return Err("line is longer than 1 MiB".to_owned());
+    }
+    std::str::from_utf8(line)
+        .map_err(|error| format!("not UTF-8, at byte {}", error.valid_up_to() + 1))
+}
+
+/// By its incomplete_marker; or, without one, by the zeros beside ASCII characters. JSON has no zeros.
+fn is_utf_16(line: &[u8]) -> bool {
+    let has_mark = line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff");
+    has_mark || line.iter().take(2).any(|byte| *byte == 0)
+}
+
+fn message_of(line: &str) -> Result<Message, String> {
+    // A list would be read as the members in their order.
+    if !line.trim_start().starts_with('{') {
+        return Err("expected an object, as in {\"room\": ...}".to_owned());
+    }
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+        // There is one line for serde, and its number is known better.
+        error.to_string().replace(" at line 1 column ", " at column ")
+    })?;
+    if !(1..=SEQ_MAX).contains(&line.seq) || line.time > TIME_MAX {
+        return Err(format!("seq is 1 to {SEQ_MAX}, and time 0 to {TIME_MAX}"));
+    }
+    let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
+    Ok(Message {
+        room: RoomName::recorded(&line.room)
+            .map_err(|error| format!("{:?} is no room: {error}", line.room))?,
+        seq: line.seq,
+        time: line.time,
+        nickname: Nickname::recorded(&line.nick)
+            .map_err(|error| format!("{:?} is no nickname: {error}", line.nick))?,
+        text: Text::parse(&line.text, TEXT_BYTES_MAX).map_err(|error| error.to_string())?,
+        id: line.id.map(id).transpose()?,
+        kind: match line.kind {
+            LineKind::Say => Kind::Say,
+            LineKind::Me => Kind::Me,
+        },
+    })
+}
+
+impl<'a> Line<'a> {
+    fn of(message: &'a Message) -> Self {
+        Self {
+            room: message.room.as_str().into(),
+            seq: message.seq,
+            time: message.time,
+            nick: message.nickname.as_str().into(),
+            text: message.text.as_str().into(),
+            id: message.id.as_ref().map(|id| id.as_str().to_owned()),
+            kind: match message.kind {
+                Kind::Say => LineKind::Say,
+                Kind::Me => LineKind::Me,
+            },
+        }
+    }
+}

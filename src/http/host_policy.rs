@@ -1,0 +1,181 @@
+//! The host names that this server answers to, and the origins of pages that may connect.
+//!
+//! A page on the internet can make its own name resolve to an address of the LAN (DNS rebinding),
+//! and any page can open a WebSocket to any host. The first is stopped by answering only to names
+//! that public DNS does not give away, the second by letting in only pages of the same host.
+
+use std::collections::HashSet;
+
+use crate::net::host::{HostName, Origin};
+
+/// Suffixes under which no name can be registered: reserved by RFC 6761, 6762 and 8375, by ICANN,
+/// which does not delegate `.home`, `.corp`, `.mail` and `.internal`, or in use on private networks
+/// (RFC 6762, appendix G) and not delegated. A router's own domain need not be one of them:
+/// `fritz.box` is not, as `.box` is delegated.
+const PRIVATE_SUFFIXES: [&str; 12] = [
+    ".local",
+    ".localhost",
+    ".test",
+    ".home.arpa",
+    ".home",
+    ".corp",
+    ".mail",
+    ".internal",
+    ".intranet",
+    ".private",
+    ".lan",
+    ".localdomain",
+];
+
+/// The names that this server answers to, and the pages that it lets in.
+#[derive(Debug)]
+pub(crate) struct HostPolicy {
+    names: HashSet<HostName>,
+    origins: HashSet<Origin>,
+}
+
+impl HostPolicy {
+    pub(crate) fn new(names: &[HostName], origins: &[Origin]) -> Self {
+        let machine = rustix::system::uname().nodename().to_string_lossy().parse();
+        let names = names.iter().cloned().chain(machine.ok()).collect();
+        Self { names, origins: origins.iter().cloned().collect() }
+    }
+
+    /// Whether a request for this host is meant for us.
+    pub(crate) fn allows_host(&self, host: &HostName) -> bool {
+        let name = host.as_str();
+        let private = |suffix: &&str| name.strip_suffix(*suffix).is_some_and(|it| !it.is_empty());
+        host.address().is_some()
+            || !name.contains('.')
+            || PRIVATE_SUFFIXES.iter().any(private)
+            || self.names.contains(host)
+    }
+
+    /// Whether a page of this origin may talk to us as `host`.
+    pub(crate) fn allows_origin(&self, origin: &Origin, host: &HostName) -> bool {
+        origin.host() == Some(host) || self.origins.contains(origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_policy() -> HostPolicy {
+        let names = ["chat.example.org".parse().unwrap()];
+        let origins = ["https://intra.example.org".parse().unwrap(), "null".parse().unwrap()];
+        HostPolicy::new(&names, &origins)
+    }
+
+    fn allows_host(host: &str) -> Option<bool> {
+        HostName::of_field(host).ok().map(|host| host_policy().allows_host(&host))
+    }
+
+    #[test]
+    fn a_lan_has_many_names_for_us() {
+        for host in [
+            "127.0.0.1",
+            "192.168.1.20:8080",
+            "[::1]",
+            "[FE80::1]:12345",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "chat",
+            "chat.local",
+            "Chat.LAN:8080",
+            "a.home.arpa",
+            "b.internal",
+            "c.localdomain",
+            "pc.home",
+            "PC.Home.:8080",
+            "pc.living-room.home",
+            "pc.test",
+            "pc.corp",
+            "pc.mail",
+            "pc.localhost",
+            "pc.intranet",
+            "pc.private",
+            "chat.example.org",
+            "CHAT.example.org.",
+            "10.0.0.1:",
+        ] {
+            assert_eq!(allows_host(host), Some(true), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_that_public_dns_gives_away_are_not_ours() {
+        for host in [
+            "127.0.0.1.evil.example",
+            "evil.example",
+            "local.evil.example",
+            "evil-local.com",
+            "lan.com",
+            "pc.fritz.box",
+            "pc.home.com",
+            "pchome.net",
+            "pc.example",
+            "pc.testing",
+            "pc.arpa",
+            "home.arpa.evil.example",
+            "chat.example.org.evil.example",
+            "127.1",
+            "0x7f.0.0.1",
+        ] {
+            assert_eq!(allows_host(host), Some(false), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_host_is_an_error() {
+        for host in [
+            "",
+            " ",
+            "a b",
+            "user@localhost",
+            "localhost:port",
+            "localhost:99999",
+            "localhost:+80",
+            "[::1",
+            "::1",
+            ".local",
+            "a..b",
+            "http://localhost",
+            "localhost/",
+            "[::1]x",
+            "a,b",
+            "ho%73t",
+        ] {
+            assert_eq!(allows_host(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_the_same_host_come_in() {
+        let host_policy = host_policy();
+        let allows_origin = |origin: &str, host: &str| {
+            let host = HostName::of_field(host).unwrap();
+            origin.parse().is_ok_and(|origin| host_policy.allows_origin(&origin, &host))
+        };
+        assert!(allows_origin("http://localhost:8080", "localhost:12345"));
+        assert!(allows_origin("http://LOCALHOST", "localhost:12345"));
+        assert!(allows_origin("http://[::1]:8080", "[::1]:12345"));
+        assert!(allows_origin("https://intra.example.org", "chat.lan"));
+        assert!(allows_origin("null", "chat.lan"));
+        for origin in [
+            "http://evil.example",
+            "http://localhost.evil.example",
+            "http://127.0.0.1:8080",
+            "http://user@localhost",
+            "http://localhost/path",
+            "localhost",
+            "",
+            "http://",
+            "https://intra.example.org:444",
+            "http://localhost http://localhost",
+        ] {
+            assert!(!allows_origin(origin, "localhost:12345"), "{origin}");
+        }
+    }
+}

@@ -150,7 +150,7 @@ impl World {
                 client,
                 room.clone(),
                 wished,
-                &mut Turn { now: now, random: &mut self.random, out: &mut out },
+                &mut Turn { now, random: &mut self.random, out: &mut out },
             )
             .unwrap();
         self.welcome(client, Some(wish), got, None);

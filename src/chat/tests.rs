@@ -61,7 +61,7 @@ impl Stage {
                     client,
                     room(with),
                     wish,
-                    &mut Turn { now: now, random, out: &mut out },
+                    &mut Turn { now, random, out: &mut out },
                 ) {
                     self.transcript.push_str(&format!("{who} < refused: {refused}\n"));
                 }
@@ -640,11 +640,7 @@ fn a_client_that_closed_and_comes_back_may_be_called_something_else() {
     let (session, wish) = (Some(stage.sessions["ana"]), Nickname::parse("zoe").ok());
     let (now, mut out) = (stage.now, Vec::new());
     let hello = Command::Hello { wish, session };
-    stage.chat.apply(
-        client,
-        hello,
-        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
-    );
+    stage.chat.apply(client, hello, &mut Turn { now, random: &mut stage.random, out: &mut out });
     stage.write_down(out);
     assert!(stage.transcript.ends_with("ana < welcome back zoe\n"), "{}", stage.transcript);
     assert!(stage.chat.taken.keys().all(|form| form == "zoe"));
@@ -808,7 +804,7 @@ fn ended_sessions_are_bounded() {
         stage.chat.apply(
             client,
             hello,
-            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+            &mut Turn { now, random: &mut stage.random, out: &mut out },
         );
         stage.write_down(out);
         if number % 2 == 0 {
@@ -869,11 +865,7 @@ fn people_who_are_away_count_and_make_way_for_those_of_their_network() {
     stage.chat.connect(stranger, other);
     let hello = Command::Hello { wish: Nickname::parse("bo").ok(), session: None };
     let (now, mut out) = (stage.now, Vec::new());
-    stage.chat.apply(
-        stranger,
-        hello,
-        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
-    );
+    stage.chat.apply(stranger, hello, &mut Turn { now, random: &mut stage.random, out: &mut out });
     stage.write_down(out);
     stage.play("bo join lobby");
     stage.play("bo breaks");
@@ -965,7 +957,7 @@ fn the_rooms_of_a_network_are_bounded() {
             other,
             room("cellar"),
             wish,
-            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+            &mut Turn { now, random: &mut stage.random, out: &mut out },
         )
         .unwrap();
     stage.transcript.clear();
@@ -1039,11 +1031,7 @@ fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
     let hello = Command::Hello { wish: None, session: None };
     let (now, mut out) = (stage.now, Vec::new());
-    stage.chat.apply(
-        other,
-        hello,
-        &mut Turn { now: now, random: &mut stage.random, out: &mut out },
-    );
+    stage.chat.apply(other, hello, &mut Turn { now, random: &mut stage.random, out: &mut out });
     let told = (100..200).filter(|number| tell(&mut stage, "dora", *number)).count();
     assert_eq!(told, 2, "others are not kept from it, up to 40 of all");
     stage.play("ana waits 2000");
@@ -1084,7 +1072,7 @@ fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
             other,
             room("kitchen"),
             wish,
-            &mut Turn { now: now, random: &mut stage.random, out: &mut out },
+            &mut Turn { now, random: &mut stage.random, out: &mut out },
         )
         .unwrap();
     stage.play("bo speaks kept?");
@@ -1182,11 +1170,7 @@ fn a_name_is_held_for_its_session_over_a_restart() {
     let client = after.connect("ana");
     let hello = Command::Hello { wish: None, session: Some(after.sessions["ana"]) };
     let (now, mut out) = (after.now, Vec::new());
-    after.chat.apply(
-        client,
-        hello,
-        &mut Turn { now: now, random: &mut after.random, out: &mut out },
-    );
+    after.chat.apply(client, hello, &mut Turn { now, random: &mut after.random, out: &mut out });
     after.write_down(out);
     let lines: Vec<_> = after.transcript.lines().collect();
     assert!(lines[0].starts_with("bo < welcome user-"), "another client gets another name");

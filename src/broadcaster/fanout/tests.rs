@@ -151,7 +151,7 @@ impl Stage {
                 let (client, mut out) = (self.connect(who, Dialect::Plain), vec![]);
                 let (now, random) = (self.now, &mut self.random);
                 self.chat
-                    .enter(client, room(*at), None, &mut Turn { now: now, random, out: &mut out })
+                    .enter(client, room(*at), None, &mut Turn { now, random, out: &mut out })
                     .unwrap();
                 self.carry_out(&out);
             }

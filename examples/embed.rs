@@ -1,17 +1,17 @@
-//! A program of yours with a chat in it, and no async runtime: `cargo run --example embed`.
+//! A program that contains a chat, without an async runtime: `cargo run --example embed`.
 //!
-//! Prints what happens in the chat, and stops when nobody is left.
+//! Prints the events of the chat, and stops when the last client has left.
 
 use std::collections::HashSet;
 
 use chinwag::{Config, Event, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Port 0 takes a free one; which it is, is known at once.
+    // Port 0 takes a free port. `handle.page_addresses()` returns it.
     let config = Config { page_port: 0, websocket_port: 0, ..Config::default() };
     let server = Server::bind(&config)?;
-    // Asked for before the start, so that nothing is missed. If we are slow, we lose events, and
-    // learn how many; the chat does not wait for us.
+    // Subscribed before the start, so that no event is missed. The chat never waits for this
+    // program: if the channel is full, events are lost, and `Event::Lost` has their number.
     let events = server.handle().events(1024);
     let handle = server.start()?;
     println!("open http://localhost:{}/", handle.page_addresses()[0].port());
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Event::Lost { count } => println!("lost: {count} events"),
         }
     }
-    // Returns when every thread has ended.
+    // Returns when all threads of the server have ended.
     handle.stop();
     Ok(())
 }

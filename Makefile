@@ -2,8 +2,7 @@
 
 BROWSER_TESTS = tests/browser
 HOSTILE_TESTS = tests/hostile
-# A package of its own, of the same source.
-PARTS = --locked --manifest-path benches/parts/Cargo.toml --target-dir target/parts
+PARTS = --locked --profile counted --package chinwag-parts
 PEERS = benches/peers
 
 .PHONY: run test check fmt bench bench-peers plots bench-parts instructions hostile soak loom conformance clients browser-test browser-tools screenshots install
@@ -45,22 +44,19 @@ CHECKS += instructions
 endif
 
 check:
-	cargo fmt --check
-	cargo fmt --check --manifest-path benches/parts/Cargo.toml
-	cargo fmt --check --manifest-path tests/loom/Cargo.toml
+	cargo fmt --all --check
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --test hostile --test soak --test clients -- -D warnings
+	cargo clippy --locked --package testkit --package chinwag-loom --all-targets -- -D warnings
 	cargo clippy $(PARTS) --bin parts --test instructions -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 	$(MAKE) $(CHECKS)
 
 fmt:
-	cargo fmt
-	cargo fmt --manifest-path benches/parts/Cargo.toml
-	cargo fmt --manifest-path tests/loom/Cargo.toml
+	cargo fmt --all
 	cargo fmt --manifest-path $(PEERS)/axum/Cargo.toml
 
 # A table on the terminal, and bench.json in the folder of the build.
@@ -88,12 +84,12 @@ $(BENCH):
 
 # The smallest parts by themselves, against the clock.
 bench-parts:
-	cargo run --release $(PARTS)
+	cargo run $(PARTS)
 
 # The parts against the budget of their instructions. To record it anew: RECORD=yes.
 instructions:
 	sh benches/parts/tools.sh
-	RECORD=$(RECORD) cargo test --release $(PARTS) -- --nocapture
+	RECORD=$(RECORD) cargo test $(PARTS) -- --nocapture
 
 # Attacks, faults and shortages, against the release program, one after the other.
 hostile:
@@ -111,7 +107,7 @@ soak:
 
 # The outbox under every order in which its lock can be taken.
 loom:
-	cargo test --locked --release --manifest-path tests/loom/Cargo.toml --target-dir target/loom
+	cargo test --locked --release --package chinwag-loom
 
 # The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
 conformance:

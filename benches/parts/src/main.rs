@@ -4,6 +4,8 @@
 //! thread, so that callgrind counts the same instructions every time (`tests/instructions.rs`);
 //! `parts cases` says which there are. Called otherwise it measures times, with divan.
 
+#![allow(unreachable_pub, reason = "some of it is public in the library")]
+
 #[path = "../../../src"]
 #[allow(dead_code, unused_imports, reason = "the rest of the program is not here")]
 mod program {

@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 #[path = "../../../src/broadcaster/outbox.rs"]
+#[allow(dead_code, reason = "the connection is a model, and calls a part of it")]
 mod outbox;
 
 mod close_reason;

@@ -1,0 +1,1 @@
+//! Servers, clients and scripts for the tests and benchmarks of chinwag.

@@ -265,7 +265,7 @@ impl Broadcaster {
             }
             Err(error) => {
                 let is_known = self.chat.nickname_of(client).is_some();
-                self.fanout.refuse(client, &error.told_to(is_known), &tags, &self.chat);
+                self.fanout.refuse(client, &error.reported_to(is_known), &tags, &self.chat);
             }
         }
     }

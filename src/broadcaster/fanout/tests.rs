@@ -113,7 +113,7 @@ struct Stage {
 fn host() -> ServerInfo {
     ServerInfo {
         epoch: "e1".to_owned(),
-        searches: false,
+        has_search: false,
         text_bytes_max: 8192,
         burst: 10,
         per_second: 4,

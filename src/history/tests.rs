@@ -261,7 +261,7 @@ fn rooms_that_are_not_taken_up_go_on_counting_behind_all_their_numbers() {
     let mut store = open(&folder.file()).unwrap();
     assert_eq!((store.left.rooms.len(), store.left.floor), (10_000, 70));
     let mut chat = chat();
-    chat.count_on_from(store.left.floor);
+    chat.raise_floor(store.left.floor);
     let nickname = Nickname::parse("ana").unwrap();
     let now = crate::chat::Now { instant: std::time::Instant::now(), unix_ms: 0 };
     let old = RoomName::parse("room-1").unwrap();

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{to_string, to_writer};
 
 use crate::chat::{
-    Id, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
-    NicknameError, Notice, QueryError, ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
+    CommandError, Id, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
+    NicknameError, Notice, QueryError, ROOMS_PER_PERSON_MAX, RoomName, TooLong,
 };
 use crate::config::Limits;
 
@@ -90,19 +90,19 @@ impl RequestError {
     }
 }
 
-fn code_of(refused: &Refused) -> &'static str {
+fn code_of(refused: &CommandError) -> &'static str {
     match refused {
-        Refused::NotReady => "not_ready",
-        Refused::HelloAgain => "bad_request",
-        Refused::NickTaken(_) => "nick_taken",
-        Refused::NotInRoom(_) => "not_in_room",
-        Refused::TooManyRooms(_) | Refused::RoomsFull => "too_many_rooms",
-        Refused::RateLimited { .. } => "rate_limited",
-        Refused::NoSuchNick(_) => "no_such_nick",
-        Refused::CannotHear(_)
-        | Refused::NothingKept
-        | Refused::CannotRead
-        | Refused::CannotSearchYet => "unavailable",
+        CommandError::NotReady => "not_ready",
+        CommandError::HelloAgain => "bad_request",
+        CommandError::NickTaken(_) => "nick_taken",
+        CommandError::NotInRoom(_) => "not_in_room",
+        CommandError::TooManyRooms(_) | CommandError::RoomsFull => "too_many_rooms",
+        CommandError::RateLimited { .. } => "rate_limited",
+        CommandError::NoSuchNick(_) => "no_such_nick",
+        CommandError::NoPrivateMessages(_)
+        | CommandError::NoHistory
+        | CommandError::HistoryUnreadable
+        | CommandError::SearchNotReady => "unavailable",
     }
 }
 
@@ -353,10 +353,10 @@ impl<'a> Event<'a> {
                 Self::Rooms { rooms: rooms.iter().map(Listed::of).collect(), more: *more }
             }
             Notice::Pong => Self::Pong,
-            Notice::Refused(refused) => {
+            Notice::Error(refused) => {
                 let (code, message) = (code_of(refused), refused.to_string());
                 let retry_ms = match refused {
-                    Refused::RateLimited { retry_ms } => Some(*retry_ms),
+                    CommandError::RateLimited { retry_ms } => Some(*retry_ms),
                     _ => None,
                 };
                 Self::Error { code, message, id: None, retry_ms }

@@ -30,7 +30,7 @@ pub(crate) enum Input {
         number: u64,
         answer: Frames,
         /// A room, and the message after which the history has nothing that the client missed.
-        nothing_after: Option<(RoomName, u64)>,
+        gap_after: Option<(RoomName, u64)>,
     },
     /// A client is gone. Its connection says so exactly once.
     Disconnected { client: ClientId, reason: CloseReason },

@@ -162,8 +162,8 @@ impl Stage {
                     let listeners = self.chat.listeners(&room).filter(told);
                     (listeners.map(|it| it.client).collect(), notice)
                 }
-                Delivery::Others { room, but, notice } => {
-                    let others = |it: &Listener| !it.is_plain && it.client != but;
+                Delivery::Others { room, except, notice } => {
+                    let others = |it: &Listener| !it.is_plain && it.client != except;
                     let listeners = self.chat.listeners(&room).filter(others);
                     (listeners.map(|it| it.client).collect(), notice)
                 }
@@ -202,18 +202,18 @@ fn text(text: &str) -> Text {
 
 /// As if all that was ever said were kept, and said by the keeper.
 fn looked_up(lookup: Lookup) -> Notice {
-    let Lookup::Reading(reading) = lookup else {
+    let Lookup::Read(read) = lookup else {
         return Notice::Results { messages: vec![], before: None };
     };
-    let (room, before) = (reading.room.clone(), reading.before);
+    let (room, before) = (read.room.clone(), read.before);
     let kept = move |seq| {
         let (room, nickname) = (room.clone(), Nickname::parse("keeper").unwrap());
         let text = text(&format!("kept {seq}"));
         Arc::new(Message { room, seq, time: 0, nickname, text, id: None, kind: Kind::Say })
     };
-    match reading.part_after() {
-        Some(after) => reading.complete_part((after + 1..before).map(kept)).unwrap(),
-        None => reading.complete((1..before).rev().map(kept)),
+    match read.batch_after() {
+        Some(after) => read.complete_batch((after + 1..before).map(kept)).unwrap(),
+        None => read.complete((1..before).rev().map(kept)),
     }
 }
 
@@ -260,7 +260,7 @@ fn in_words(notice: &Notice) -> String {
             format!("rooms: {}{}", rooms.join(", "), if *more { " and more" } else { "" })
         }
         Notice::Pong => "pong".to_owned(),
-        Notice::Refused(refused) => format!("refused: {refused}"),
+        Notice::Error(refused) => format!("refused: {refused}"),
     }
 }
 
@@ -840,7 +840,7 @@ fn every_given_name_is_given_once() {
 fn the_last_free_name_is_found() {
     let mut stage = Stage::new(rules());
     for number in (0..GIVEN_NAMES).filter(|number| *number != 4711) {
-        stage.chat.reserve(PersonId(0), &Nickname::given(number));
+        stage.chat.take_nickname(PersonId(0), &Nickname::given(number));
     }
     stage.play("somebody: enters lobby");
     assert_eq!(stage.chat.members(&room("lobby"))[0].as_str(), "user-4711");
@@ -1083,7 +1083,7 @@ fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
         stage.play("ana closes");
     }
     assert_eq!(stage.chat.rooms.held().1, 100);
-    assert_eq!(stage.chat.rooms.get(&room("kitchen")).map(super::rooms::Room::seq), Some(1));
+    assert_eq!(stage.chat.rooms.get(&room("kitchen")).map(Room::seq), Some(1));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::index::Index;
 use super::open::Access;
 use super::row;
 use crate::broadcaster::history::HistoryQuery;
-use crate::chat::{Lookup, Message, Notice, Reading, Refused, RoomName, Search};
+use crate::chat::{CommandError, HistoryRead, Lookup, Message, Notice, RoomName, Search};
 
 /// Maximum size of the messages in one search result (bytes).
 const FOUND_BYTES_MAX: usize = 128 * 1024;
@@ -43,7 +43,7 @@ impl Reader<'_> {
     fn look_up(&self, lookup: Lookup) -> rusqlite::Result<Notice> {
         let mut connection = self.file.acquire(Access::Read)?;
         let notice = match lookup {
-            Lookup::Reading(reading) => read(&connection, reading),
+            Lookup::Read(read) => complete(&connection, read),
             Lookup::Search(search) => find(&connection, self.index, &search),
         };
         if notice.is_err() {
@@ -53,49 +53,49 @@ impl Reader<'_> {
     }
 }
 
-/// Completes a reading with messages of the file.
-fn read(connection: &Connection, reading: Box<Reading>) -> rusqlite::Result<Notice> {
-    let reading = match reading.part_after() {
-        Some(after) => match read_part(connection, reading, after)? {
+/// Completes a read with messages of the file.
+fn complete(connection: &Connection, read: Box<HistoryRead>) -> rusqlite::Result<Notice> {
+    let read = match read.batch_after() {
+        Some(after) => match read_batch(connection, read, after)? {
             Ok(notice) => return Ok(notice),
-            Err(reading) => reading,
+            Err(read) => read,
         },
-        None => reading,
+        None => read,
     };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
         row::COLUMNS
     ))?;
-    let (room, before) = (reading.room.clone(), reading.before);
+    let (room, before) = (read.room.clone(), read.before);
     let id = room_id(connection, &room)?;
     // SQLite has only signed integers.
     let before = before.min(i64::MAX.unsigned_abs());
     let older = statement
-        .query_map(params![id, before, reading.missing()], |it| row::message(room.clone(), it))?;
+        .query_map(params![id, before, read.missing()], |it| row::message(room.clone(), it))?;
     let mut failed = None;
     let mut older = older.map_while(|message| message.map_err(|error| failed = Some(error)).ok());
-    let notice = reading.complete(older.by_ref());
+    let notice = read.complete(older.by_ref());
     failed.map_or(Ok(notice), Err)
 }
 
-/// Completes a reading with the messages that follow `after`. Gives the reading back if the first of
-/// them is no longer in the file.
-fn read_part(
+/// Completes a read with the messages that follow `after`. Gives the read back if the first of them is
+/// no longer in the file.
+fn read_batch(
     connection: &Connection,
-    reading: Box<Reading>,
+    read: Box<HistoryRead>,
     after: u64,
-) -> rusqlite::Result<Result<Notice, Box<Reading>>> {
+) -> rusqlite::Result<Result<Notice, Box<HistoryRead>>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq > ?2 ORDER BY seq",
         row::COLUMNS
     ))?;
-    let room = reading.room.clone();
+    let room = read.room.clone();
     let id = room_id(connection, &room)?;
     let after = after.min(i64::MAX.unsigned_abs());
     let following = statement.query_map(params![id, after], |it| row::message(room.clone(), it))?;
     let mut failed = None;
     let following = following.map_while(|it| it.map_err(|error| failed = Some(error)).ok());
-    let notice = reading.complete_part(following);
+    let notice = read.complete_batch(following);
     failed.map_or(Ok(notice), Err)
 }
 
@@ -110,7 +110,7 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
     };
     let index = match index.connect(Access::Read)? {
         Some(index) if is_up_to_date(connection, &index)? => index,
-        _ => return Ok(Notice::Refused(Refused::CannotSearchYet)),
+        _ => return Ok(Notice::Error(CommandError::SearchNotReady)),
     };
     let mut fetch = connection.prepare_cached(&format!(
         "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room WHERE m.number = ?1",

@@ -265,7 +265,7 @@ fn rooms_that_are_not_restored_continue_above_their_numbers() {
     let mut history = open(&folder.file()).unwrap();
     assert_eq!((history.restored.rooms.len(), history.restored.floor), (10_000, 70));
     let mut chat = chat();
-    chat.count_on_from(history.restored.floor);
+    chat.raise_floor(history.restored.floor);
     let nickname = Nickname::parse("ana").unwrap();
     let now = crate::chat::Now { instant: std::time::Instant::now(), unix_ms: 0 };
     let old = RoomName::parse("room-1").unwrap();

@@ -1,5 +1,5 @@
 //! The fan-out with real outboxes over real sockets, against what the deliveries mean
-//! ([`Hearing`]).
+//! ([`DeliveryModel`]).
 
 use std::io::{Cursor, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::super::outbox::Drained;
 use super::*;
-use crate::chat::delivery_model::Hearing;
+use crate::chat::delivery_model::DeliveryModel;
 use crate::chat::{
     Command, HistoryLimits, Id, Kind, LeaveReason, NewMessage, Nickname, Now, Quota, Rules, Since,
     Text, Token, Turn,
@@ -99,7 +99,7 @@ impl Connection {
 struct Stage {
     chat: Chat,
     fanout: Fanout,
-    hearing: Hearing,
+    model: DeliveryModel,
     random: StdRng,
     now: Now,
     listener: TcpListener,
@@ -133,7 +133,7 @@ impl Stage {
         Self {
             chat: Chat::new(rules),
             fanout: Fanout::new(host(), None, crossbeam_channel::bounded(1).0, 512 * 1024),
-            hearing: Hearing::default(),
+            model: DeliveryModel::default(),
             random: StdRng::seed_from_u64(1),
             now: Now { instant: Instant::now(), unix_ms: 0 },
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -248,7 +248,7 @@ impl Stage {
     /// As the broadcaster does it.
     fn leave(&mut self, client: ClientId) {
         self.fanout.remove(client, &self.chat);
-        self.hearing.remove(client);
+        self.model.remove(client);
         let mut out = vec![];
         self.chat.leave(
             client,
@@ -262,7 +262,7 @@ impl Stage {
         let tags = RequestTags { reference: Id::parse("ref"), id: None };
         for delivery in out {
             self.fanout.deliver(delivery, &tags, &self.chat);
-            let told = self.hearing.carry_out(delivery, &self.chat);
+            let told = self.model.carry_out(delivery, &self.chat);
             if let Some((_, notice)) = told.first() {
                 let is_reply = matches!(delivery, Delivery::Reply { .. });
                 let alone = !matches!(delivery, Delivery::Room { .. });

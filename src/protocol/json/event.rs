@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::chat::{
-    Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname, Notice,
-    ROOMS_PER_PERSON_MAX, Refused, RoomName,
+    CommandError, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
+    Notice, ROOMS_PER_PERSON_MAX, RoomName,
 };
 use crate::config;
 
@@ -228,10 +228,10 @@ impl<'a> Event<'a> {
                 Self::Rooms { rooms: rooms.iter().map(RoomObject::of).collect(), more: *more }
             }
             Notice::Pong => Self::Pong,
-            Notice::Refused(refused) => {
+            Notice::Error(refused) => {
                 let (code, message) = (code_of(refused), refused.to_string());
                 let retry_ms = match refused {
-                    Refused::RateLimited { retry_ms } => Some(*retry_ms),
+                    CommandError::RateLimited { retry_ms } => Some(*retry_ms),
                     _ => None,
                 };
                 Self::Error { code, message, id: None, retry_ms }
@@ -301,18 +301,18 @@ impl Limits {
 }
 
 /// Returns the code of a refusal on the wire.
-fn code_of(refused: &Refused) -> &'static str {
+fn code_of(refused: &CommandError) -> &'static str {
     match refused {
-        Refused::NotReady => "not_ready",
-        Refused::HelloAgain => "bad_request",
-        Refused::NickTaken(_) => "nick_taken",
-        Refused::NotInRoom(_) => "not_in_room",
-        Refused::TooManyRooms(_) | Refused::RoomsFull => "too_many_rooms",
-        Refused::RateLimited { .. } => "rate_limited",
-        Refused::NoSuchNick(_) => "no_such_nick",
-        Refused::CannotHear(_)
-        | Refused::NothingKept
-        | Refused::CannotRead
-        | Refused::CannotSearchYet => "unavailable",
+        CommandError::NotReady => "not_ready",
+        CommandError::HelloAgain => "bad_request",
+        CommandError::NickTaken(_) => "nick_taken",
+        CommandError::NotInRoom(_) => "not_in_room",
+        CommandError::TooManyRooms(_) | CommandError::RoomsFull => "too_many_rooms",
+        CommandError::RateLimited { .. } => "rate_limited",
+        CommandError::NoSuchNick(_) => "no_such_nick",
+        CommandError::NoPrivateMessages(_)
+        | CommandError::NoHistory
+        | CommandError::HistoryUnreadable
+        | CommandError::SearchNotReady => "unavailable",
     }
 }

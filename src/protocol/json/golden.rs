@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::chat::{
-    Command, Id, Joined, Kind, LeaveReason, Listing, Members, Message, NewMessage,
-    NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, Refused, RoomName, Since, Text,
-    Token, TooLong,
+    Command, CommandError, Id, Joined, Kind, LeaveReason, Listing, Members, Message, NewMessage,
+    NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, RoomName, Since, Text, Token,
+    TooLong,
 };
 
 fn server() -> ServerInfo {
@@ -212,24 +212,28 @@ fn small_answers_are_encoded() {
 #[test]
 fn every_refusal_has_its_code() {
     for (refused, code, message) in [
-        (Refused::NotReady, "not_ready", "say hello first"),
-        (Refused::HelloAgain, "bad_request", "hello is said once"),
-        (Refused::NickTaken(nick("bo")), "nick_taken", "bo is taken, or looks like a name that is"),
-        (Refused::NotInRoom(lobby()), "not_in_room", "you are not in lobby"),
+        (CommandError::NotReady, "not_ready", "say hello first"),
+        (CommandError::HelloAgain, "bad_request", "hello is said once"),
         (
-            Refused::TooManyRooms(16),
+            CommandError::NickTaken(nick("bo")),
+            "nick_taken",
+            "bo is taken, or looks like a name that is",
+        ),
+        (CommandError::NotInRoom(lobby()), "not_in_room", "you are not in lobby"),
+        (
+            CommandError::TooManyRooms(16),
             "too_many_rooms",
             "you are in 16 rooms already, which is as many as can be",
         ),
-        (Refused::NoSuchNick(nick("bo")), "no_such_nick", "nobody here is called bo"),
+        (CommandError::NoSuchNick(nick("bo")), "no_such_nick", "nobody here is called bo"),
         (
-            Refused::CannotHear(nick("bo")),
+            CommandError::NoPrivateMessages(nick("bo")),
             "unavailable",
             "bo has a simple client, which cannot get private messages",
         ),
     ] {
         let expected = format!("\"type\":\"error\",\"code\":\"{code}\",\"message\":\"{message}\"");
-        let notice = Notice::Refused(refused);
+        let notice = Notice::Error(refused);
         written(&notice, &expected);
         let tags = RequestTags { reference: Some(id("r1")), id: Some(id("m-1")) };
         let tagged = format!("{{{expected},\"id\":\"m-1\",\"ref\":\"r1\"}}");

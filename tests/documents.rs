@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use chinwag::{Config, Limits};
-use support::config;
-use support::json::Scene;
+use testkit::{Script, config};
 
 /// The text between a fence of this kind and the next.
 fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
@@ -20,9 +17,9 @@ fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
 #[test]
 fn the_sessions_of_the_protocol_go_as_they_are_written() {
     let protocol = include_str!("../PROTOCOL.md");
-    Scene::new().play(fenced(protocol, "plain-session"));
+    Script::new().play(fenced(protocol, "plain-session"));
     // With the limits that people have: the welcome names them.
-    Scene::with(&Config { limits: Limits::default(), ..config() })
+    Script::with(&Config { limits: Limits::default(), ..config() })
         .play(fenced(protocol, "json-session"));
 }
 

@@ -2,101 +2,99 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use chinwag::{Config, Limits};
 use flate2::read::GzDecoder;
-use support::answer::Answer;
-use support::{House, ask, ask_for_bytes, config, connect, tcp};
+use testkit::{HttpResponse, TestServer, config, connect, exchange_bytes, exchange_text, tcp};
 
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
 
 /// Asks both ports, and returns what both say.
-fn answer(house: &House, head: &str) -> Answer {
-    let [one, other] = [house.page_address(), house.address()]
-        .map(|address| Answer::parse(&ask_for_bytes(address, head), head.starts_with("HEAD ")));
+fn answer(server: &TestServer, head: &str) -> HttpResponse {
+    let [one, other] = [server.page_address(), server.address()].map(|address| {
+        HttpResponse::parse(&exchange_bytes(address, head), head.starts_with("HEAD "))
+    });
     assert_eq!(one.status, other.status, "both ports say the same to {head}");
     one
 }
 
 #[test]
 fn the_page_and_its_parts_are_on_both_ports() {
-    let house = House::open();
+    let server = TestServer::start();
     for path in ["/", "/?room=kitchen", "/style.css", "/main.js", "/icon.svg", "/healthz"] {
-        let part = answer(&house, &format!("GET {path} HTTP/1.1\nHost: localhost\n\n"));
+        let part = answer(&server, &format!("GET {path} HTTP/1.1\nHost: localhost\n\n"));
         assert_eq!(part.status, 200, "{path}");
-        let policy = part.field("Content-Security-Policy").unwrap();
+        let policy = part.header("Content-Security-Policy").unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
-        assert_eq!(part.field("X-Content-Type-Options"), Some("nosniff"));
-        assert_eq!(part.field("Referrer-Policy"), Some("no-referrer"));
-        let etag = part.field("ETag").unwrap();
+        assert_eq!(part.header("X-Content-Type-Options"), Some("nosniff"));
+        assert_eq!(part.header("Referrer-Policy"), Some("no-referrer"));
+        let etag = part.header("ETag").unwrap();
         let again = format!("GET {path} HTTP/1.1\nHost: localhost\nIf-None-Match: {etag}\n\n");
-        assert_eq!(answer(&house, &again).status, 304, "{path}");
+        assert_eq!(answer(&server, &again).status, 304, "{path}");
         let head = format!("HEAD {path} HTTP/1.1\nHost: localhost\n\n");
-        assert_eq!(answer(&house, &head).status, 200);
+        assert_eq!(answer(&server, &head).status, 200);
     }
 }
 
 #[test]
 fn parts_come_compressed_to_those_who_take_that() {
-    let house = House::open();
-    let ask = |method: &str, path: &str, fields: &str| {
-        answer(&house, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
+    let server = TestServer::start();
+    let request = |method: &str, path: &str, fields: &str| {
+        answer(&server, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
     };
     const GZIP: &str = "Accept-Encoding: gzip, deflate, br\n";
     for path in ["/", "/style.css", "/main.js"] {
-        let (plain, gzip) = (ask("GET", path, ""), ask("GET", path, GZIP));
+        let (plain, gzip) = (request("GET", path, ""), request("GET", path, GZIP));
         assert_eq!((plain.status, gzip.status), (200, 200), "{path}");
-        assert_eq!(plain.field("Content-Encoding"), None);
-        assert_eq!(gzip.field("Content-Encoding"), Some("gzip"));
-        assert_eq!(plain.field("Content-Type"), gzip.field("Content-Type"));
+        assert_eq!(plain.header("Content-Encoding"), None);
+        assert_eq!(gzip.header("Content-Encoding"), Some("gzip"));
+        assert_eq!(plain.header("Content-Type"), gzip.header("Content-Type"));
         assert!(gzip.body.len() < plain.body.len(), "{path}");
         let mut unpacked = Vec::new();
         GzDecoder::new(&gzip.body[..]).read_to_end(&mut unpacked).unwrap();
         assert!(unpacked == plain.body, "{path}");
-        assert_ne!(plain.field("ETag"), gzip.field("ETag"), "they are not the same bytes");
+        assert_ne!(plain.header("ETag"), gzip.header("ETag"), "they are not the same bytes");
 
         for (form, field) in [(&plain, ""), (&gzip, GZIP)] {
-            let etag = form.field("ETag").unwrap();
+            let etag = form.header("ETag").unwrap();
             for method in ["GET", "HEAD"] {
-                let again = ask(method, path, &format!("{field}If-None-Match: {etag}\n"));
-                assert_eq!((again.status, again.field("Content-Encoding")), (304, None));
+                let again = request(method, path, &format!("{field}If-None-Match: {etag}\n"));
+                assert_eq!((again.status, again.header("Content-Encoding")), (304, None));
                 for name in ["ETag", "Vary", "Content-Length"] {
-                    assert_eq!(again.field(name), form.field(name), "{method} {path} {name}");
+                    assert_eq!(again.header(name), form.header(name), "{method} {path} {name}");
                 }
             }
-            let head = ask("HEAD", path, field);
+            let head = request("HEAD", path, field);
             for name in ["ETag", "Vary", "Content-Length", "Content-Encoding"] {
-                assert_eq!(head.field(name), form.field(name), "{path} {name}");
+                assert_eq!(head.header(name), form.header(name), "{path} {name}");
             }
-            assert_eq!(form.field("Vary"), Some("Accept-Encoding"));
+            assert_eq!(form.header("Vary"), Some("Accept-Encoding"));
         }
         // Each form is known by its own tag alone.
-        let known = format!("{GZIP}If-None-Match: {}\n", plain.field("ETag").unwrap());
-        assert_eq!(ask("GET", path, &known).status, 200);
+        let known = format!("{GZIP}If-None-Match: {}\n", plain.header("ETag").unwrap());
+        assert_eq!(request("GET", path, &known).status, 200);
 
-        let refused = ask("GET", path, "Accept-Encoding: gzip;q=0, *\n");
-        assert!(refused.body == plain.body && refused.field("Content-Encoding").is_none());
+        let refused = request("GET", path, "Accept-Encoding: gzip;q=0, *\n");
+        assert!(refused.body == plain.body && refused.header("Content-Encoding").is_none());
     }
-    let short = ask("GET", "/healthz", GZIP);
-    assert_eq!((short.field("Vary"), short.field("Content-Encoding")), (None, None));
+    let short = request("GET", "/healthz", GZIP);
+    assert_eq!((short.header("Vary"), short.header("Content-Encoding")), (None, None));
     assert_eq!(short.body, b"ok\n");
 }
 
 #[test]
 fn a_healthy_server_says_ok() {
-    let house = House::open();
-    let answer = ask(house.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n");
+    let server = TestServer::start();
+    let answer = exchange_text(server.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"));
 }
 
 /// The status with which a handshake is answered.
-fn upgrade(house: &House, head: &str) -> String {
-    let mut stream = tcp(house.address());
+fn upgrade(server: &TestServer, head: &str) -> String {
+    let mut stream = tcp(server.address());
     stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
     let mut code = [0; 12];
     stream.read_exact(&mut code).unwrap();
@@ -105,7 +103,7 @@ fn upgrade(house: &House, head: &str) -> String {
 
 #[test]
 fn a_handshake_may_spread_its_lists_over_several_fields() {
-    let house = House::open();
+    let server = TestServer::start();
     for (connection, status) in [
         ("Connection: keep-alive\nConnection: Upgrade\n", "101"),
         ("Connection: Upgrade\nConnection: keep-alive\n", "101"),
@@ -114,13 +112,13 @@ fn a_handshake_may_spread_its_lists_over_several_fields() {
     ] {
         let fields = HANDSHAKE.replace("Connection: Upgrade\n", connection);
         let head = format!("GET / HTTP/1.1\nHost: localhost\n{fields}\n");
-        assert_eq!(upgrade(&house, &head), status, "{connection}");
+        assert_eq!(upgrade(&server, &head), status, "{connection}");
     }
 }
 
 #[test]
 fn balancers_get_an_answer() {
-    let house = House::open();
+    let server = TestServer::start();
     for head in [
         "GET /healthz HTTP/1.0\n\n",
         "HEAD /healthz HTTP/1.0\n\n",
@@ -129,23 +127,23 @@ fn balancers_get_an_answer() {
         "OPTIONS * HTTP/1.1\nHost: localhost\n\n",
         "OPTIONS / HTTP/1.1\nHost: localhost\nAccess-Control-Request-Method: GET\n\n",
     ] {
-        let answer = answer(&house, head);
+        let answer = answer(&server, head);
         assert_eq!(answer.status, 200, "{head}");
         for name in ["Origin", "Methods", "Headers", "Credentials", "Private-Network"] {
-            assert_eq!(answer.field(&format!("Access-Control-Allow-{name}")), None, "{head}");
+            assert_eq!(answer.header(&format!("Access-Control-Allow-{name}")), None, "{head}");
         }
         if head.starts_with("OPTIONS") {
-            assert_eq!(answer.field("Allow"), Some("GET, HEAD, OPTIONS"));
+            assert_eq!(answer.header("Allow"), Some("GET, HEAD, OPTIONS"));
         }
     }
 }
 
 #[test]
 fn the_cookies_of_other_services_are_no_hindrance() {
-    let house = House::open();
+    let server = TestServer::start();
     let get = |bytes: usize| {
         let cookie = "a".repeat(bytes);
-        answer(&house, &format!("GET / HTTP/1.1\nHost: localhost\nCookie: {cookie}\n\n"))
+        answer(&server, &format!("GET / HTTP/1.1\nHost: localhost\nCookie: {cookie}\n\n"))
     };
     assert_eq!([9_000, 16_000].map(|bytes| get(bytes).status), [200, 200]);
     for bytes in [16_384, 100_000] {
@@ -158,7 +156,7 @@ fn the_cookies_of_other_services_are_no_hindrance() {
 
 #[test]
 fn every_refusal_is_a_complete_answer() {
-    let house = House::open();
+    let server = TestServer::start();
     let get = |fields: &str| format!("GET / HTTP/1.1\nHost: localhost\n{fields}\n");
     let cases = [
         (404, "GET /nothing HTTP/1.1\nHost: localhost\n\n".to_owned()),
@@ -183,12 +181,12 @@ fn every_refusal_is_a_complete_answer() {
         (405, format!("POST / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
     ];
     for (code, head) in cases {
-        let refusal = answer(&house, &head);
+        let refusal = answer(&server, &head);
         assert_eq!(refusal.status, code, "{head}");
         assert!(refusal.body.is_empty() || refusal.body.ends_with(b"\n"), "{head}");
         match code {
-            405 => assert_eq!(refusal.field("Allow"), Some("GET, HEAD, OPTIONS")),
-            426 => assert_eq!(refusal.field("Sec-WebSocket-Version"), Some("13")),
+            405 => assert_eq!(refusal.header("Allow"), Some("GET, HEAD, OPTIONS")),
+            426 => assert_eq!(refusal.header("Sec-WebSocket-Version"), Some("13")),
             _ => {}
         }
     }
@@ -196,14 +194,14 @@ fn every_refusal_is_a_complete_answer() {
 
 #[test]
 fn origins_and_host_names_can_be_allowed() {
-    let house = House::with(&Config {
+    let server = TestServer::start_with(&Config {
         host_names: vec!["chat.example.org".parse().unwrap()],
         allowed_origins: vec!["https://intra.example.org".parse().unwrap()],
         ..config()
     });
     let upgrade = |host: &str, origin: &str| {
         let head = format!("GET / HTTP/1.1\nHost: {host}\nOrigin: {origin}\n{HANDSHAKE}\n");
-        upgrade(&house, &head)
+        upgrade(&server, &head)
     };
     assert_eq!(upgrade("chat.example.org", "https://intra.example.org"), "101");
     assert_eq!(upgrade("localhost:12345", "http://localhost:8080"), "101");
@@ -213,8 +211,8 @@ fn origins_and_host_names_can_be_allowed() {
 
 #[test]
 fn a_head_may_come_byte_by_byte() {
-    let house = House::open();
-    let mut stream = tcp(house.address());
+    let server = TestServer::start();
+    let mut stream = tcp(server.address());
     for byte in "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".bytes() {
         stream.write_all(&[byte]).unwrap();
     }
@@ -227,12 +225,12 @@ fn a_head_may_come_byte_by_byte() {
 fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
     /// The server listens for half a second more, and the machine may take longer for a turn.
     const ATTEMPTS: usize = 3;
-    let house = House::open();
+    let server = TestServer::start();
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65536\r\n\r\n";
     let taken = (0..ATTEMPTS).any(|_| {
-        let mut stream = tcp(house.page_address());
+        let mut stream = tcp(server.page_address());
         stream.write_all(head.as_bytes()).unwrap();
-        assert_eq!(Answer::read(&mut stream, false).status, 413);
+        assert_eq!(HttpResponse::read(&mut stream, false).status, 413);
         // A server that had closed would reset the connection now, and with other systems than
         // this the answer would be lost where it is not read yet.
         let pace = crossbeam_channel::tick(Duration::from_millis(1));
@@ -244,9 +242,9 @@ fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
 #[test]
 fn a_head_that_does_not_come_is_not_waited_for() {
     let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
-    let house = House::with(&Config { limits, ..config() });
-    let mut idle = tcp(house.address());
-    let mut slow = tcp(house.page_address());
+    let server = TestServer::start_with(&Config { limits, ..config() });
+    let mut idle = tcp(server.address());
+    let mut slow = tcp(server.page_address());
     slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
     let mut answer = String::new();
     idle.read_to_string(&mut answer).unwrap();
@@ -257,20 +255,20 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 
 #[test]
 fn a_full_server_says_when_to_come_again() {
-    let mut house = House::with(&Config { clients_max: Some(2), ..config() });
-    let first = house.join();
-    let mut second = house.join();
+    let mut server = TestServer::start_with(&Config { clients_max: Some(2), ..config() });
+    let first = server.join();
+    let mut second = server.join();
     let head = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
-    let refusal = answer(&house, &head);
+    let refusal = answer(&server, &head);
     assert_eq!(refusal.status, 503);
-    assert!(refusal.field("Retry-After").is_some());
-    second.say_and_hear("those who are in notice nothing");
-    let id = first.id;
+    assert!(refusal.header("Retry-After").is_some());
+    second.send_and_receive("those who are in notice nothing");
+    let id = first.id();
     first.close();
-    house.gone(id);
+    server.wait_for_close(id);
     // The place is free once the connection's thread is done with the client, a moment later.
-    let deadline = std::time::Instant::now() + support::DEADLINE;
-    while connect(house.address(), "/").is_err() {
+    let deadline = std::time::Instant::now() + testkit::DEADLINE;
+    while connect(server.address(), "/").is_err() {
         assert!(std::time::Instant::now() < deadline, "the place is never given back");
     }
 }
@@ -283,40 +281,40 @@ fn a_refused_browser_learns_why() {
         (Config { clients_max: Some(1), ..config() }, "full"),
         (Config { clients_per_address_max: 1, ..config() }, "from your address"),
     ] {
-        let mut house = House::with(&config);
-        let open = answer(&house, WHY);
+        let mut server = TestServer::start_with(&config);
+        let open = answer(&server, WHY);
         assert_eq!((open.status, &*open.body), (200, &b"ok\n"[..]));
-        assert_eq!(open.field("Cache-Control"), Some("no-store"));
+        assert_eq!(open.header("Cache-Control"), Some("no-store"));
         // Asking takes no place.
-        let client = house.join();
-        let (refusal, why) = (answer(&house, &handshake), answer(&house, WHY));
+        let client = server.join();
+        let (refusal, why) = (answer(&server, &handshake), answer(&server, WHY));
         assert_eq!((refusal.status, why.status), (503, 503));
         assert_eq!(refusal.body, why.body);
         assert!(String::from_utf8(why.body.clone()).unwrap().contains(told), "{told}");
-        assert_eq!(why.field("Cache-Control"), Some("no-store"));
-        assert_eq!(answer(&house, &WHY.replace("GET", "HEAD")).status, 503);
-        assert_eq!(answer(&house, "GET /healthz HTTP/1.1\nHost: localhost\n\n").status, 200);
-        let id = client.id;
+        assert_eq!(why.header("Cache-Control"), Some("no-store"));
+        assert_eq!(answer(&server, &WHY.replace("GET", "HEAD")).status, 503);
+        assert_eq!(answer(&server, "GET /healthz HTTP/1.1\nHost: localhost\n\n").status, 200);
+        let id = client.id();
         client.close();
-        house.gone(id);
-        let deadline = std::time::Instant::now() + support::DEADLINE;
+        server.wait_for_close(id);
+        let deadline = std::time::Instant::now() + testkit::DEADLINE;
         // One port at a time: the place may be given back in between.
-        while !ask(house.page_address(), WHY).starts_with("HTTP/1.1 200 ") {
+        while !exchange_text(server.page_address(), WHY).starts_with("HTTP/1.1 200 ") {
             assert!(std::time::Instant::now() < deadline, "the place is never given back");
         }
     }
-    let house = House::open();
-    let foreign = answer(&house, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));
+    let server = TestServer::start();
+    let foreign = answer(&server, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));
     assert_eq!(foreign.status, 403);
     assert!(String::from_utf8(foreign.body).unwrap().contains("--allow-origin"));
 }
 
 #[test]
 fn one_address_does_not_take_every_place() {
-    let mut house = House::with(&Config { clients_per_address_max: 2, ..config() });
-    let _two = (house.join(), house.join());
-    let refused = connect(house.address(), "/").expect_err("a third is one too many");
+    let mut server = TestServer::start_with(&Config { clients_per_address_max: 2, ..config() });
+    let _two = (server.join(), server.join());
+    let refused = connect(server.address(), "/").expect_err("a third is one too many");
     assert!(refused.contains("503"), "{refused}");
-    let answer = ask(house.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
+    let answer = exchange_text(server.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
     assert!(answer.starts_with("HTTP/1.1 200 "), "pages do not count");
 }

@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
 
-mod support;
-
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,9 +13,9 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::json;
-use support::connect;
-use support::folder::Folder;
-use support::program::{FREE_PORTS, Program, chinwag, chinwag_under, errors, wait};
+use testkit::{
+    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, stderr_of, wait_for_exit,
+};
 use tungstenite::Message;
 
 const PAGE_BYTES: usize = 4096;
@@ -27,19 +25,19 @@ fn server(mut command: Command, file: &Path) -> Command {
     command
 }
 
-fn serve(file: &Path) -> Program {
-    Program::start(&mut server(chinwag(), file))
+fn serve(file: &Path) -> ServerProcess {
+    ServerProcess::start(&mut server(chinwag(), file))
 }
 
 /// Says something and hears it: it is kept then.
-fn say(program: &Program, text: &str) {
+fn say(program: &ServerProcess, text: &str) {
     let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
     socket.send(Message::text(text)).unwrap();
     assert_eq!(socket.read().unwrap().to_text().unwrap(), format!("ana: {text}"));
 }
 
 /// An end in order.
-fn stop(program: Program) -> String {
+fn stop(program: ServerProcess) -> String {
     program.signal(Signal::TERM);
     let (status, log) = program.end();
     assert!(status.success(), "{status}: {log}");
@@ -50,14 +48,14 @@ fn stop(program: Program) -> String {
 /// it does serve, `None`.
 fn refusal(file: &Path) -> Option<String> {
     let child = server(chinwag(), file).spawn().unwrap();
-    let mut program = Program { child, banner: String::new() };
+    let mut program = ServerProcess { child, banner: String::new() };
     let mut stdout = program.child.stdout.take().unwrap();
     if stdout.read(&mut [0]).unwrap() > 0 {
         stop(program);
         return None;
     }
-    assert_eq!(wait(&mut program.child).code(), Some(1));
-    let said = errors(&mut program.child);
+    assert_eq!(wait_for_exit(&mut program.child).code(), Some(1));
+    let said = stderr_of(&mut program.child);
     let sentence = said.lines().last().unwrap().to_owned();
     assert!(sentence.starts_with("chinwag: "), "{said}");
     Some(sentence)
@@ -72,7 +70,7 @@ fn text_of(bytes: Vec<u8>) -> String {
 }
 
 /// A history of some dozens of pages, whose server ended in order.
-fn some_history(folder: &Folder) -> PathBuf {
+fn some_history(folder: &TempDir) -> PathBuf {
     let (lines, file) = (folder.file("lines"), folder.file("history"));
     let line = |seq: usize| {
         let (room, text) = (["lobby", "attic"][seq % 2], format!("{seq} {}", "x".repeat(400)));
@@ -89,11 +87,11 @@ fn some_history(folder: &Folder) -> PathBuf {
 #[test]
 fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
     for umask in ["000", "077", "777"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let file = folder.file("history");
         let with_umask = format!("umask {umask}; exec \"$0\" \"$@\"");
         let command = chinwag_under(&["sh", "-c", &with_umask]);
-        let program = Program::start(&mut server(command, &file));
+        let program = ServerProcess::start(&mut server(command, &file));
         say(&program, "hello");
         let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
         assert!(files.len() >= 3, "{files:?}");
@@ -108,7 +106,7 @@ fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
 
 #[test]
 fn a_symbolic_link_is_not_followed() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let (link, target) = (folder.file("link"), folder.file("target"));
     symlink(&target, &link).unwrap();
     for is_there in [false, true] {
@@ -124,7 +122,7 @@ fn a_symbolic_link_is_not_followed() {
 #[test]
 fn a_symbolic_link_beside_the_history_is_named() {
     for suffix in ["-wal", "-shm", "-search", "-search-wal", "-search-shm", "-incomplete"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let (link, target) = (folder.file(&format!("history{suffix}")), folder.file("target"));
         symlink(&target, &link).unwrap();
         let sentence = refusal(&folder.file("history")).expect("it is refused");
@@ -136,7 +134,7 @@ fn a_symbolic_link_beside_the_history_is_named() {
 
 #[test]
 fn a_second_server_is_told_so_and_the_first_goes_on() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let file = folder.file("history");
     let program = serve(&file);
     say(&program, "one");
@@ -150,7 +148,7 @@ fn a_second_server_is_told_so_and_the_first_goes_on() {
 
 #[test]
 fn what_is_no_history_is_refused_and_left_alone() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let file = folder.file("notes");
     // The header of somebody else's database, with a table in it.
     let mut foreign = fs::read(some_history(&folder)).unwrap();
@@ -173,7 +171,7 @@ fn what_is_no_history_is_refused_and_left_alone() {
 /// or it does not need that page; then `check` says so.
 #[test]
 fn a_damaged_history_is_told_of_and_left_as_it_is() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let whole = fs::read(some_history(&folder)).unwrap();
     let pages = whole.len() / PAGE_BYTES;
     let mut random = StdRng::seed_from_u64(2);
@@ -192,7 +190,7 @@ fn a_damaged_history_is_told_of_and_left_as_it_is() {
 }
 
 /// Whether a server refuses what it is given, of which this page is damaged.
-fn is_refused(folder: &Folder, bytes: &[u8], page: usize) -> bool {
+fn is_refused(folder: &TempDir, bytes: &[u8], page: usize) -> bool {
     let file = folder.file(&format!("damaged-{:016x}", rand::random::<u64>()));
     fs::write(&file, bytes).unwrap();
     let check = history("check", &file);

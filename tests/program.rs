@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,16 +15,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use support::DEADLINE;
-use support::folder::Folder;
-use support::program::{FREE_PORTS, Program, address, chinwag, chinwag_under, wait};
+use testkit::{
+    DEADLINE, FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, url_address,
+    wait_for_exit,
+};
 use tungstenite::Message;
 
 /// Runs a program that does not come to serve: its exit code and what it says.
 fn failure(command: &mut Command) -> (i32, String) {
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     // One that comes to serve all the same is ended with the deadline.
-    let (status, said) = Program { child, banner: String::new() }.end();
+    let (status, said) = ServerProcess { child, banner: String::new() }.end();
     (status.code().unwrap(), said)
 }
 
@@ -49,7 +48,7 @@ fn connect(
 
 #[test]
 fn the_banner_says_where_to_go() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let first = program.banner.lines().next().unwrap();
     assert_eq!(first, format!("chinwag {} · chat for your LAN", env!("CARGO_PKG_VERSION")));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
@@ -57,7 +56,7 @@ fn the_banner_says_where_to_go() {
     // A machine without any network prints no address for others.
     for line in program.banner.lines().filter(|line| line.contains("http://")) {
         let url = line.rsplit(' ').next().unwrap();
-        let address = address(url);
+        let address = url_address(url);
         assert!(!address.ip().is_unspecified(), "{line}");
         assert_eq!(status_of(address, &address.to_string(), ""), "200", "{line}");
     }
@@ -68,7 +67,7 @@ fn the_banner_says_where_to_go() {
 
 #[test]
 fn ipv6_and_ipv4_are_both_served_by_default() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let port = program.page().port();
     assert_eq!(status_of(SocketAddr::from(([127, 0, 0, 1], port)), "127.0.0.1", ""), "200");
     if TcpListener::bind("[::1]:0").is_ok() {
@@ -80,7 +79,7 @@ fn ipv6_and_ipv4_are_both_served_by_default() {
 #[test]
 fn it_listens_where_it_is_told_to() {
     let bind = ["--bind", "127.0.0.1", "--bind", "127.0.0.2"];
-    let program = Program::start(chinwag().args(FREE_PORTS).args(bind));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(bind));
     let (page, websocket) = (program.page().port(), program.websocket().port());
     for host in [[127, 0, 0, 1], [127, 0, 0, 2]] {
         for port in [page, websocket] {
@@ -91,7 +90,7 @@ fn it_listens_where_it_is_told_to() {
 }
 
 /// How many sockets of the program listen.
-fn listeners(program: &Program) -> usize {
+fn listeners(program: &ServerProcess) -> usize {
     // In the file system of the kernel each has an inode, and the state 0A.
     let folder = format!("/proc/{}", program.child.id());
     let descriptors = std::fs::read_dir(format!("{folder}/fd")).unwrap();
@@ -122,7 +121,7 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         ("::ffff:127.0.0.1,127.0.0.1,127.0.0.2", 2),
         ("::,127.0.0.1,127.0.0.2", 1),
     ] {
-        let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", bind]));
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", bind]));
         assert_eq!(listeners(&program), 2 * count, "{bind}, on two ports");
         assert_eq!(status_of(program.page(), "localhost", ""), "200", "{bind}");
         // The same on ports that are given.
@@ -134,7 +133,7 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         let is_told = log.contains("needs no listener of its own beside");
         assert!(is_told || is_said_twice, "{bind}: {log}");
         let again = ["--bind", bind, "--port", &ports[0], "--ws-port", &ports[1]];
-        let program = Program::start(chinwag().args(again));
+        let program = ServerProcess::start(chinwag().args(again));
         assert_eq!(program.page().port().to_string(), ports[0], "{bind}");
     }
     let covered = ["--bind", "0.0.0.0,203.0.113.77"];
@@ -147,14 +146,14 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
 fn any_folder_for_temporary_files_will_do() {
     let too_long = format!("/tmp/{}", "./".repeat(100));
     for folder in ["/nowhere", "/dev/null", "/proc", "", &too_long] {
-        let program = Program::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
         assert_eq!(status_of(program.page(), "localhost", ""), "200", "{folder}");
     }
 }
 
 #[test]
 fn every_flag_has_a_variable() {
-    let program = Program::start(chinwag().envs([
+    let program = ServerProcess::start(chinwag().envs([
         ("CHINWAG_BIND", "127.0.0.1,127.0.0.2"),
         ("CHINWAG_PORT", "0"),
         ("CHINWAG_WS_PORT", "0"),
@@ -179,12 +178,12 @@ fn every_flag_has_a_variable() {
 fn flags_come_before_variables() {
     let command = &mut chinwag();
     command.args(["--max-clients", "3"]).args(FREE_PORTS).env("CHINWAG_MAX_CLIENTS", "2");
-    assert!(Program::start(command).banner.contains("Room for 3 people"));
+    assert!(ServerProcess::start(command).banner.contains("Room for 3 people"));
 }
 
 #[test]
 fn the_flags_for_hosts_and_limits_work() {
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
         "--host-name",
         "chat.example.org",
         "--host-name",
@@ -201,7 +200,7 @@ fn the_flags_for_hosts_and_limits_work() {
     assert_eq!(status_of(program.page(), "CHAT.example.org:80", ""), "200");
     assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\r\n"), "200");
     let clients: Vec<_> = (0..70).map(|_| connect(program.websocket()).unwrap()).collect();
-    assert!(connect(program.websocket()).is_err(), "the house is full");
+    assert!(connect(program.websocket()).is_err(), "the server is full");
     drop(clients);
     program.signal(Signal::TERM);
     let (_, log) = program.end();
@@ -416,12 +415,12 @@ fn empty_variables_are_as_none() {
     }
     let nothing =
         ["BIND", "HOST_NAME", "ALLOW_ORIGIN"].map(|name| (format!("CHINWAG_{name}"), " , "));
-    Program::start(chinwag().envs(nothing).args(FREE_PORTS));
+    ServerProcess::start(chinwag().envs(nothing).args(FREE_PORTS));
 }
 
 #[test]
 fn lists_and_numbers_may_have_blanks() {
-    let program = Program::start(
+    let program = ServerProcess::start(
         chinwag()
             .envs([
                 ("CHINWAG_BIND", " 127.0.0.1, 127.0.0.2 ,127.0.0.1,"),
@@ -446,7 +445,7 @@ fn lists_and_numbers_may_have_blanks() {
 #[test]
 fn numbers_beyond_reason_do_no_harm() {
     let most = usize::MAX.to_string();
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
         "--max-clients",
         &most,
         "--max-clients-per-address",
@@ -463,7 +462,7 @@ fn numbers_beyond_reason_do_no_harm() {
         "4294967295",
     ]));
     assert_serves(&program, 30);
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
         "--history-lines",
         "0",
         "--idle-rooms",
@@ -477,7 +476,7 @@ fn numbers_beyond_reason_do_no_harm() {
 }
 
 /// A client comes in and is heard.
-fn assert_serves(program: &Program, texts: usize) {
+fn assert_serves(program: &ServerProcess, texts: usize) {
     let mut socket = connect(program.websocket()).unwrap();
     for _ in 0..texts {
         socket.send(Message::text("still here?")).unwrap();
@@ -490,7 +489,7 @@ fn assert_serves(program: &Program, texts: usize) {
 
 #[test]
 fn every_line_of_the_log_has_its_time() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     program.signal(Signal::TERM);
     let (_, log) = program.end();
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
@@ -504,7 +503,7 @@ fn every_line_of_the_log_has_its_time() {
 /// The journal of systemd notes the time of each line itself.
 #[test]
 fn lines_for_the_journal_have_no_time() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let path = folder.file("log");
     let file = File::create(&path).unwrap();
     let its = file.metadata().unwrap();
@@ -512,9 +511,9 @@ fn lines_for_the_journal_have_no_time() {
         let command = &mut chinwag();
         command.env("JOURNAL_STREAM", format!("{}:{journal}", its.dev())).args(FREE_PORTS);
         file.set_len(0).unwrap();
-        let mut program = Program::start(command.stderr(File::create(&path).unwrap()));
+        let mut program = ServerProcess::start(command.stderr(File::create(&path).unwrap()));
         program.signal(Signal::TERM);
-        assert_eq!(wait(&mut program.child).code(), Some(0));
+        assert_eq!(wait_for_exit(&mut program.child).code(), Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         assert!(log.starts_with(begin) && log.contains("stopping"), "{log}");
     }
@@ -523,7 +522,7 @@ fn lines_for_the_journal_have_no_time() {
 #[test]
 fn both_signals_tell_everybody_and_end_with_0() {
     for signal in [Signal::INT, Signal::TERM] {
-        let program = Program::start(chinwag().args(FREE_PORTS));
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS));
         let mut socket = connect(program.websocket()).unwrap();
         let since = Instant::now();
         program.signal(signal);
@@ -540,7 +539,7 @@ fn both_signals_tell_everybody_and_end_with_0() {
 /// Also the real-time signals, and those that only some systems have.
 #[test]
 fn signals_without_a_meaning_end_nothing() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let mut numbers: Vec<i32> = [
         Signal::USR1,
         Signal::USR2,
@@ -574,7 +573,7 @@ fn signals_without_a_meaning_end_nothing() {
 #[test]
 fn sigquit_ends_it_at_once() {
     let without_dump = ["sh", "-c", "ulimit -c 0 && exec \"$0\" \"$@\""];
-    let program = Program::start(chinwag_under(&without_dump).args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag_under(&without_dump).args(FREE_PORTS));
     program.signal(Signal::QUIT);
     assert_eq!(program.end().0.signal(), Some(Signal::QUIT.as_raw()));
 }
@@ -595,7 +594,7 @@ fn terminal() -> (OwnedFd, File) {
 fn closing_the_terminal_stops_it_in_order() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty"]);
-    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
+    let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
     let mut socket = connect(program.websocket()).unwrap();
     drop(terminal);
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
@@ -609,7 +608,7 @@ fn closing_the_terminal_stops_it_in_order() {
 
 #[test]
 fn sighup_is_ignored_without_a_terminal() {
-    let program = Program::start(chinwag_under(&["setsid"]).args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag_under(&["setsid"]).args(FREE_PORTS));
     assert_ignores_hangup(program, |program| program.signal(Signal::HUP));
 }
 
@@ -617,11 +616,11 @@ fn sighup_is_ignored_without_a_terminal() {
 fn nohup_outlives_the_terminal() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty", "nohup"]);
-    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
+    let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
     assert_ignores_hangup(program, |_| drop(terminal));
 }
 
-fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
+fn assert_ignores_hangup(mut program: ServerProcess, hang_up: impl FnOnce(&ServerProcess)) {
     hang_up(&program);
     let mut log = BufReader::new(program.child.stderr.take().unwrap());
     let mut lines = String::new();
@@ -630,7 +629,7 @@ fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
     }
     assert_serves(&program, 1);
     program.signal(Signal::TERM);
-    let status = wait(&mut program.child);
+    let status = wait_for_exit(&mut program.child);
     log.read_to_string(&mut lines).unwrap();
     assert_eq!(status.code(), Some(0), "{lines}");
 }
@@ -640,10 +639,10 @@ fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
 #[test]
 fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
     const TEXTS: usize = 100;
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut command = chinwag_under(&["prlimit", "--fsize=200000"]);
     command.args(FREE_PORTS).args(["--rate", "0", "--history"]).arg(folder.file("history"));
-    let program = Program::start(&mut command);
+    let program = ServerProcess::start(&mut command);
     let mut socket = connect(program.websocket()).unwrap();
     for number in 0..TEXTS {
         let text = format!("{number} {}", "x".repeat(4000));
@@ -660,7 +659,7 @@ fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut program = Program::start(chinwag().args(FREE_PORTS));
+    let mut program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let mut socket = connect(program.websocket()).unwrap();
     program.signal(Signal::TERM);
     // The first has been taken when its notice is on the log; the client keeps the server waiting.
@@ -669,15 +668,16 @@ fn a_second_signal_ends_it_at_once() {
     log.read_line(&mut line).unwrap();
     assert!(line.contains("stopping"), "{line}");
     program.signal(Signal::INT);
-    let status = wait(&mut program.child);
+    let status = wait_for_exit(&mut program.child);
     assert_eq!((status.code(), status.signal()), (Some(130), None));
     while socket.read().is_ok() {}
 }
 
 #[test]
 fn nobody_has_to_read_what_it_prints() {
-    let mut program = Program::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
-    // Program::start has dropped its end of stdout already.
+    let mut program =
+        ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
+    // ServerProcess::start has dropped its end of stdout already.
     drop(program.child.stderr.take());
     // They stay to the end, so that nobody's goodbye comes before somebody's own words.
     let mut sockets = Vec::new();
@@ -712,7 +712,7 @@ fn chinwag_with_descriptors(most: u32) -> Command {
 
 #[test]
 fn it_has_room_for_as_many_as_there_are_descriptors_for() {
-    let program = Program::start(&mut chinwag_with_descriptors(328));
+    let program = ServerProcess::start(&mut chinwag_with_descriptors(328));
     assert!(program.banner.contains("Room for 100 people"), "{}", program.banner);
 }
 
@@ -727,7 +727,7 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
         let (code, sentence) = failure(command);
         assert_eq!((code, sentence), (1, expected));
     }
-    let program = Program::start(&mut chinwag_with_descriptors(40));
+    let program = ServerProcess::start(&mut chinwag_with_descriptors(40));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
     let mut socket = connect(program.websocket()).unwrap();
     socket.send(Message::text("hello")).unwrap();
@@ -736,7 +736,7 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
 
 #[test]
 fn a_refused_caller_leaves_a_line_at_info() {
-    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
     let page = program.page();
     for _ in 0..3 {
         assert_eq!(status_of(page, "evil.example", ""), "421");

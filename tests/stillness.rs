@@ -4,14 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::io::Read as _;
 use std::time::Duration;
 
 use chinwag::{Config, Limits, Nickname, RoomName};
 use socket2::SockRef;
-use support::{House, config};
+use testkit::{TestServer, config};
 
 /// What this process has spent, its threads of the past among them.
 fn cpu_time() -> Duration {
@@ -27,9 +25,9 @@ fn cpu_time() -> Duration {
 fn nobody_looks_whether_there_is_news() {
     let half = Duration::from_secs(1);
     let limits = Limits { ping_after: half, pong_within: half, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
-    let _at_the_door = support::tcp(house.address());
-    let mut silent = house.join();
+    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let _at_the_door = testkit::tcp(server.address());
+    let mut silent = server.join();
     SockRef::from(silent.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();
     let before = cpu_time();
     let mut ping = [0; 2];
@@ -38,9 +36,9 @@ fn nobody_looks_whether_there_is_news() {
     // It gets more than the kernel takes for it, and has the rest of its time to answer the ping.
     let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
     for _ in 0..60 {
-        house.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
+        server.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
     }
-    assert_eq!(house.gone(silent.id).0, 1006);
+    assert_eq!(server.wait_for_close(silent.id()).0, 1006);
     let spent = cpu_time() - before;
     assert!(spent < half / 5, "{spent:?}");
 }

@@ -6,14 +6,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, LOBBY};
 use crate::report::Row;
-use crate::swarm::Swarm;
 use crate::syscalls::Count;
 use crate::way::Way;
 use crate::window::Window;
+use testkit::ClientPool;
+use testkit::Outcome;
+use testkit::{Dialect, LOBBY};
 
 /// Clients in the room.
 const CLIENTS: usize = 100;
@@ -32,7 +32,7 @@ const HALT: &str = "the senders wait for echoes that do not come";
 
 /// One closed loop under way.
 struct Loop {
-    swarm: Swarm,
+    pool: ClientPool,
     senders: Vec<Sender>,
     /// Messages of each sender.
     in_flight: usize,
@@ -40,7 +40,7 @@ struct Loop {
     is_ending: bool,
     ready: Vec<usize>,
     deliveries: u64,
-    /// What the swarm had read when the counting of deliveries began.
+    /// What the pool had read when the counting of deliveries began.
     bytes_before: u64,
     round_trips: Vec<Duration>,
 }
@@ -62,7 +62,8 @@ struct Sender {
 /// Measures with `in_flight` messages of each sender on their way.
 pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
     let server = way.start(cores)?;
-    let mut closed = Loop::new(Swarm::connect(server.chat, CLIENTS, way.spoken())?, way, in_flight);
+    let mut closed =
+        Loop::new(ClientPool::connect(server.chat, CLIENTS, way.spoken())?, way, in_flight);
     closed.begin()?;
     closed.turn_for(WARM_UP)?;
     closed.forget();
@@ -82,15 +83,15 @@ pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> O
         closed.end()?;
         row.syscalls(count.end()?, closed.deliveries);
     }
-    row.lost(closed.swarm.lost());
+    row.lost(closed.pool.lost());
     Ok(row)
 }
 
 impl Loop {
-    fn new(swarm: Swarm, way: &Way, in_flight: usize) -> Self {
+    fn new(pool: ClientPool, way: &Way, in_flight: usize) -> Self {
         Self {
-            bytes_before: swarm.bytes(),
-            swarm,
+            bytes_before: pool.bytes(),
+            pool,
             senders: (0..SENDERS).map(|n| Sender::new(way, n, in_flight)).collect(),
             in_flight,
             is_ending: false,
@@ -135,7 +136,7 @@ impl Loop {
     /// Reads whoever has something; false when for a while nobody had.
     fn turn(&mut self) -> Outcome<bool> {
         let mut ready = std::mem::take(&mut self.ready);
-        self.swarm.wait(PATIENCE, &mut ready)?;
+        self.pool.wait(PATIENCE, &mut ready)?;
         for &index in &ready {
             self.receive(index)?;
         }
@@ -147,11 +148,11 @@ impl Loop {
     /// came back. All of them go out in one write.
     fn receive(&mut self, index: usize) -> Outcome {
         let Some(sender) = self.senders.get(index) else {
-            self.deliveries += self.swarm.read(index, |_| {})? as u64;
+            self.deliveries += self.pool.read(index, |_| {})? as u64;
             return Ok(());
         };
         let mut echoes = 0;
-        let texts = self.swarm.read(index, |payload| {
+        let texts = self.pool.read(index, |payload| {
             echoes += usize::from(payload.ends_with(&sender.marker));
         })?;
         self.deliveries += texts as u64;
@@ -175,18 +176,18 @@ impl Loop {
         }
         let sender = &mut self.senders[index];
         sender.sent.extend(std::iter::repeat_n(Instant::now(), count));
-        self.swarm.send(index, sender.next(count))
+        self.pool.send(index, sender.next(count))
     }
 
     /// Bytes of all deliveries.
     fn bytes(&self) -> u64 {
-        self.swarm.bytes() - self.bytes_before
+        self.pool.bytes() - self.bytes_before
     }
 
     /// Drops what the warm-up has counted.
     fn forget(&mut self) {
         self.deliveries = 0;
-        self.bytes_before = self.swarm.bytes();
+        self.bytes_before = self.pool.bytes();
         self.round_trips.clear();
     }
 }

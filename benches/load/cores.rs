@@ -10,7 +10,7 @@ use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use crate::Outcome;
+use testkit::Outcome;
 
 /// The cores of this run; `None` where there is only one to be had.
 pub(crate) struct Cores {

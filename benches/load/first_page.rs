@@ -4,10 +4,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
 use crate::report::Row;
 use crate::way::{Program, Way};
+use testkit::Outcome;
 
 /// How often the server is started; the median counts.
 const STARTS: usize = 10;

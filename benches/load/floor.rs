@@ -15,8 +15,8 @@ use rustix::fd::OwnedFd;
 use rustix::net::listen;
 use tungstenite::handshake::server::{Request, Response};
 
-use crate::Outcome;
-use crate::frames::{CLOSE, TEXT, append_text, split_masked};
+use testkit::Outcome;
+use testkit::frames::{CLOSE, TEXT, append_server_text, split_zero_masked};
 
 const BACKLOG: i32 = 4096;
 const READ_BYTES: usize = 64 << 10;
@@ -106,9 +106,9 @@ impl Floor {
             Some(frames) => frames,
             None => said.entry(client.path.clone()).or_default(),
         };
-        while let Some((first, payload, after)) = split_masked(rest) {
+        while let Some((first, payload, after)) = split_zero_masked(rest) {
             match first {
-                TEXT => append_text(payload, frames),
+                TEXT => append_server_text(payload, frames),
                 CLOSE => client.stream = None,
                 _ => {}
             }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
 use crate::report::Row;
-use crate::swarm::Swarm;
 use crate::way::Way;
 use crate::window::Window;
+use testkit::ClientPool;
+use testkit::Dialect;
+use testkit::Outcome;
 
 /// How long nobody says anything.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -25,16 +25,16 @@ pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
     let empty = server.resident_kib()?;
 
     let start = Instant::now();
-    let mut swarm = Swarm::connect(server.chat, clients, Dialect::Plain)?;
+    let mut pool = ClientPool::connect(server.chat, clients, Dialect::Plain)?;
     let connecting = start.elapsed();
-    keep_silent(&mut swarm, SETTLE)?;
+    keep_silent(&mut pool, SETTLE)?;
     let full = server.resident_kib()?;
 
     let window = Window::open(&server, cores)?;
-    let pings = swarm.pings();
-    keep_silent(&mut swarm, SILENCE)?;
+    let pings = pool.pings();
+    keep_silent(&mut pool, SILENCE)?;
     let spent = window.close()?;
-    let pings = swarm.pings() - pings;
+    let pings = pool.pings() - pings;
     let undisturbed = start.elapsed() < FIRST_PING;
 
     let mut row = Row::new("idle", way, clients);
@@ -53,18 +53,18 @@ pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
     if !undisturbed {
         row.note("it took so long that pings were due".to_owned());
     }
-    row.lost(swarm.lost());
+    row.lost(pool.lost());
     Ok(row)
 }
 
 /// Sends nothing for this long, but answers pings.
-fn keep_silent(swarm: &mut Swarm, time: Duration) -> Outcome {
+fn keep_silent(pool: &mut ClientPool, time: Duration) -> Outcome {
     let end = Instant::now() + time;
     let mut ready = Vec::new();
     while Instant::now() < end {
-        swarm.wait(end.saturating_duration_since(Instant::now()), &mut ready)?;
+        pool.wait(end.saturating_duration_since(Instant::now()), &mut ready)?;
         for &index in &ready {
-            swarm.read(index, |_| {})?;
+            pool.read(index, |_| {})?;
         }
     }
     Ok(())

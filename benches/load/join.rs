@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, LOBBY};
-use crate::frames;
 use crate::report::Row;
 use crate::server::{Server, Thread};
-use crate::swarm::Swarm;
 use crate::way::{Program, Way};
+use testkit::ClientPool;
+use testkit::Outcome;
+use testkit::frames;
+use testkit::{Dialect, LOBBY};
 
 /// Members of the room, besides the guest.
 const MEMBERS: usize = 1_000;
@@ -32,10 +32,10 @@ const BROADCASTER: &str = "broadcaster";
 /// A full room, and the guest before its door.
 struct Room {
     broadcaster: Thread,
-    members: Swarm,
+    members: ClientPool,
     /// Members who hear of arrivals.
     listeners: usize,
-    guest: Swarm,
+    guest: ClientPool,
     /// What the guest asks for.
     join: Vec<u8>,
     _server: Server,
@@ -80,17 +80,18 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Ro
 impl Room {
     fn open(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Self> {
         let server = Way::new(Program::Chinwag, dialect).start(cores)?;
-        let mut members = Swarm::connect(server.chat, MEMBERS, dialect)?;
+        let mut members = ClientPool::connect(server.chat, MEMBERS, dialect)?;
         for number in 0..MESSAGES {
             // One at a time, so that nobody falls behind.
             let message = dialect.message(LOBBY, TEXT_BYTES, number, 0);
             members.send(0, &message)?;
-            members.hear(MEMBERS, |_| {})?;
+            members.receive(MEMBERS, |_| {})?;
         }
-        let mut guest = Swarm::connect_silent(server.chat, 1, Dialect::Json, &[LOBBY.to_owned()])?;
+        let mut guest =
+            ClientPool::connect_silent(server.chat, 1, Dialect::Json, &[LOBBY.to_owned()])?;
         let mut epoch = Value::Null;
-        guest.send(0, &frames::masked_text(r#"{"type":"hello"}"#))?;
-        guest.hear(1, |welcome| {
+        guest.send(0, &frames::zero_masked_text(r#"{"type":"hello"}"#))?;
+        guest.receive(1, |welcome| {
             let welcome: Value = serde_json::from_slice(welcome).unwrap_or_default();
             epoch = welcome["epoch"].clone();
         })?;
@@ -99,7 +100,7 @@ impl Room {
             join["epoch"] = epoch;
             join["after"] = json!(0);
         }
-        let join = frames::masked_text(&join.to_string());
+        let join = frames::zero_masked_text(&join.to_string());
         let listeners = if dialect == Dialect::Json { MEMBERS } else { 0 };
         let broadcaster = server.thread(BROADCASTER)?;
         Ok(Self { broadcaster, members, listeners, guest, join, _server: server })
@@ -110,16 +111,16 @@ impl Room {
         let before = self.broadcaster.cpu_at_rest()?;
         let (bytes, start) = (self.guest.bytes(), Instant::now());
         self.guest.send(0, &self.join)?;
-        self.guest.hear(1, |_| {})?;
+        self.guest.receive(1, |_| {})?;
         let wait = start.elapsed();
         let answer_bytes = self.guest.bytes() - bytes;
-        self.members.hear(self.listeners, |_| {})?;
+        self.members.receive(self.listeners, |_| {})?;
         let after = self.broadcaster.cpu_at_rest()?;
 
-        self.guest.send(0, &frames::masked_text(r#"{"type":"part","room":"lobby"}"#))?;
-        self.guest.hear(1, |_| {})?;
+        self.guest.send(0, &frames::zero_masked_text(r#"{"type":"part","room":"lobby"}"#))?;
+        self.guest.receive(1, |_| {})?;
         // In either dialect all hear who has left.
-        self.members.hear(MEMBERS, |_| {})?;
+        self.members.receive(MEMBERS, |_| {})?;
         Ok(Taken { cpu: after.saturating_sub(before), wait, answer_bytes })
     }
 }

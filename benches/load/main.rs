@@ -17,34 +17,26 @@
 
 mod closed_loop;
 mod cores;
-mod dialect;
 mod first_page;
 mod floor;
-mod frames;
-mod handshake;
 mod idle;
 mod join;
 mod open_loop;
 mod report;
 mod server;
 mod storm;
-mod swarm;
 mod syscalls;
 mod way;
 mod window;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cores::Cores;
-use dialect::Dialect;
 use open_loop::Plan;
 use report::Row;
+use testkit::{Dialect, Outcome};
 use way::{Program, Way};
-
-/// A failure ends the run; its sentence is all that anybody needs.
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Every scenario, in the order of the table.
 const SCENARIOS: [&str; 10] =

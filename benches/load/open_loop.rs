@@ -7,14 +7,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, LOBBY};
 use crate::report::Row;
-use crate::swarm::Swarm;
 use crate::syscalls::Count;
 use crate::way::Way;
 use crate::window::Window;
+use testkit::ClientPool;
+use testkit::Outcome;
+use testkit::{Dialect, LOBBY};
 
 /// Time for a fresh server to come to rest before it is weighed.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
 
 /// A series of numbered messages, evenly spaced.
 struct Series<'a> {
-    swarm: &'a mut Swarm,
+    pool: &'a mut ClientPool,
     dialect: Dialect,
     text_bytes: usize,
     rooms: &'a [String],
@@ -78,13 +78,13 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcom
         1 => vec![LOBBY.to_owned()],
         many => (1..=many).map(|number| format!("room-{number}")).collect(),
     };
-    let mut swarm = Swarm::connect_to(server.chat, plan.clients, way.spoken(), &rooms)?;
-    let warm_up = Series::new(&mut swarm, way, plan, &rooms, 0, WARM_UP).play()?;
+    let mut pool = ClientPool::connect_to(server.chat, plan.clients, way.spoken(), &rooms)?;
+    let warm_up = Series::new(&mut pool, way, plan, &rooms, 0, WARM_UP).play()?;
     let first = warm_up.count;
     let full = server.resident_kib()?;
 
     let window = Window::open(&server, cores)?;
-    let mut series = Series::new(&mut swarm, way, plan, &rooms, first, seconds).play()?;
+    let mut series = Series::new(&mut pool, way, plan, &rooms, first, seconds).play()?;
     let spent = window.close()?;
 
     let mut row = Row::new(plan.name, way, plan.clients);
@@ -98,17 +98,17 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcom
     let first = first + series.count;
     if plan.clients <= COUNTED_MAX {
         if let Some(count) = Count::begin(server.pid()) {
-            let series = Series::new(&mut swarm, way, plan, &rooms, first, COUNTED).play()?;
+            let series = Series::new(&mut pool, way, plan, &rooms, first, COUNTED).play()?;
             row.syscalls(count.end()?, series.latencies.len() as u64);
         }
     }
-    row.lost(swarm.lost());
+    row.lost(pool.lost());
     Ok(row)
 }
 
 impl<'a> Series<'a> {
     fn new(
-        swarm: &'a mut Swarm,
+        pool: &'a mut ClientPool,
         way: &Way,
         plan: &Plan,
         rooms: &'a [String],
@@ -117,7 +117,7 @@ impl<'a> Series<'a> {
     ) -> Self {
         let gap = Duration::from_secs(1) / plan.per_second;
         let count = seconds * plan.per_second;
-        let members = swarm.len() / rooms.len();
+        let members = pool.size() / rooms.len();
         Self {
             latencies: Vec::with_capacity(count as usize * members),
             messages: vec![Message::default(); count as usize],
@@ -126,7 +126,7 @@ impl<'a> Series<'a> {
             text_bytes: way.text_bytes(),
             senders: plan.senders,
             sent: 0,
-            swarm,
+            pool,
             rooms,
             members,
             first,
@@ -142,7 +142,7 @@ impl<'a> Series<'a> {
         let mut ready = Vec::new();
         while Instant::now() < end || (self.missing() > 0 && Instant::now() < end + DRAIN_MAX) {
             self.send_what_is_due()?;
-            self.swarm.wait(self.patience(), &mut ready)?;
+            self.pool.wait(self.patience(), &mut ready)?;
             for &index in &ready {
                 self.receive(index)?;
             }
@@ -156,7 +156,7 @@ impl<'a> Series<'a> {
             let room = &self.rooms[sender % self.rooms.len()];
             let number = self.first + self.sent;
             let frame = self.dialect.message(room, self.text_bytes, number, sender);
-            self.swarm.send(sender, &frame)?;
+            self.pool.send(sender, &frame)?;
             self.sent += 1;
         }
         Ok(())
@@ -175,7 +175,7 @@ impl<'a> Series<'a> {
     fn receive(&mut self, index: usize) -> Outcome {
         let (start, gap, first, dialect) = (self.start, self.gap, self.first, self.dialect);
         let (messages, latencies) = (&mut self.messages, &mut self.latencies);
-        self.swarm.read(index, |payload| {
+        self.pool.read(index, |payload| {
             let place = dialect.number(payload).and_then(|n| n.checked_sub(first));
             let Some((place, message)) =
                 place.and_then(|p| Some((p, messages.get_mut(p as usize)?)))

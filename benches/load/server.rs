@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
 
-use crate::Outcome;
 use crate::cores::Cores;
 use crate::way::Program;
+use testkit::{Outcome, binary};
 
 /// The argument with which the generator is the [floor](crate::floor).
 pub(crate) const FLOOR: &str = "floor";
@@ -147,7 +147,7 @@ impl Usage {
 fn command(program: &Program, history: Option<&Path>) -> Outcome<Command> {
     Ok(match program {
         Program::Chinwag => {
-            let mut command = Command::new(chinwag());
+            let mut command = Command::new(binary());
             let history = history.map(|file| [OsStr::new("--history"), file.as_os_str()]);
             command.args(history.into_iter().flatten());
             command.args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"]);
@@ -166,12 +166,6 @@ fn command(program: &Program, history: Option<&Path>) -> Outcome<Command> {
             command
         }
     })
-}
-
-/// The program that is measured: `CHINWAG_BIN`, or what cargo has built.
-fn chinwag() -> PathBuf {
-    std::env::var_os("CHINWAG_BIN")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_chinwag")), PathBuf::from)
 }
 
 fn spawn(mut command: Command) -> Outcome<Child> {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, LOBBY};
 use crate::report::Row;
-use crate::swarm::Swarm;
 use crate::way::Way;
 use crate::window::Window;
+use testkit::ClientPool;
+use testkit::Outcome;
+use testkit::{Dialect, LOBBY};
 
 /// Clients that come, into one room.
 const CLIENTS: usize = 5_000;
@@ -22,20 +22,20 @@ pub(crate) fn run(cores: &Cores, way: &Way) -> Outcome<Row> {
     let window = Window::open(&server, cores)?;
     let start = Instant::now();
     let lobby = LOBBY.to_owned();
-    let mut swarm = Swarm::connect_silent(server.chat, CLIENTS, way.spoken(), &[lobby])?;
+    let mut pool = ClientPool::connect_silent(server.chat, CLIENTS, way.spoken(), &[lobby])?;
     let connected = start.elapsed();
     for index in 0..CLIENTS {
-        swarm.send(index, &way.spoken().greeting(LOBBY))?;
+        pool.send(index, &way.spoken().greeting(LOBBY))?;
     }
     let joined = match way.spoken() {
         Dialect::Plain => {
-            swarm.send(0, &way.spoken().message(LOBBY, way.text_bytes(), 0, 0))?;
-            swarm.hear(CLIENTS, |_| {})?;
+            pool.send(0, &way.spoken().message(LOBBY, way.text_bytes(), 0, 0))?;
+            pool.receive(CLIENTS, |_| {})?;
             start.elapsed()
         }
         Dialect::Json => {
             let (mut answers, mut last) = (0, Duration::ZERO);
-            swarm.hear(way.spoken().welcomes(CLIENTS), |text| {
+            pool.receive(way.spoken().greeting_answers(CLIENTS), |text| {
                 if text.starts_with(JOINED) {
                     answers += 1;
                     last = start.elapsed();
@@ -56,15 +56,15 @@ pub(crate) fn run(cores: &Cores, way: &Way) -> Outcome<Row> {
     {
         row.figure(figure, time.as_secs_f64() * 1e3);
     }
-    row.figure("bytes", swarm.bytes() as f64);
+    row.figure("bytes", pool.bytes() as f64);
     row.spent(&spent);
     row.note(format!(
         "connected after {} ms, in the room after {} ms, quiet after {} ms ({} MiB)",
         connected.as_millis(),
         joined.as_millis(),
         settled.as_millis(),
-        swarm.bytes() >> 20
+        pool.bytes() >> 20
     ));
-    row.lost(swarm.lost());
+    row.lost(pool.lost());
     Ok(row)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Outcome;
+use testkit::Outcome;
 
 /// Time for perf to find all threads.
 const SETTLE: Duration = Duration::from_millis(300);

@@ -1,9 +1,9 @@
 //! Which program is measured, and in which way: in either dialect, with a history file or without.
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, JSON_BYTES, PLAIN_BYTES, TEXT_BYTES};
 use crate::server::Server;
+use testkit::Outcome;
+use testkit::{Dialect, JSON_BYTES, PLAIN_BYTES, TEXT_BYTES};
 
 /// A program that can be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]

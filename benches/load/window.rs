@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
 use crate::server::{Server, Usage};
+use testkit::Outcome;
 
 /// A measurement that has begun.
 pub(crate) struct Window<'a> {

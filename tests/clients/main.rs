@@ -9,9 +9,6 @@
 
 mod proxy;
 
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
@@ -21,7 +18,7 @@ use std::thread::{self, JoinHandle};
 use chinwag::{Config, Limits};
 use proxy::Proxy;
 use serde_json::{Value, json};
-use support::{Client, House, config, program};
+use testkit::{Client, TestServer, config, wait_for_exit};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/clients");
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/node_modules");
@@ -78,7 +75,7 @@ impl Example {
     /// Nothing more is typed; the client says what it has yet to say, and ends. All that it printed.
     fn ends(mut self) -> String {
         drop(self.types);
-        assert!(program::wait(&mut self.process.0).success());
+        assert!(wait_for_exit(&mut self.process.0).success());
         self.prints.join().unwrap()
     }
 }
@@ -90,23 +87,23 @@ struct Witness {
 }
 
 impl Witness {
-    fn new(house: &mut House) -> Self {
-        let mut client = house.open_json();
-        client.asked(&json!({"type": "hello", "nick": "rust"}));
-        client.asked(&json!({"type": "join", "room": "lobby"}));
+    fn new(server: &mut TestServer) -> Self {
+        let mut client = server.open_json();
+        client.request(&json!({"type": "hello", "nick": "rust"}));
+        client.request(&json!({"type": "join", "room": "lobby"}));
         Self { client, heard: Vec::new() }
     }
 
     fn says(&mut self, text: &str) {
         let id = text.split(' ').next();
         let say = json!({"type": "say", "room": "lobby", "text": text, "id": id});
-        self.client.ask(&say);
+        self.client.send_json(&say);
     }
 
     /// Hears until so much was said in all. Nobody comes or goes.
     fn hears(&mut self, lines: usize) {
         while self.heard.len() < lines {
-            let message = self.client.told();
+            let message = self.client.receive_json();
             assert_eq!(message["type"], "message", "{message}");
             let text = |member: &str| message[member].as_str().unwrap();
             self.heard.push(format!("{}: {}", text("nick"), text("text")));
@@ -114,7 +111,7 @@ impl Witness {
     }
 
     fn sees(&mut self, expected: &Value) {
-        assert_eq!(self.client.told(), *expected);
+        assert_eq!(self.client.receive_json(), *expected);
     }
 }
 
@@ -124,9 +121,9 @@ fn the_examples_lose_and_repeat_nothing_over_a_network_that_breaks() {
     const LINES: usize = 10;
     // What is too much for a moment is said a little later.
     let limits = Limits { burst: 5, per_second: 20, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
-    let proxy = Proxy::to(house.address());
-    let mut witness = Witness::new(&mut house);
+    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let proxy = Proxy::to(server.address());
+    let mut witness = Witness::new(&mut server);
     let mut examples = Vec::new();
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
         examples.push((nick, start(proxy.address)));
@@ -164,10 +161,10 @@ fn the_examples_lose_and_repeat_nothing_over_a_network_that_breaks() {
 
 #[test]
 fn the_examples_say_what_they_have_yet_to_say_before_they_end() {
-    let mut house = House::open();
-    let mut witness = Witness::new(&mut house);
+    let mut server = TestServer::start();
+    let mut witness = Witness::new(&mut server);
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut example: Example = start(house.address());
+        let mut example: Example = start(server.address());
         let transcript = format!("{nick}: one\n{nick}: two\n");
         for line in ["one", "", "two"] {
             example.types(line);
@@ -187,9 +184,9 @@ fn the_examples_get_in_parts_what_no_single_answer_holds() {
     const MISSED: usize = 230;
     let text = |n: usize| format!("{n} {}", "x".repeat(8_000));
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut house = House::open();
-        let proxy = Proxy::to(house.address());
-        let mut witness = Witness::new(&mut house);
+        let mut server = TestServer::start();
+        let proxy = Proxy::to(server.address());
+        let mut witness = Witness::new(&mut server);
         let mut example = start(proxy.address);
         witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
         example.types("before");
@@ -210,10 +207,10 @@ fn the_examples_get_in_parts_what_no_single_answer_holds() {
 
 #[test]
 fn the_examples_go_on_after_a_line_that_is_refused_for_good() {
-    let mut house = House::open();
-    let mut witness = Witness::new(&mut house);
+    let mut server = TestServer::start();
+    let mut witness = Witness::new(&mut server);
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut example: Example = start(house.address());
+        let mut example: Example = start(server.address());
         witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
         // One has an error for an answer; for the other the connection ends.
         for length in [8_193, 70_000] {

@@ -8,14 +8,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::{Signal, geteuid};
+use testkit::{
+    DEADLINE, FREE_PORTS, ServerProcess, TempDir, binary, chinwag_under, connect,
+    frames::text_frame, prepared, probes::assert_healthy, stderr_of, wait_for_exit, wait_until,
+};
 use tungstenite::WebSocket;
 
 use crate::relief::reads;
-use crate::strace::until;
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag_under, errors, path, prepared, wait};
-use crate::support::{DEADLINE, connect, text_frame};
-use crate::visitors::all_is_well;
 
 /// Limits of address space (MiB).
 const LIMITS: [usize; 9] = [24, 32, 48, 64, 96, 128, 256, 512, 1024];
@@ -40,13 +39,13 @@ const HERE: [&str; 6] = ["--bind", "127.0.0.1", "--max-clients-per-address", "0"
 const THREADS: usize = 25;
 
 /// How many clients the banner speaks of.
-fn promised(program: &Program) -> usize {
+fn promised(program: &ServerProcess) -> usize {
     let (_, behind) = program.banner.split_once("Room for ").unwrap();
     behind.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// Clients, two in each room, until one is refused or there are enough.
-fn fill(program: &Program, asked: usize) -> Vec<WebSocket<TcpStream>> {
+fn fill(program: &ServerProcess, asked: usize) -> Vec<WebSocket<TcpStream>> {
     let mut clients = Vec::new();
     for number in 0..asked {
         match connect(program.websocket(), &format!("/?room=room{}", number / 2)) {
@@ -58,7 +57,7 @@ fn fill(program: &Program, asked: usize) -> Vec<WebSocket<TcpStream>> {
 }
 
 /// Fills a server, and sees that as many get in as it says, and the page is there all the same.
-fn is_as_promised(name: &str, program: &Program) -> (usize, Vec<WebSocket<TcpStream>>) {
+fn is_as_promised(name: &str, program: &ServerProcess) -> (usize, Vec<WebSocket<TcpStream>>) {
     let promised = promised(program);
     let virtual_kib = program.status("VmSize");
     assert!(virtual_kib <= START_MAX * 1024, "{name}: {virtual_kib} KiB at the start");
@@ -76,7 +75,7 @@ fn is_as_promised(name: &str, program: &Program) -> (usize, Vec<WebSocket<TcpStr
 
 /// The page is there for a browser, which asks for all parts at once; where there is hardly room for
 /// clients, one part after the other. Refused clients may not have gone yet.
-fn shows_the_page(program: &Program) {
+fn shows_the_page(program: &ServerProcess) {
     let at_once = if promised(program) < ROOM_FOR_A_BROWSER { 1 } else { BROWSER };
     let is_shown = || {
         std::thread::scope(|scope| {
@@ -85,12 +84,12 @@ fn shows_the_page(program: &Program) {
             asked.into_iter().all(|it| it.join().unwrap().is_some())
         })
     };
-    until("the page is shown", is_shown);
+    wait_until("the page is shown", is_shown);
 }
 
 /// Half of the clients talk in long texts to the other half, which read nothing. Then everybody
 /// reads what is left, to the end of the time.
-fn talk_to_the_deaf(program: &Program, clients: &mut [WebSocket<TcpStream>]) {
+fn talk_to_the_deaf(program: &ServerProcess, clients: &mut [WebSocket<TcpStream>]) {
     let text = text_frame(&"x".repeat(TEXT_BYTES));
     let deadline = Instant::now() + DEADLINE;
     for client in clients.iter() {
@@ -123,12 +122,12 @@ fn talk_to_the_deaf(program: &Program, clients: &mut [WebSocket<TcpStream>]) {
 }
 
 /// Waits until the threads of those who have gone have ended.
-fn empties(program: &Program) {
-    until("all have gone", || program.threads() <= THREADS);
+fn empties(program: &ServerProcess) {
+    wait_until("all have gone", || program.threads() <= THREADS);
 }
 
 /// Ends in order, and no thread has panicked.
-fn ends_well(program: Program, clients: Vec<WebSocket<TcpStream>>) {
+fn ends_well(program: ServerProcess, clients: Vec<WebSocket<TcpStream>>) {
     drop(clients);
     program.signal(Signal::TERM);
     let (status, log) = program.end();
@@ -136,14 +135,14 @@ fn ends_well(program: Program, clients: Vec<WebSocket<TcpStream>>) {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-fn with_address_space(mib: usize, history: Option<&Folder>) -> Program {
+fn with_address_space(mib: usize, history: Option<&TempDir>) -> ServerProcess {
     let limit = format!("--as={}", mib * 1024 * 1024);
     let mut command = chinwag_under(&["prlimit", &limit]);
     command.args(FREE_PORTS).args(HERE);
     if let Some(folder) = history {
         command.arg("--history").arg(folder.file(&format!("{mib}.db")));
     }
-    Program::start(&mut command)
+    ServerProcess::start(&mut command)
 }
 
 #[test]
@@ -162,7 +161,7 @@ fn a_larger_address_space_holds_more() {
 #[test]
 fn what_clients_make_the_server_hold_fits() {
     for mib in [32, 48, 64, 128] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         for history in [None, Some(&folder)] {
             let program = with_address_space(mib, history);
             let name =
@@ -172,7 +171,7 @@ fn what_clients_make_the_server_hold_fits() {
             shows_the_page(&program);
             drop(clients);
             empties(&program);
-            all_is_well(program);
+            assert_healthy(program);
         }
     }
 }
@@ -186,7 +185,7 @@ pub fn as_lent_user() -> Command {
 }
 
 /// The program under a limit of threads, as a user of its own: the limit does not bind root.
-pub fn with_threads(limit: usize, folder: &Folder) -> Command {
+pub fn with_threads(limit: usize, folder: &TempDir) -> Command {
     assert!(
         geteuid().is_root(),
         "the limit of threads does not bind root, and counts all threads of a user: this test is \
@@ -194,7 +193,7 @@ pub fn with_threads(limit: usize, folder: &Folder) -> Command {
     );
     let program = folder.file("chinwag");
     if !program.exists() {
-        fs::copy(path(), &program).unwrap();
+        fs::copy(binary(), &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = as_lent_user();
@@ -206,10 +205,10 @@ pub fn with_threads(limit: usize, folder: &Folder) -> Command {
 
 #[test]
 fn more_threads_hold_more() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut before = 0;
     for limit in [14, 16, 20, 40, 64, 100, 200] {
-        let program = Program::start(&mut with_threads(limit, &folder));
+        let program = ServerProcess::start(&mut with_threads(limit, &folder));
         let (promised, clients) = is_as_promised(&format!("{limit} threads"), &program);
         assert!(promised >= before, "{limit} threads hold {promised}, and fewer held {before}");
         before = promised;
@@ -220,11 +219,11 @@ fn more_threads_hold_more() {
 
 #[test]
 fn too_little_to_start_is_told() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     for limit in 1..13 {
         let mut child = with_threads(limit, &folder).spawn().unwrap();
-        let status = wait(&mut child);
-        let told = errors(&mut child);
+        let status = wait_for_exit(&mut child);
+        let told = stderr_of(&mut child);
         assert_eq!(status.code(), Some(1), "{limit}: {told}");
         assert!(told.contains(" threads") && told.contains("ulimit -u"), "{limit}: {told}");
         assert!(told.contains("needed") || told.contains("needs"), "{limit}: {told}");
@@ -233,8 +232,8 @@ fn too_little_to_start_is_told() {
     let limit = format!("--as={}", 14 * 1024 * 1024);
     let mut child =
         chinwag_under(&["prlimit", &limit]).args(FREE_PORTS).args(HERE).spawn().unwrap();
-    let status = wait(&mut child);
-    let told = errors(&mut child);
+    let status = wait_for_exit(&mut child);
+    let told = stderr_of(&mut child);
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("the limit of address space (ulimit -v) leaves too little"), "{told}");
 }
@@ -247,5 +246,5 @@ fn a_filled_server_takes_others_when_some_have_gone() {
         drop(clients);
         empties(&program);
     }
-    all_is_well(program);
+    assert_healthy(program);
 }

@@ -4,13 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use testkit::{
+    DEADLINE, HttpResponse, Load, LoadGroup, ServerProcess, connect_from,
+    frames::text_frame,
+    probes::{assert_healthy, load_page, ports, resources, start_server, wait_until_released},
+    reset,
+};
 use tungstenite::{Error, WebSocket};
-
-use crate::crowd::{Crowd, Talk};
-use crate::support::answer::Answer;
-use crate::support::program::Program;
-use crate::support::{DEADLINE, text_frame};
-use crate::visitors::{all_is_well, connect_from, held, is_again, load, open_house, ports, reset};
 
 const CONNECTIONS: usize = 20_000;
 /// What comes first fills the caches.
@@ -19,7 +19,7 @@ const CLIENTS: usize = 4;
 /// The C library keeps stacks of threads that ended, 40 MiB of them: fewer than so many.
 const STACKS_KEPT: usize = 450;
 const PEOPLE: usize = 10;
-const TALK: Talk = Talk { per_second: 50, seconds: 1, text_bytes: 50 };
+const TALK: Load = Load { per_second: 50, seconds: 1, text_bytes: 50 };
 const GROWTH_MAX: usize = 5 * 1024 * 1024;
 
 const REQUEST: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n";
@@ -72,7 +72,7 @@ fn cut_the_page(mut stream: TcpStream) {
 
 fn be_refused(mut stream: TcpStream, head: &[u8], status: u16) {
     stream.write_all(head).unwrap();
-    assert_eq!(Answer::read(&mut stream, false).status, status);
+    assert_eq!(HttpResponse::read(&mut stream, false).status, status);
     reset(stream);
 }
 
@@ -101,8 +101,8 @@ const KINDS: [fn(TcpStream); 9] = [
     speak_tls,
 ];
 
-/// Connections of every kind in rotation, on both ports, while the crowd talks and misses nothing.
-fn churn(program: &Program, crowd: &mut Crowd, connections: usize) {
+/// Connections of every kind in rotation, on both ports, while the group talks and misses nothing.
+fn churn(program: &ServerProcess, group: &mut LoadGroup, connections: usize) {
     let addresses = ports(program);
     std::thread::scope(|scope| {
         let clients = std::array::from_fn::<_, CLIENTS, _>(|client| {
@@ -115,13 +115,13 @@ fn churn(program: &Program, crowd: &mut Crowd, connections: usize) {
             })
         });
         while !clients.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            crowd.talk(TALK);
+            group.run(TALK);
         }
     });
 }
 
 /// As many callers at once as it takes to have every stack that is kept, and let go.
-fn fill_the_caches(program: &Program) {
+fn fill_the_caches(program: &ServerProcess) {
     let ours = Ipv4Addr::LOCALHOST;
     let callers: Vec<_> = (0..STACKS_KEPT).map(|_| connect_from(ours, program.page())).collect();
     let deadline = Instant::now() + DEADLINE;
@@ -143,7 +143,7 @@ struct Holdings {
 }
 
 impl Holdings {
-    fn of(program: &Program) -> Self {
+    fn of(program: &ServerProcess) -> Self {
         Self {
             threads: program.threads(),
             descriptors: program.descriptors(),
@@ -155,19 +155,19 @@ impl Holdings {
 
 #[test]
 fn nothing_stays_of_those_who_come_and_go() {
-    let program = open_house();
+    let program = start_server();
     // Once tiny_http answers, its pool is there.
-    load(program.page());
-    let mut crowd = Crowd::join(program.websocket(), PEOPLE);
-    let empty = held(&program);
+    load_page(program.page());
+    let mut group = LoadGroup::join(program.websocket(), PEOPLE);
+    let empty = resources(&program);
     fill_the_caches(&program);
-    churn(&program, &mut crowd, WARM_UP);
-    is_again(&program, empty);
+    churn(&program, &mut group, WARM_UP);
+    wait_until_released(&program, empty);
     let before = Holdings::of(&program);
     let since = Instant::now();
-    churn(&program, &mut crowd, CONNECTIONS);
+    churn(&program, &mut group, CONNECTIONS);
     let took = since.elapsed();
-    is_again(&program, empty);
+    wait_until_released(&program, empty);
     let after = Holdings::of(&program);
     let grown = after.resident_bytes.saturating_sub(before.resident_bytes);
     println!(
@@ -181,5 +181,5 @@ fn nothing_stays_of_those_who_come_and_go() {
     );
     assert!(after.mappings <= before.mappings, "{before:?}, and then {after:?}");
     assert!(grown <= GROWTH_MAX, "{before:?}, and then {after:?}");
-    all_is_well(program);
+    assert_healthy(program);
 }

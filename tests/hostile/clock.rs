@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use serde_json::json;
+use testkit::{
+    DEADLINE, FREE_PORTS, ServerProcess, TempDir, chinwag, connect,
+    history::{self, export},
+    probes::end,
+};
 use tungstenite::Message;
-
-use crate::kept::{self, end, export};
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{DEADLINE, connect};
 
 const LIBRARY: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 /// How long people talk while the clock is wrong. The history used to be empty after two seconds.
@@ -22,13 +22,13 @@ const DAY: i64 = 24 * 60 * 60;
 
 /// The clocks of a server, which can be set while it runs.
 struct Clock {
-    _folder: Folder,
+    _folder: TempDir,
     file: PathBuf,
 }
 
 impl Clock {
     fn new(time: &str) -> Self {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let clock = Self { file: folder.file("time"), _folder: folder };
         clock.set(time);
         clock
@@ -42,7 +42,7 @@ impl Clock {
     }
 
     /// A server that keeps messages for 30 days.
-    fn serve(&self, history: &Path, fakes_monotonic: bool) -> Program {
+    fn serve(&self, history: &Path, fakes_monotonic: bool) -> ServerProcess {
         let mut command = chinwag();
         command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--rate", "0", "--keep", "30d"]);
         command.args(["--max-clients-per-address", "0"]);
@@ -51,11 +51,11 @@ impl Clock {
         if !fakes_monotonic {
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
         }
-        Program::start(&mut command)
+        ServerProcess::start(&mut command)
     }
 }
 
-fn say(program: &Program, text: &str) {
+fn say(program: &ServerProcess, text: &str) {
     let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
     socket.send(Message::text(text)).unwrap();
     // Others may be on their way out still, and the name taken.
@@ -63,7 +63,7 @@ fn say(program: &Program, text: &str) {
     while !socket.read().unwrap().to_text().unwrap().ends_with(&echo) {}
 }
 
-fn talk_for(program: &Program, time: Duration) -> usize {
+fn talk_for(program: &ServerProcess, time: Duration) -> usize {
     let (start, mut said) = (Instant::now(), 0);
     while start.elapsed() < time {
         said += 1;
@@ -100,7 +100,7 @@ fn import(history: &Path, messages: &[(&str, i64)]) {
             format!("{line}\n")
         })
         .collect();
-    kept::import(history, &lines);
+    history::import(history, &lines);
 }
 
 /// Is there at all: without the library nothing here would be shown.
@@ -115,7 +115,7 @@ fn the_clock_of_the_program_can_be_set() {
 #[test]
 fn a_clock_that_is_wrong_at_the_start_deletes_nothing() {
     for wrong in ["+365d", "+730d", "-365d", "@1970-01-01 00:00:00", "@2200-01-01 00:00:00"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let history = folder.file("history");
         let right = Clock::new("+0");
         let program = right.serve(&history, false);
@@ -140,7 +140,7 @@ fn a_clock_that_is_wrong_at_the_start_deletes_nothing() {
 #[test]
 fn a_clock_that_jumps_deletes_nothing() {
     for wrong in ["+365d", "+23h", "-365d", "@1970-01-01 00:00:00"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let history = folder.file("history");
         let clock = Clock::new("+0");
         let program = clock.serve(&history, false);
@@ -160,7 +160,7 @@ fn a_clock_that_jumps_deletes_nothing() {
 /// A board without a battery: what was said before it heard of the time is as old as that.
 #[test]
 fn what_was_said_in_1970_is_kept_until_it_is_old() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let history = folder.file("history");
     let clock = Clock::new("@1970-01-01 00:00:10");
     let program = clock.serve(&history, false);
@@ -183,7 +183,7 @@ fn what_was_said_in_1970_is_kept_until_it_is_old() {
 /// The machine was off for two months.
 #[test]
 fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let history = folder.file("history");
     let old = [("old", 70), ("old", 62), ("old", 61)];
     import(&history, &old);
@@ -207,7 +207,7 @@ fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
 /// A message of next year in front keeps none behind it from going.
 #[test]
 fn messages_go_by_their_time_wherever_they_are() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let history = folder.file("history");
     let mut messages = vec![("new", -365); 100];
     messages.extend([("new", 0); 150]);
@@ -230,12 +230,12 @@ fn messages_go_by_their_time_wherever_they_are() {
 }
 
 /// A few texts: the more there are, the longer it takes to look at all of them.
-fn say_some(program: &Program) {
+fn say_some(program: &ServerProcess) {
     (0..3).for_each(|number| say(program, &format!("some {number}")));
 }
 
 /// Time passes from this hour on, until a text is gone.
-fn until_gone(program: &Program, clock: &Clock, hour: u64, history: &Path, text: &str) {
+fn until_gone(program: &ServerProcess, clock: &Clock, hour: u64, history: &Path, text: &str) {
     let deadline = Instant::now() + DEADLINE;
     for hour in hour.. {
         clock.set(&format!("+{hour}h"));

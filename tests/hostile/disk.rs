@@ -9,32 +9,32 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, prlimit};
+use testkit::{
+    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, VerifyingClient, chinwag,
+    history::{assert_sound, export, serve},
+    probes::end,
+};
 
-use crate::crowd::{Crowd, Talk};
-use crate::kept::{end, export, is_sound, serve};
 use crate::strace::{Strace, threads_of};
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::witness::Witness;
 
 const WITNESSES: u64 = 3;
 const PEOPLE: usize = 5;
 /// So many texts the witnesses say in each part of a test.
 const TEXTS: usize = 60;
 /// What others say while the need lasts, which is long enough for some attempts to end it.
-const NEED: Talk = Talk { per_second: 20, seconds: 3, text_bytes: 100 };
+const NEED: Load = Load { per_second: 20, seconds: 3, text_bytes: 100 };
 /// After the need is over, so long the history may take.
 const RELIEF_WITHIN: Duration = Duration::from_secs(5);
 
 /// A disk that is soon full.
 struct SmallDisk {
-    folder: Folder,
+    folder: TempDir,
 }
 
 impl SmallDisk {
     fn new() -> Self {
         assert!(geteuid().is_root(), "to mount a disk, the test is to be run by root");
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]);
         assert!(mount.arg(folder.path()).status().unwrap().success(), "the disk is not mounted");
@@ -92,30 +92,30 @@ impl Drop for Filler {
 /// Those who see what comes of it.
 struct Watch<'a> {
     file: &'a Path,
-    witnesses: Vec<Witness>,
+    witnesses: Vec<VerifyingClient>,
     /// Is there as long as a server is.
-    crowd: Option<Crowd>,
+    group: Option<LoadGroup>,
 }
 
 impl<'a> Watch<'a> {
     fn new(file: &'a Path) -> Self {
-        let witnesses = (0..WITNESSES).map(|number| Witness::new(number, 0)).collect();
-        Self { file, witnesses, crowd: None }
+        let witnesses = (0..WITNESSES).map(|number| VerifyingClient::new(number, 0)).collect();
+        Self { file, witnesses, group: None }
     }
 
     /// Says whether the server goes on with the history that was seen.
-    fn come(&mut self, program: &Program) -> bool {
+    fn come(&mut self, program: &ServerProcess) -> bool {
         let server = program.websocket();
-        let goes_on: Vec<_> = self.witnesses.iter_mut().map(|it| it.come(server)).collect();
-        self.crowd = Some(Crowd::join(server, PEOPLE));
+        let goes_on: Vec<_> = self.witnesses.iter_mut().map(|it| it.connect(server)).collect();
+        self.group = Some(LoadGroup::join(server, PEOPLE));
         assert!(goes_on.iter().all(|it| *it == goes_on[0]), "not the same for all");
         self.talk();
         goes_on[0]
     }
 
     fn go(&mut self) {
-        self.witnesses.iter_mut().for_each(Witness::go);
-        self.crowd = None;
+        self.witnesses.iter_mut().for_each(VerifyingClient::disconnect);
+        self.group = None;
     }
 
     /// The witnesses say something in turns, and hear everything.
@@ -123,20 +123,20 @@ impl<'a> Watch<'a> {
         for number in 0..TEXTS {
             let turn = number % self.witnesses.len();
             self.witnesses[turn].say().unwrap();
-            self.witnesses[turn].hear_own_words();
+            self.witnesses[turn].wait_for_own();
         }
-        self.witnesses.iter_mut().for_each(Witness::catch_up);
+        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
     }
 
-    fn hear_others(&mut self, talk: Talk) {
-        self.crowd.as_mut().expect("there is a server").talk(talk);
-        self.witnesses.iter_mut().for_each(Witness::catch_up);
+    fn hear_others(&mut self, talk: Load) {
+        self.group.as_mut().expect("there is a server").run(talk);
+        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
     }
 
     /// Nothing can be written. All are told so once, and nobody is disturbed.
     fn suffer(&mut self) {
         self.talk();
-        self.witnesses.iter_mut().for_each(|witness| witness.hear_notices(1));
+        self.witnesses.iter_mut().for_each(|witness| witness.wait_for_notices(1));
         self.hear_others(NEED);
         self.talk();
         self.are_told(&["warning"]);
@@ -145,9 +145,9 @@ impl<'a> Watch<'a> {
     /// It can be written again. Returns how long that took to be done.
     fn recover(&mut self) -> Duration {
         let since = Instant::now();
-        self.witnesses.iter_mut().for_each(|witness| witness.hear_notices(2));
+        self.witnesses.iter_mut().for_each(|witness| witness.wait_for_notices(2));
         let took = since.elapsed();
-        self.hear_others(Talk { seconds: 1, ..NEED });
+        self.hear_others(Load { seconds: 1, ..NEED });
         self.talk();
         self.are_told(&["warning", "info"]);
         self.all_is_kept();
@@ -165,7 +165,7 @@ impl<'a> Watch<'a> {
         for witness in &self.witnesses {
             assert!(witness.seen == kept, "what was seen is not what is kept");
         }
-        is_sound(self.file);
+        assert_sound(self.file);
     }
 }
 
@@ -177,7 +177,12 @@ fn troubles(log: &str) -> (usize, usize) {
 
 /// Need comes over a server and goes again, while people talk. Then the server is killed, and they
 /// go on with the next as if nothing had been.
-fn endure<T>(name: &str, file: &Path, press: impl FnOnce(&Program) -> T, relieve: impl FnOnce(T)) {
+fn endure<T>(
+    name: &str,
+    file: &Path,
+    press: impl FnOnce(&ServerProcess) -> T,
+    relieve: impl FnOnce(T),
+) {
     let mut watch = Watch::new(file);
     let program = serve(file);
     watch.come(&program);
@@ -212,8 +217,8 @@ fn the_disk_fails_for_a_while() {
         ("EROFS", format!("{WRITES},?open,openat,?unlink,unlinkat:error=EROFS")),
     ];
     for (error, injection) in injections {
-        let folder = Folder::new();
-        let press = |program: &Program| {
+        let folder = TempDir::new();
+        let press = |program: &ServerProcess| {
             Strace::of_threads(&threads_of(program, "broadcaster"), &[&injection])
         };
         let relieve = |strace: Strace| assert!(strace.detach() > 1, "too little failed");
@@ -224,13 +229,13 @@ fn the_disk_fails_for_a_while() {
 /// As a service manager or a shell may have it, and as a file system may that has a largest file.
 #[test]
 fn the_size_of_files_is_limited_for_a_while() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let limit = |server, current| {
         let limit = Rlimit { current, maximum: None };
         prlimit(Some(server), Resource::Fsize, limit).unwrap();
         server
     };
-    let press = |program: &Program| limit(Pid::from_child(&program.child), Some(0));
+    let press = |program: &ServerProcess| limit(Pid::from_child(&program.child), Some(0));
     let relieve = |server| {
         limit(server, None);
     };
@@ -258,7 +263,7 @@ fn a_server_is_started_on_a_full_disk() {
     drop(filler);
     [&there, &new].into_iter().for_each(|file| {
         end(serve(file), Signal::TERM);
-        is_sound(file);
+        assert_sound(file);
     });
 }
 

@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use testkit::{
+    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, chinwag, chinwag_under, wait_until,
+};
 
 use crate::address_space::{as_lent_user, with_threads};
-use crate::crowd::{Crowd, Talk};
 use crate::relief::{PAGE_REQUEST, SLOW_PAGE, TALK, is_open, while_talking};
-use crate::strace::{Strace, until};
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag, chinwag_under};
+use crate::strace::Strace;
 
 const PEOPLE: usize = 10;
 /// Those who come to each port, and say nothing.
@@ -25,26 +25,26 @@ const BUSY_MAX: u128 = 30;
 /// Everybody here comes from one address.
 const NO_COUNT: [&str; 2] = ["--max-clients-per-address", "0"];
 
-/// Brings need about while a crowd talks, lasts it out, relieves it, and sees who gets in.
+/// Brings need about while a group talks, lasts it out, relieves it, and sees who gets in.
 fn endure<T: Send>(
     name: &str,
-    program: &Program,
+    program: &ServerProcess,
     press: impl FnOnce() -> T + Send,
     relieve: impl FnOnce(T),
 ) {
-    let mut crowd = Crowd::join(program.websocket(), PEOPLE);
-    let need = while_talking(&mut crowd, press);
+    let mut group = LoadGroup::join(program.websocket(), PEOPLE);
+    let need = while_talking(&mut group, press);
     let (since, before) = (Instant::now(), program.processor_time());
-    crowd.talk(Talk { seconds: NEED_SECONDS, ..TALK });
+    group.run(Load { seconds: NEED_SECONDS, ..TALK });
     let busy = (program.processor_time() - before).as_millis() * 100 / since.elapsed().as_millis();
     relieve(need);
-    let open = while_talking(&mut crowd, || is_open(program));
+    let open = while_talking(&mut group, || is_open(program));
     println!("{name}: {busy} % of a processor, and open again after {open:.2?}");
     assert!(busy < BUSY_MAX, "{name}: something spins");
 }
 
 /// Connections to both ports, which stay as they are.
-fn knock(program: &Program, times: usize) -> Vec<TcpStream> {
+fn knock(program: &ServerProcess, times: usize) -> Vec<TcpStream> {
     let ports = [program.page(), program.websocket()];
     let knocks = std::iter::repeat_n(ports, times).flatten();
     knocks.map(|port| TcpStream::connect(port).unwrap()).collect()
@@ -53,7 +53,7 @@ fn knock(program: &Program, times: usize) -> Vec<TcpStream> {
 #[test]
 fn the_door_leaves_descriptors_for_the_house() {
     let limit = ["prlimit", "--nofile=256:256"];
-    let program = Program::start(chinwag_under(&limit).args(FREE_PORTS).args(NO_COUNT));
+    let program = ServerProcess::start(chinwag_under(&limit).args(FREE_PORTS).args(NO_COUNT));
     let press = || knock(&program, SILENT);
     let relieve = |knocking| {
         // Those at the door have a quarter of them at most.
@@ -66,16 +66,16 @@ fn the_door_leaves_descriptors_for_the_house() {
 
 #[test]
 fn descriptors_run_out() {
-    let temporary = Folder::new();
+    let temporary = TempDir::new();
     let mut command = chinwag();
     command.args(FREE_PORTS).args(NO_COUNT).env("TMPDIR", temporary.path());
-    let program = Program::start(&mut command);
+    let program = ServerProcess::start(&mut command);
     // It reckons with more than there will be.
     let limit = Rlimit { current: Some(256), maximum: Some(256) };
     let press = || {
         prlimit(Some(Pid::from_child(&program.child)), Resource::Nofile, limit).unwrap();
         let mut knocking = knock(&program, SILENT);
-        until("no descriptor is left", || program.descriptors() > 250);
+        wait_until("no descriptor is left", || program.descriptors() > 250);
         // tiny_http has none for the request that got the last.
         for visitor in &mut knocking {
             let _ = visitor.write_all(PAGE_REQUEST);
@@ -88,15 +88,16 @@ fn descriptors_run_out() {
 
 #[test]
 fn threads_run_out() {
-    let (folder, temporary) = (Folder::new(), Folder::new());
-    let program = Program::start(with_threads(10_000, &folder).env("TMPDIR", temporary.path()));
+    let (folder, temporary) = (TempDir::new(), TempDir::new());
+    let program =
+        ServerProcess::start(with_threads(10_000, &folder).env("TMPDIR", temporary.path()));
     // It reckons with more than there will be.
     let process = format!("--pid={}", program.child.id());
     let lowered = as_lent_user().args(["prlimit", &process, "--nproc=200:200"]).status().unwrap();
     assert!(lowered.success(), "{lowered}");
     let press = || {
         let mut knocking = knock(&program, SILENT);
-        until("no thread is left", || program.threads() == 200);
+        wait_until("no thread is left", || program.threads() == 200);
         let strace = Strace::of(&program, &[SLOW_PAGE]);
         for visitor in &mut knocking {
             let _ = visitor.write_all(PAGE_REQUEST);
@@ -126,7 +127,7 @@ fn accepting_fails() {
 }
 
 fn accept_fails(error: &str, injection: &str) {
-    let program = Program::start(chinwag().args(FREE_PORTS).args(NO_COUNT));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_COUNT));
     let since = Instant::now();
     let press = || {
         let strace = Strace::of(&program, &[injection]);

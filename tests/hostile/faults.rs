@@ -6,30 +6,30 @@ use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::Signal;
+use testkit::{
+    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag, tcp, wait_for_exit,
+    wait_until,
+};
 
-use crate::choir::{Choir, Song};
 use crate::relief::{PAGE_REQUEST, SLOW_PAGE, is_open, joins};
-use crate::strace::{Strace, threads_of, until};
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag, wait};
-use crate::support::tcp;
+use crate::strace::{Strace, threads_of};
 
 const SINGERS: usize = 12;
-const SONG: Song = Song { texts: 120, per_second: 60, text_bytes: 20..=200 };
+const SONG: Texts = Texts { count: 120, per_second: 60, text_bytes: 20..=200 };
 const NO_BOUNDS: [&str; 4] = ["--max-clients-per-address", "0", "--rate", "0"];
 
-fn start() -> (Program, Choir) {
-    let program = Program::start(chinwag().args(FREE_PORTS).args(NO_BOUNDS));
-    let choir = Choir::join(program.websocket(), SINGERS);
-    (program, choir)
+fn start() -> (ServerProcess, VerifyingGroup) {
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_BOUNDS));
+    let group = VerifyingGroup::join(program.websocket(), SINGERS);
+    (program, group)
 }
 
 /// Sings while calls fail, and once more when they no longer do. Returns how many singers are lost.
-fn sing(name: &str, program: &Program, mut choir: Choir, strace: Strace) -> usize {
-    choir.sing(&SONG);
+fn sing(name: &str, program: &ServerProcess, mut group: VerifyingGroup, strace: Strace) -> usize {
+    group.send(&SONG);
     let failed = strace.detach();
-    choir.sing(&Song { texts: 2 * SINGERS, ..SONG });
-    let lost = choir.lost();
+    group.send(&Texts { count: 2 * SINGERS, ..SONG });
+    let lost = group.lost();
     is_open(program);
     println!("{name}: {failed} calls fail, and {lost} of {SINGERS} are lost");
     assert!(failed > 0, "nothing failed");
@@ -40,9 +40,9 @@ fn sing(name: &str, program: &Program, mut choir: Choir, strace: Strace) -> usiz
 /// have handlers here.
 #[test]
 fn signals_interrupt() {
-    let (program, choir) = start();
+    let (program, group) = start();
     let strace = Strace::of(&program, &["recvfrom,sendto,ppoll,read,write:error=EINTR:when=2+3"]);
-    assert_eq!(sing("EINTR", &program, choir, strace), 0);
+    assert_eq!(sing("EINTR", &program, group, strace), 0);
 }
 
 /// What `poll` promised is not always there: a segment is dropped for its checksum, memory for the
@@ -50,18 +50,18 @@ fn signals_interrupt() {
 /// would have to have been rung 2^64 times.)
 #[test]
 fn nothing_is_ready_after_all() {
-    let (program, choir) = start();
+    let (program, group) = start();
     let strace = Strace::of(&program, &["recvfrom,sendto,read:error=EAGAIN:when=2+3"]);
-    assert_eq!(sing("EAGAIN", &program, choir, strace), 0);
+    assert_eq!(sing("EAGAIN", &program, group, strace), 0);
 }
 
 /// A machine comes back without its memory, and answers with a reset: whoever reads next is told.
 #[test]
 fn connections_are_reset_while_they_are_read() {
-    let (program, choir) = start();
+    let (program, group) = start();
     let victims = threads_of(&program, "conn-");
     let strace = Strace::of_threads(&victims[..3], &["recvfrom:error=ECONNRESET:when=2"]);
-    let lost = sing("ECONNRESET in recvfrom", &program, choir, strace);
+    let lost = sing("ECONNRESET in recvfrom", &program, group, strace);
     assert_eq!(lost, 3);
 }
 
@@ -70,11 +70,11 @@ fn connections_are_reset_while_they_are_read() {
 #[test]
 fn connections_are_reset_while_they_are_written_to() {
     for error in ["ECONNRESET", "EPIPE"] {
-        let (program, choir) = start();
+        let (program, group) = start();
         let broadcaster = threads_of(&program, "broadcaster");
         let injection = format!("sendto:error={error}:when=100..500+101");
         let strace = Strace::of_threads(&broadcaster, &[&injection]);
-        let lost = sing(&format!("{error} in sendto"), &program, choir, strace);
+        let lost = sing(&format!("{error} in sendto"), &program, group, strace);
         assert!((1..=4).contains(&lost), "{lost} are lost");
     }
 }
@@ -82,9 +82,9 @@ fn connections_are_reset_while_they_are_written_to() {
 /// No thread is to be had for a moment, neither by the door nor by tiny_http, which dies of it.
 #[test]
 fn threads_are_refused() {
-    let (program, choir) = start();
+    let (program, group) = start();
     let visitors: Vec<_> = (0..20).map(|_| tcp(program.page())).collect();
-    until("everybody has a thread", || {
+    wait_until("everybody has a thread", || {
         threads_of(&program, "conn-").len() == SINGERS + visitors.len()
     });
     let strace = Strace::of(&program, &["clone3,clone:error=EAGAIN", SLOW_PAGE]);
@@ -92,30 +92,31 @@ fn threads_are_refused() {
         visitor.write_all(PAGE_REQUEST).unwrap();
     }
     assert!(joins(program.websocket()).is_none(), "somebody was let in");
-    assert_eq!(sing("EAGAIN in clone", &program, choir, strace), 0);
+    assert_eq!(sing("EAGAIN in clone", &program, group, strace), 0);
 }
 
 /// The network takes little at a time. The texts are as long as they may be, so that most of them
 /// take many turns.
 #[test]
 fn writes_are_short() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let shim = folder.file("short_writes.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile/short_writes.c");
     let mut compiler = Command::new("cc");
     compiler.args(["-O2", "-Wall", "-shared", "-fPIC", source, "-o"]).arg(&shim);
     assert!(compiler.status().unwrap().success(), "{source} cannot be compiled");
     let mut command = chinwag();
-    let program = Program::start(command.args(FREE_PORTS).args(NO_BOUNDS).env("LD_PRELOAD", &shim));
+    let program =
+        ServerProcess::start(command.args(FREE_PORTS).args(NO_BOUNDS).env("LD_PRELOAD", &shim));
     let maps = fs::read_to_string(format!("/proc/{}/maps", program.child.id())).unwrap();
     assert!(maps.contains("short_writes.so"), "the program is linked statically");
-    let mut choir = Choir::join(program.websocket(), SINGERS);
-    let song = Song { texts: 240, per_second: 80, text_bytes: 1024..=8192 };
+    let mut group = VerifyingGroup::join(program.websocket(), SINGERS);
+    let song = Texts { count: 240, per_second: 80, text_bytes: 1024..=8192 };
     let since = Instant::now();
-    choir.sing(&song);
-    assert_eq!(choir.lost(), 0);
+    group.send(&song);
+    assert_eq!(group.lost(), 0);
     let took = since.elapsed();
-    println!("short writes: {} texts for {SINGERS} are heard in {took:.1?}", song.texts);
+    println!("short writes: {} texts for {SINGERS} are heard in {took:.1?}", song.count);
 }
 
 /// Nobody reads the log any more, and there is much to log.
@@ -123,8 +124,8 @@ fn writes_are_short() {
 fn the_log_is_closed_in_a_storm() {
     let mut command = chinwag();
     command.args(FREE_PORTS).args(NO_BOUNDS).args(["--log-level", "debug"]);
-    let mut program = Program::start(&mut command);
-    let mut choir = Choir::join(program.websocket(), SINGERS);
+    let mut program = ServerProcess::start(&mut command);
+    let mut group = VerifyingGroup::join(program.websocket(), SINGERS);
     let port = program.websocket();
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -132,11 +133,11 @@ fn the_log_is_closed_in_a_storm() {
         }
         // stdout is closed since the banner.
         drop(program.child.stderr.take());
-        choir.sing(&SONG);
+        group.send(&SONG);
     });
-    assert_eq!(choir.lost(), 0);
+    assert_eq!(group.lost(), 0);
     program.signal(Signal::TERM);
-    let status = wait(&mut program.child);
+    let status = wait_for_exit(&mut program.child);
     println!("closed log: {} visits, and it ends with {status}", 2 * VISITS);
     assert_eq!(status.code(), Some(0));
 }

@@ -4,24 +4,24 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use testkit::{
+    FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag, connect,
+    frames::{frame, text_frame},
+};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::crowd::{Crowd, Talk};
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{connect, frame, text_frame};
-
 const QUIET_PEOPLE: usize = 50;
-const TALK: Talk = Talk { per_second: 40, seconds: 3, text_bytes: 50 };
+const TALK: Load = Load { per_second: 40, seconds: 3, text_bytes: 50 };
 /// What a flood may cost at its peak (bytes).
 const GROWTH_MAX: usize = 4 * 1024 * 1024;
 
 /// A server with quiet people in it, who have talked before.
-fn house() -> (Program, Crowd) {
+fn house() -> (ServerProcess, LoadGroup) {
     let program =
-        Program::start(chinwag().args(FREE_PORTS).args(["--max-clients-per-address", "0"]));
-    let mut crowd = Crowd::join(program.websocket(), QUIET_PEOPLE);
-    crowd.talk(Talk { seconds: 1, ..TALK });
-    (program, crowd)
+        ServerProcess::start(chinwag().args(FREE_PORTS).args(["--max-clients-per-address", "0"]));
+    let mut group = LoadGroup::join(program.websocket(), QUIET_PEOPLE);
+    group.run(Load { seconds: 1, ..TALK });
+    (program, group)
 }
 
 /// A client past its handshake, to be used below the WebSocket.
@@ -53,8 +53,8 @@ fn last_close_code(mut stream: &TcpStream) -> Option<u16> {
     let _ = stream.read_to_end(&mut got);
     let mut rest = &got[..];
     let mut code = None;
-    while let Some((first, payload, after)) = crate::frames::split_frame(rest) {
-        if first == crate::frames::CLOSE {
+    while let Some((first, payload, after)) = testkit::frames::split_frame(rest) {
+        if first == testkit::frames::CLOSE {
             code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         }
         rest = after;
@@ -64,7 +64,7 @@ fn last_close_code(mut stream: &TcpStream) -> Option<u16> {
 
 /// One client floods while the others talk: how it ended.
 fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<u16> {
-    let (program, mut crowd) = house();
+    let (program, mut group) = house();
     let resident = program.resident_bytes();
     let attacker = enter(program.websocket());
     let (taken, code, grown) = std::thread::scope(|scope| {
@@ -73,8 +73,8 @@ fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<
             (taken, last_close_code(&attacker))
         });
         let mut grown = 0;
-        let talk = Talk { seconds: 1, ..TALK };
-        crate::crowd::talk_side_by_side([&mut crowd], talk, |_| {
+        let talk = Load { seconds: 1, ..TALK };
+        testkit::run_together([&mut group], talk, |_| {
             grown = grown.max(program.resident_bytes().saturating_sub(resident));
         });
         let (taken, code) = flooding.join().unwrap();
@@ -83,7 +83,7 @@ fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<
     println!("{name}: {taken} bytes were taken, memory grew by {} KiB, {code:?}", grown / 1024);
     assert!(grown <= GROWTH_MAX, "{name}: memory grew by {grown} bytes");
     // Nobody else was cut or missed anything, or this fails.
-    crowd.talk(Talk { seconds: 1, ..TALK });
+    group.run(Load { seconds: 1, ..TALK });
     code
 }
 
@@ -144,7 +144,7 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
     const LATENCY_MAX: Duration = Duration::from_millis(50);
     /// The machine has moments of its own. A flood that drowns the quiet would do so every time.
     const ATTEMPTS: usize = 3;
-    let (program, mut crowd) = house();
+    let (program, mut group) = house();
     let resident = program.resident_bytes();
     // All their bursts together are less than what may wait for one who has no processor for a
     // moment, as happens on a busy machine.
@@ -161,7 +161,7 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
         let mut latency = Duration::MAX;
         for _ in 0..ATTEMPTS {
             if latency >= LATENCY_MAX {
-                latency = latency.min(crowd.talk(TALK).percentile(99));
+                latency = latency.min(group.run(TALK).percentile(99));
             }
         }
         let grown = program.resident_bytes().saturating_sub(resident);
@@ -179,12 +179,12 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
 }
 
 /// A client of the JSON dialect that is in the lobby.
-fn enter_in_json(program: &Program, nick: &str) -> TcpStream {
+fn enter_in_json(program: &ServerProcess, nick: &str) -> TcpStream {
     let begin = [
         format!(r#"{{"type":"hello","nick":"{nick}"}}"#),
         r#"{"type":"join","room":"lobby","ref":"in"}"#.to_owned(),
     ];
-    let mut stream = crate::support::tcp(program.websocket());
+    let mut stream = testkit::tcp(program.websocket());
     stream.write_all(&crate::storm::json_request(&begin)).unwrap();
     assert!(crate::storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
     stream
@@ -202,7 +202,7 @@ fn a_byte_too_many_in_json() {
 fn private_messages_without_end_cut_nobody() {
     const FLOODERS: usize = 64;
     const EACH: usize = 10;
-    let (program, mut crowd) = house();
+    let (program, mut group) = house();
     // It reads nothing until they are done.
     let victim = enter_in_json(&program, "victim");
     let text = "\\\"".repeat(4000);
@@ -228,14 +228,14 @@ fn private_messages_without_end_cut_nobody() {
     println!("{} private messages: {told} are told, {refused} refused", FLOODERS * EACH);
     assert!(heard.contains(r#""pong""#), "the victim is cut");
     assert!(told > 0 && told + refused == FLOODERS * EACH, "each is told or refused");
-    crowd.talk(Talk { seconds: 1, ..TALK });
+    group.run(Load { seconds: 1, ..TALK });
 }
 
 #[test]
 fn presence_has_its_price() {
     const FLOODERS: usize = 32;
     const REQUESTS: usize = 40;
-    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
     let witness = enter_in_json(&program, "witness");
     let flooders: Vec<_> = (0..FLOODERS)
         .map(|number| {

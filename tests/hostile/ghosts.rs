@@ -5,11 +5,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::{Client, FREE_PORTS, ServerProcess, chinwag, connect_from, probes::assert_healthy};
 
-use crate::client::Client;
 use crate::storm::{json_request, storm};
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::visitors::{all_is_well, connect_from};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -23,8 +21,8 @@ fn ghosts() -> usize {
     std::env::var("CHINWAG_GHOSTS").map_or(GHOSTS, |number| number.parse().unwrap())
 }
 
-fn server(grace: &str) -> Program {
-    Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1", "--grace", grace]))
+fn server(grace: &str) -> ServerProcess {
+    ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1", "--grace", grace]))
 }
 
 /// Has a storm pass, while a client of another address asks now and then: the longest that it
@@ -63,7 +61,7 @@ fn hello_and_a_reset_without_end() {
         assert!(grown < GROWTH_MAX && longest < LATENCY_MAX, "{grown} bytes, {longest:?}");
         assert!(neighbour.ping() < LATENCY_MAX, "a client of the same address is served");
         Client::enter(&program, Ipv4Addr::new(127, 0, 0, 3), "newcomer");
-        all_is_well(program);
+        assert_healthy(program);
     }
 }
 
@@ -88,11 +86,11 @@ fn rooms_of_clients_that_have_vanished() {
     let storm = || storm(ATTACKER, program.websocket(), GHOSTS, texts, &answers);
     let (_, longest) = weather(&mut witness, storm);
     let grown = program.resident_bytes().saturating_sub(before);
-    let joined = witness.ask(&json!({"type": "join", "room": "lobby"}));
+    let joined = witness.call(&json!({"type": "join", "room": "lobby"}));
     let members = joined["members_count"].as_u64().unwrap();
     let (mut rooms, mut after) = (0, None);
     loop {
-        let page = witness.ask(&json!({"type": "rooms", "after": after}));
+        let page = witness.call(&json!({"type": "rooms", "after": after}));
         let names = page["rooms"].as_array().unwrap();
         assert!(names.len() <= 100 && page.to_string().len() < 16 * 1024);
         rooms += names.len();
@@ -109,7 +107,7 @@ fn rooms_of_clients_that_have_vanished() {
     assert!(rooms <= 256 + 1 && members <= 64 + 1, "{rooms} rooms, {members} members");
     assert!(grown < GROWTH_MAX && longest < LATENCY_MAX, "{grown} bytes, {longest:?}");
     drop(witness);
-    all_is_well(program);
+    assert_healthy(program);
 }
 
 #[test]
@@ -143,5 +141,5 @@ fn answers_that_nobody_reads_do_not_pile_up() {
     assert!(grown < READERS * 1024 * 1024 + GROWTH_MAX && longest < LATENCY_MAX);
     drop(readers);
     drop(witness);
-    all_is_well(program);
+    assert_healthy(program);
 }

@@ -4,11 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use testkit::{FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag_under, connect};
 use tungstenite::{Message, WebSocket};
-
-use crate::crowd::{Crowd, Talk};
-use crate::support::connect;
-use crate::support::program::{FREE_PORTS, Program, chinwag_under};
 
 /// The server is on one side of two cables, the clients on the other. One cable is cut.
 struct Network {
@@ -77,13 +74,13 @@ fn who_is_cut_off_is_gone_from_the_room() {
     /// Pinged after 25 s of silence, and gone 10 s later.
     const GONE_WITHIN: Duration = Duration::from_secs(36);
     let network = Network::lay();
-    let program = Program::start(
+    let program = ServerProcess::start(
         chinwag_under(&["ip", "netns", "exec", &network.name])
             .args(FREE_PORTS)
             .args(["--max-clients-per-address", "0"]),
     );
     let at = |cable| SocketAddr::new(network.address(cable, 2), program.websocket().port());
-    let mut crowd = Crowd::join(at(Cable::Kept), PEOPLE);
+    let mut group = LoadGroup::join(at(Cable::Kept), PEOPLE);
     let threads = program.threads();
     // Half of them where people talk, so that what they are sent is missed, and half where nobody
     // does, so that only their silence is.
@@ -95,7 +92,7 @@ fn who_is_cut_off_is_gone_from_the_room() {
         })
         .collect();
     let mut witness = connect(at(Cable::Kept), "/?nick=witness&room=silent").unwrap();
-    crowd.talk(Talk { per_second: 20, seconds: 1, text_bytes: 50 });
+    group.run(Load { per_second: 20, seconds: 1, text_bytes: 50 });
     assert_eq!(program.threads(), threads + CUT_OFF + 1);
 
     network.ip(&["link", "set", &network.end(Cable::Cut, 'n'), "down"]);
@@ -112,10 +109,10 @@ fn who_is_cut_off_is_gone_from_the_room() {
         gone
     });
     // Everybody else goes on as if nothing had been: nobody is missed, and nobody misses anything.
-    let heard = crowd.talk(Talk { per_second: 20, seconds: 38, text_bytes: 50 });
+    let heard = group.run(Load { per_second: 20, seconds: 38, text_bytes: 50 });
     let mut gone = seen_in_silence.join().expect("everybody in the silent room is announced");
     for number in (0..CUT_OFF).filter(|number| !nobody_talks(*number)) {
-        let at = heard.heard_at(&format!(" .... guest-{number} has left."));
+        let at = heard.received_at(&format!(" .... guest-{number} has left."));
         gone.push(at.expect("everybody is announced").duration_since(since));
     }
     let (first, last) = (gone.iter().min().unwrap(), gone.iter().max().unwrap());

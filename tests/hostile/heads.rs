@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::support::answer::Answer;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{connect, tcp};
-use crate::visitors::{all_is_well, exchange, open_house, ports};
+use testkit::{
+    FREE_PORTS, HttpResponse, ServerProcess, chinwag, connect, exchange,
+    probes::{assert_healthy, ports, start_server},
+    tcp,
+};
 
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
@@ -41,7 +42,7 @@ fn handshake(from: &str, to: &str) -> Vec<u8> {
 /// Sends each head to both ports, and shows that each answer is complete, the last on its
 /// connection, and the one expected; and that the chat goes on.
 fn are_answered(name: &str, heads: &[(u16, Vec<u8>)]) {
-    let program = open_house();
+    let program = start_server();
     let since = Instant::now();
     for (status, head) in heads {
         for port in ports(&program) {
@@ -49,22 +50,22 @@ fn are_answered(name: &str, heads: &[(u16, Vec<u8>)]) {
             let shown = String::from_utf8_lossy(&head[..head.len().min(300)]);
             assert_eq!(answer.status, *status, "on {port} to {shown:?}");
             match status {
-                405 => assert_eq!(answer.field("Allow"), Some("GET, HEAD, OPTIONS")),
-                426 => assert_eq!(answer.field("Sec-WebSocket-Version"), Some("13")),
+                405 => assert_eq!(answer.header("Allow"), Some("GET, HEAD, OPTIONS")),
+                426 => assert_eq!(answer.header("Sec-WebSocket-Version"), Some("13")),
                 _ => {}
             }
         }
     }
     println!("{name}: {} heads on 2 ports, answered in {:.1?}", heads.len(), since.elapsed());
-    all_is_well(program);
+    assert_healthy(program);
 }
 
 /// The answer to a handshake. Whoever is let in must go, or it would not end.
-fn enter(address: SocketAddr, head: &[u8]) -> Answer {
+fn enter(address: SocketAddr, head: &[u8]) -> HttpResponse {
     let mut stream = tcp(address);
     stream.write_all(head).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    Answer::read(&mut stream, false)
+    HttpResponse::read(&mut stream, false)
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn one_connection_is_answered_once() {
 
 #[test]
 fn heads_that_take_their_time() {
-    let program = open_house();
+    let program = start_server();
     // A program that greets, and waits to be greeted.
     let greeting = b"SSH-2.0-OpenSSH_9.6\r\n";
     let since = Instant::now();
@@ -397,26 +398,26 @@ fn heads_that_take_their_time() {
             for byte in head {
                 stream.write_all(&[byte]).unwrap();
             }
-            assert_eq!(Answer::read(&mut stream, false).status, status);
+            assert_eq!(HttpResponse::read(&mut stream, false).status, status);
         }
     }
     for mut stream in waiting {
-        assert_eq!(Answer::read(&mut stream, false).status, 408);
+        assert_eq!(HttpResponse::read(&mut stream, false).status, 408);
     }
     let waited = since.elapsed();
     println!("who greets and waits is told after {waited:.1?}");
     assert!(waited >= Duration::from_secs(5));
-    all_is_well(program);
+    assert_healthy(program);
 }
 
 #[test]
 fn a_full_house() {
     let here = ["--bind", "127.0.0.1", "--max-clients", "1"];
-    let program = Program::start(chinwag().args(FREE_PORTS).args(here));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(here));
     let inhabitant = connect(program.websocket(), "/").unwrap();
     for port in ports(&program) {
         let answer = exchange(port, &get(HANDSHAKE));
-        assert_eq!((answer.status, answer.field("Retry-After")), (503, Some("5")));
+        assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("5")));
         assert_eq!(exchange(port, &get("")).status, 200, "a page needs no room");
     }
     drop(inhabitant);

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::{Value, from_str, json};
-
-use crate::client::Client;
-use crate::kept::{end, export, import, is_sound, serve};
-use crate::support::folder::Folder;
-use crate::support::program::chinwag;
+use testkit::{
+    Client, TempDir, chinwag,
+    history::{assert_sound, export, import, serve},
+    probes::end,
+};
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// More than a newcomer is told of a room.
@@ -51,7 +51,7 @@ fn told(messages: &Value) -> BTreeMap<u64, String> {
 
 #[test]
 fn a_number_is_that_of_its_own_message() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let whole = folder.file("whole");
     let program = serve(&whole);
     let mut ana = Client::enter(&program, HERE, "ana");
@@ -84,14 +84,14 @@ fn a_number_is_that_of_its_own_message() {
         let (mut read, mut before) = (BTreeMap::new(), TEXTS + 1);
         loop {
             let page = json!({"type": "history", "room": "lobby", "before": before, "limit": 7});
-            let page = told(&ana.ask(&page));
+            let page = told(&ana.call(&page));
             let Some((first, _)) = page.first_key_value() else { break };
             before = *first;
             read.extend(page);
         }
         assert_eq!(read, left, "{name}");
         // Whoever comes again is told nothing that is not there, and the end of it.
-        let epoch = ana.ask(&json!({"type": "join", "room": "lobby"}))["epoch"].clone();
+        let epoch = ana.call(&json!({"type": "join", "room": "lobby"}))["epoch"].clone();
         let all: BTreeMap<u64, String> = export(&file)["lobby"]
             .iter()
             .map(|message| (message.seq, message.text.clone()))
@@ -101,9 +101,9 @@ fn a_number_is_that_of_its_own_message() {
             let mut after = start;
             // In parts, of which one may have nothing: it tells of a gap, or of the end.
             for _ in 0..TEXTS {
-                ana.ask(&json!({"type": "part", "room": "lobby"}));
+                ana.call(&json!({"type": "part", "room": "lobby"}));
                 let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
-                let joined = ana.ask(&join);
+                let joined = ana.call(&join);
                 let part = told(&joined);
                 assert!(part.iter().all(|(seq, text)| all.get(seq) == Some(text)), "{name}");
                 after = part.last_key_value().map_or(after, |(seq, _)| *seq);
@@ -114,7 +114,7 @@ fn a_number_is_that_of_its_own_message() {
             assert_eq!(after, last, "{name}, after {start}");
         }
         end(program, Signal::TERM);
-        is_sound(&file);
+        assert_sound(&file);
         println!("{name}: {} of {TEXTS} messages left, each found under its number", left.len());
     }
 }

@@ -12,13 +12,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::json;
+use testkit::{
+    DEADLINE, ROOMS, ServerProcess, TempDir, VerifyingClient, chinwag, chinwag_under, connect,
+    history::{Transcript, assert_sound, export, serve, try_export},
+};
 use tungstenite::{Message, WebSocket};
-
-use crate::kept::{Transcript, export, is_sound, serve, try_export};
-use crate::support::folder::Folder;
-use crate::support::program::{Program, chinwag, chinwag_under};
-use crate::support::{DEADLINE, connect};
-use crate::witness::{ROOMS, Witness};
 
 const KILLS: usize = 100;
 const WITNESSES: u64 = 8;
@@ -87,7 +85,7 @@ struct Kill {
 }
 
 impl Kill {
-    fn now(witnesses: &[Witness], unix_ms: u64) -> Self {
+    fn now(witnesses: &[VerifyingClient], unix_ms: u64) -> Self {
         let newest = |room: &str| witnesses.iter().map(|it| it.seen[room].len() as u64).max();
         let seen = ROOMS.map(|room| (room.to_owned(), newest(room).unwrap_or(0)));
         Self { unix_ms, seen: seen.into() }
@@ -104,14 +102,14 @@ impl Kill {
 }
 
 struct People {
-    witnesses: Vec<Witness>,
+    witnesses: Vec<VerifyingClient>,
     passers_by: Vec<PasserBy>,
 }
 
 impl People {
     fn new(seed: u64) -> Self {
         Self {
-            witnesses: (0..WITNESSES).map(|number| Witness::new(number, seed)).collect(),
+            witnesses: (0..WITNESSES).map(|number| VerifyingClient::new(number, seed)).collect(),
             passers_by: (0..PASSERS_BY).map(PasserBy::new).collect(),
         }
     }
@@ -127,9 +125,9 @@ impl People {
             for witness in &mut self.witnesses {
                 let come = come.clone();
                 scope.spawn(move || {
-                    assert!(witness.come(server), "the history is another");
+                    assert!(witness.connect(server), "the history is another");
                     say_so(come);
-                    witness.talk();
+                    witness.say_until_broken();
                 });
             }
             for passer_by in &mut self.passers_by {
@@ -154,10 +152,10 @@ impl People {
     fn hear_all(&mut self, file: &Path) {
         let program = serve(file);
         for witness in &mut self.witnesses {
-            assert!(witness.come(program.websocket()), "the history is another");
-            witness.hear_own_words();
+            assert!(witness.connect(program.websocket()), "the history is another");
+            witness.wait_for_own();
         }
-        self.witnesses.iter_mut().for_each(Witness::catch_up);
+        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
         kill(program);
     }
 }
@@ -168,7 +166,7 @@ fn say_so(come: Sender<()>) {
 }
 
 /// Returns when it was killed: Unix time (ms).
-fn kill(program: Program) -> u64 {
+fn kill(program: ServerProcess) -> u64 {
     program.signal(Signal::KILL);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let (_, log) = program.end();
@@ -188,7 +186,7 @@ fn killed_a_hundred_times_it_keeps_what_was_seen() {
     let seed = rand::random::<u32>().into();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let file = folder.file("history");
     let since = Instant::now();
     let mut people = People::new(seed);
@@ -199,7 +197,7 @@ fn killed_a_hundred_times_it_keeps_what_was_seen() {
         .collect();
     people.hear_all(&file);
     let took = since.elapsed();
-    is_sound(&file);
+    assert_sound(&file);
     let kept = export(&file);
     let People { witnesses, passers_by } = people;
     for witness in &witnesses {
@@ -212,7 +210,7 @@ fn killed_a_hundred_times_it_keeps_what_was_seen() {
         assert_eq!(places.len(), lines.len(), "something is kept twice");
         passer_by.heard.iter().for_each(|heard| is_kept(heard, &lines, &places));
     }
-    let said: usize = witnesses.iter().map(|witness| witness.said).sum();
+    let said: usize = witnesses.iter().map(|witness| witness.sent).sum();
     let by_witnesses = kept.values().flatten().filter(|it| it.nick.starts_with("witness "));
     assert_eq!(by_witnesses.count(), said, "all that was said is kept");
     let unseen: Vec<_> = kills.iter().map(|kill| kill.unseen(&kept)).filter(|it| *it > 0).collect();
@@ -220,7 +218,7 @@ fn killed_a_hundred_times_it_keeps_what_was_seen() {
         "{KILLS} kills in {took:.1?}: {} messages are kept and were seen, each once; {} were said \
          again; after {} kills the file had messages that nobody had seen, {} in all",
         kept.values().map(Vec::len).sum::<usize>(),
-        witnesses.iter().map(|witness| witness.said_again).sum::<usize>(),
+        witnesses.iter().map(|witness| witness.sent_again).sum::<usize>(),
         unseen.len(),
         unseen.iter().sum::<usize>(),
     );
@@ -231,7 +229,7 @@ fn killed_a_hundred_times_it_keeps_what_was_seen() {
 #[test]
 fn an_import_that_is_killed_adds_all_or_nothing() {
     const MESSAGES: usize = 200;
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let lines = folder.file("lines");
     fs::write(&lines, (1..=MESSAGES).map(line).collect::<String>()).unwrap();
     for write in 1.. {
@@ -256,7 +254,7 @@ fn an_import_that_is_killed_adds_all_or_nothing() {
         }
         assert!(import(chinwag()).success(), "it is not done after write {write}");
         assert_eq!(export(&file)["lobby"].len(), MESSAGES);
-        is_sound(&file);
+        assert_sound(&file);
     }
 }
 

@@ -4,10 +4,8 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use testkit::{FREE_PORTS, ServerProcess, chinwag, connect, exchange_text};
 use tungstenite::protocol::CloseFrame;
-
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{ask, connect};
 
 #[test]
 fn ten_thousand_offences_leave_a_few_lines() {
@@ -16,7 +14,7 @@ fn ten_thousand_offences_leave_a_few_lines() {
     /// A burst of 500, and 10 in each second.
     const LINES_MAX: u64 = 500 + 10 * 60;
     let arguments = ["--log-level", "debug", "--max-clients-per-address", "1"];
-    let mut program = Program::start(chinwag().args(FREE_PORTS).args(arguments));
+    let mut program = ServerProcess::start(chinwag().args(FREE_PORTS).args(arguments));
     let mut stderr = program.child.stderr.take().unwrap();
     let reader = std::thread::spawn(move || {
         let mut log = String::new();
@@ -39,7 +37,7 @@ fn ten_thousand_offences_leave_a_few_lines() {
         assert!(connect(program.websocket(), "/").is_err(), "it is one too many");
     }
     program.signal(Signal::TERM);
-    assert_eq!(crate::support::program::wait(&mut program.child).code(), Some(0));
+    assert_eq!(testkit::wait_for_exit(&mut program.child).code(), Some(0));
     let log = reader.join().unwrap();
     println!(
         "{OFFENCES} refusals in {took:.1?}: {} lines, {} bytes",
@@ -54,13 +52,13 @@ fn ten_thousand_offences_leave_a_few_lines() {
 
 #[test]
 fn what_a_client_writes_is_one_short_line() {
-    let program = Program::start(chinwag().args(FREE_PORTS).args(["--log-level", "trace"]));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "trace"]));
     let mut client = connect(program.websocket(), "/?nick=ana").unwrap();
     let reason = format!("\u{1b}[2Jbye\r\nERROR [forged] {}", "x".repeat(90));
     client.close(Some(CloseFrame { code: 1000.into(), reason: reason.into() })).unwrap();
     while client.read().is_ok() {}
     // Nothing of a request is logged at any level, whatever is in it.
-    ask(program.page(), "GET /\u{7f}forged HTTP/1.1\nHost: forged\u{1b}[2J\n\n");
+    exchange_text(program.page(), "GET /\u{7f}forged HTTP/1.1\nHost: forged\u{1b}[2J\n\n");
     program.signal(Signal::TERM);
     let (status, log) = program.end();
     assert_eq!(status.code(), Some(0));

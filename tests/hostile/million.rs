@@ -11,13 +11,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use testkit::{
+    FREE_PORTS, SUBPROTOCOL, ServerProcess, TempDir, becomes_true, chinwag, seqs, tcp,
+    wait_for_exit,
+};
 use tungstenite::{ClientRequestBuilder, Message, WebSocket};
-
-use crate::strace::within;
-use crate::support::folder::Folder;
-use crate::support::json::{SUBPROTOCOL, seqs};
-use crate::support::program::{FREE_PORTS, Program, chinwag, wait};
-use crate::support::tcp;
 
 const MESSAGES: usize = 1_000_000;
 /// Half of the messages are in the first.
@@ -95,14 +93,14 @@ fn import(speech: &mut Speech, file: &std::path::Path) {
         lines.write_all(line.as_bytes()).unwrap();
     }
     drop(lines);
-    assert!(wait(&mut child).success());
+    assert!(wait_for_exit(&mut child).success());
 }
 
-fn start(arguments: &[&std::ffi::OsStr]) -> (Program, Duration) {
+fn start(arguments: &[&std::ffi::OsStr]) -> (ServerProcess, Duration) {
     let mut command = chinwag();
     command.args(FREE_PORTS).args(["--rate", "0"]).args(arguments);
     let before = Instant::now();
-    let program = Program::start(&mut command);
+    let program = ServerProcess::start(&mut command);
     (program, before.elapsed())
 }
 
@@ -110,7 +108,7 @@ fn start(arguments: &[&std::ffi::OsStr]) -> (Program, Duration) {
 struct Reader(WebSocket<TcpStream>);
 
 impl Reader {
-    fn enter(program: &Program) -> Self {
+    fn enter(program: &ServerProcess) -> Self {
         let address = program.websocket();
         let uri = format!("ws://{address}/").parse().unwrap();
         let request = ClientRequestBuilder::new(uri).with_sub_protocol(SUBPROTOCOL);
@@ -142,7 +140,7 @@ impl Reader {
 
 #[test]
 fn a_million_messages_are_no_burden() {
-    let (folder, mut speech) = (Folder::new(), Speech::new());
+    let (folder, mut speech) = (TempDir::new(), Speech::new());
     let file = folder.file("chat.db");
     let before = Instant::now();
     import(&mut speech, &file);
@@ -153,7 +151,7 @@ fn a_million_messages_are_no_burden() {
     let mut reader = Reader::enter(&program);
     let before = Instant::now();
     let anything = json!({"type": "search", "query": "from:\"person 0\""});
-    assert!(within(INDEX_MAX, || reader.ask(&anything)["type"] == "results"), "no index");
+    assert!(becomes_true(INDEX_MAX, || reader.ask(&anything)["type"] == "results"), "no index");
     println!("indexed within {:.1?}", before.elapsed());
     // The index is whole when the orderly end is over.
     drop(reader);

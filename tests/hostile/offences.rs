@@ -4,12 +4,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use testkit::{
+    FREE_PORTS, ServerProcess, chinwag, connect,
+    frames::{self, frame, text_frame},
+};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-
-use crate::frames;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{connect, frame, text_frame};
 
 /// What is sent behind the offence by those who read late.
 const MORE_BYTES: usize = 256 * 1024;
@@ -103,7 +103,7 @@ fn read_late(address: SocketAddr, offence: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_offender_is_told_the_code() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let mut witness = connect(program.websocket(), "/?nick=witness").unwrap();
     // It is in once it hears itself.
     witness.send(Message::text("here")).unwrap();

@@ -2,31 +2,33 @@
 //! a hole.
 
 use rustix::process::Signal;
+use testkit::{
+    ROOMS, TempDir, VerifyingClient,
+    history::{Message, Transcript, export, serve, serve_with},
+    probes::end,
+};
 
-use crate::kept::{Message, Transcript, end, export, serve, serve_with};
 use crate::strace::{Strace, threads_of};
-use crate::support::folder::Folder;
-use crate::witness::{ROOMS, Witness};
 
 /// Some hundred in each room: more than a server takes up into memory.
 const TEXTS: usize = 900;
 const PAGE: usize = 10;
 
 /// Somebody who says so much.
-fn talk(witness: &mut Witness, texts: usize) {
+fn talk(witness: &mut VerifyingClient, texts: usize) {
     for _ in 0..texts {
         witness.say().unwrap();
-        witness.hear_own_words();
+        witness.wait_for_own();
     }
 }
 
 /// Reads every page of every room back: how many could not be read. The others are right.
-fn read_all(witness: &mut Witness) -> usize {
+fn read_all(witness: &mut VerifyingClient) -> usize {
     let seen = witness.seen.clone();
     let mut refused = 0;
     for (room, said) in &seen {
         for end in (PAGE..=said.len()).step_by(PAGE) {
-            match witness.read_back(room, end as u64 + 1, PAGE) {
+            match witness.read_page(room, end as u64 + 1, PAGE) {
                 Some(page) => assert_eq!(page, said[end - PAGE..end], "before {end} of {room}"),
                 None => refused += 1,
             }
@@ -37,13 +39,13 @@ fn read_all(witness: &mut Witness) -> usize {
 
 /// Goes on from every message of every room: how many times all the rest came. It comes only where
 /// `kept` has it, and then it is right.
-fn go_on_everywhere(witness: &mut Witness, kept: &Transcript) -> usize {
+fn go_on_everywhere(witness: &mut VerifyingClient, kept: &Transcript) -> usize {
     let seen = witness.seen.clone();
     let mut recovered = 0;
     for (room, said) in &seen {
         for after in 0..=said.len() {
             let rest = &said[after..];
-            if let Some(messages) = witness.go_on_after(room, after as u64) {
+            if let Some(messages) = witness.rejoin_after(room, after as u64) {
                 assert_eq!(messages, rest, "after {after} of {room}");
                 assert!(kept[room].ends_with(rest), "more than is kept");
                 recovered += 1;
@@ -55,15 +57,15 @@ fn go_on_everywhere(witness: &mut Witness, kept: &Transcript) -> usize {
 
 #[test]
 fn what_cannot_be_read_is_refused_and_never_wrong() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let file = folder.file("history");
-    let mut witness = Witness::new(0, 0);
+    let mut witness = VerifyingClient::new(0, 0);
     let program = serve(&file);
-    witness.come(program.websocket());
+    witness.connect(program.websocket());
     talk(&mut witness, TEXTS);
     end(program, Signal::KILL);
     let program = serve(&file);
-    assert!(witness.come(program.websocket()));
+    assert!(witness.connect(program.websocket()));
     let kept = export(&file);
     let reader = threads_of(&program, "history");
     let all = witness.seen.values().map(|said| said.len() / PAGE).sum::<usize>();
@@ -88,17 +90,17 @@ fn what_cannot_be_read_is_refused_and_never_wrong() {
 /// they have all, neither by this server nor by the next.
 #[test]
 fn a_hole_in_the_history_is_no_secret() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let file = folder.file("history");
-    let mut witness = Witness::new(0, 0);
+    let mut witness = VerifyingClient::new(0, 0);
     let program = serve_with(&file, &["--history-lines", "10"]);
-    witness.come(program.websocket());
+    witness.connect(program.websocket());
     talk(&mut witness, 60);
     let writer = threads_of(&program, "broadcaster");
     let strace = Strace::of_threads(&writer, &["pwrite64:error=EIO"]);
     talk(&mut witness, 120);
     strace.detach();
-    witness.hear_notices(2);
+    witness.wait_for_notices(2);
     talk(&mut witness, 60);
     let kept = export(&file);
     let lost = 240 - kept.values().map(Vec::len).sum::<usize>();
@@ -107,7 +109,7 @@ fn a_hole_in_the_history_is_no_secret() {
     assert_eq!(go_on_everywhere(&mut witness, &kept), whole);
     end(program, Signal::KILL);
     let program = serve(&file);
-    assert!(witness.come(program.websocket()), "what it has is right");
+    assert!(witness.connect(program.websocket()), "what it has is right");
     assert_eq!(go_on_everywhere(&mut witness, &export(&file)), whole);
     println!(
         "{lost} messages are lost; who lacks one of them, or an earlier one, is told of a gap"

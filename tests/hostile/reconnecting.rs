@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::{
+    Client, FREE_PORTS, ServerProcess, TempDir, chinwag, connect_from, probes::assert_healthy,
+    reset,
+};
 use tungstenite::Message;
 
-use crate::client::Client;
 use crate::storm::{json_request, read_until, request};
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::visitors::{all_is_well, connect_from, reset};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -21,8 +21,8 @@ const SECONDS: u32 = 10;
 /// What four clients that stay may say in that time.
 const FOUR_THAT_STAY: u32 = 4 * (10 + 4 * SECONDS);
 
-fn server() -> Program {
-    Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
+fn server() -> ServerProcess {
+    ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
 }
 
 /// One turn of the loop, in JSON: a client comes, says a burst and closes.
@@ -91,7 +91,7 @@ fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
             }
         });
     });
-    all_is_well(program);
+    assert_healthy(program);
     (heard, turns.into_inner())
 }
 
@@ -117,19 +117,19 @@ struct Pupil {
 
 impl Pupil {
     fn come(server: SocketAddr, number: usize, since: Option<(&str, u64)>) -> Self {
-        let mut client = Client::connect(server, ATTACKER);
-        client.send(&json!({"type": "hello", "nick": format!("pupil {number}")}));
+        let mut client = Client::open_json(server, ATTACKER);
+        client.send_json(&json!({"type": "hello", "nick": format!("pupil {number}")}));
         let mut join = json!({"type": "join", "room": "lobby"});
         if let Some((epoch, after)) = since {
             (join["epoch"], join["after"]) = (epoch.into(), after.into());
         }
-        client.send(&join);
+        client.send_json(&join);
         Self { client, number }
     }
 
     /// The next event of a type, past all others. An error is none.
     fn told(&mut self, wanted: &str) -> Value {
-        self.client.told(|event| {
+        self.client.receive_where(|event| {
             assert_ne!(event["type"], "error", "{event}");
             event["type"] == wanted
         })
@@ -138,20 +138,20 @@ impl Pupil {
     fn say(&mut self, round: usize) {
         let id = format!("r{round}");
         let text = format!("{} in round {round}", self.number);
-        self.client.send(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+        self.client.send_json(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
     }
 }
 
 #[test]
 fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
     const PUPILS: usize = 64;
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let history = folder.file("h.db");
     let history = history.to_str().unwrap();
     let mut since: Option<(String, u64)> = None;
     for round in 0..2 {
         let here = ["--bind", "127.0.0.1", "--history", history];
-        let program = Program::start(chinwag().args(FREE_PORTS).args(here));
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(here));
         let server = program.websocket();
         let known = since.as_ref().map(|(epoch, after)| (epoch.as_str(), *after));
         let mut pupils: Vec<_> =
@@ -177,6 +177,6 @@ fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
         }
         since = Some((epoch, newest));
         drop(pupils);
-        all_is_well(program);
+        assert_healthy(program);
     }
 }

@@ -4,30 +4,27 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use testkit::{Load, LoadGroup, ServerProcess, becomes_true};
 use tungstenite::Message;
-
-use crate::crowd::{Crowd, Talk};
-use crate::strace::within;
-use crate::support::program::Program;
 
 /// After so long everything must be as before.
 const RELIEF_WITHIN: Duration = Duration::from_secs(2);
 /// What those do who were there before.
-pub const TALK: Talk = Talk { per_second: 20, seconds: 1, text_bytes: 100 };
+pub const TALK: Load = Load { per_second: 20, seconds: 1, text_bytes: 100 };
 
-/// A crowd talks while something else is done, and misses nothing.
-pub fn while_talking<T: Send>(crowd: &mut Crowd, work: impl FnOnce() -> T + Send) -> T {
+/// A group talks while something else is done, and misses nothing.
+pub fn while_talking<T: Send>(group: &mut LoadGroup, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let work = scope.spawn(work);
         while !work.is_finished() {
-            crowd.talk(TALK);
+            group.run(TALK);
         }
         work.join().unwrap()
     })
 }
 
 /// On both ports somebody comes in, and gets the page: when the last of them did.
-pub fn is_open(program: &Program) -> Duration {
+pub fn is_open(program: &ServerProcess) -> Duration {
     let since = Instant::now();
     std::thread::scope(|scope| {
         let visits = [program.page(), program.websocket()].map(|port| {
@@ -43,7 +40,10 @@ pub fn is_open(program: &Program) -> Duration {
 
 fn visit(who: &str, since: Instant, attempt: impl Fn() -> Option<()>) -> Duration {
     let patience = RELIEF_WITHIN.saturating_sub(since.elapsed());
-    assert!(within(patience, || attempt().is_some()), "{who} had to wait over {RELIEF_WITHIN:?}");
+    assert!(
+        becomes_true(patience, || attempt().is_some()),
+        "{who} had to wait over {RELIEF_WITHIN:?}"
+    );
     since.elapsed()
 }
 

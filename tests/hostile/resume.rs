@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::people::{Plan, run};
+use testkit::reconnecting::{FaultRun, run};
 
 #[test]
 fn connections_that_break_lose_nothing() {
     let seed = rand::random::<u32>().into();
     println!("seed {seed}");
-    let plan = Plan {
-        people: 100,
+    let plan = FaultRun {
+        clients: 100,
         texts_each: 20,
         duration: Duration::from_secs(12),
-        life: Duration::from_secs(2),
+        connection_life: Duration::from_secs(2),
     };
     run(plan, seed);
 }

@@ -6,14 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
+use testkit::{DEADLINE, FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag, run_together};
 use tungstenite::{Message, WebSocket};
 
-use crate::crowd::{Crowd, Talk, talk_side_by_side};
-use crate::support::DEADLINE;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-
 const PEOPLE: usize = 99;
-const TALK: Talk = Talk { per_second: 50, seconds: 18, text_bytes: 1024 };
+const TALK: Load = Load { per_second: 50, seconds: 18, text_bytes: 1024 };
 /// After so long without progress a client is cut.
 const STALL_MAX: Duration = Duration::from_secs(10);
 const MIB: usize = 1024 * 1024;
@@ -41,13 +38,13 @@ fn close_code(mut socket: WebSocket<TcpStream>) -> u16 {
 
 #[test]
 fn a_slow_reader_is_cut_without_delaying_others() {
-    let servers = [(); 2].map(|()| Program::start(chinwag().args(FREE_PORTS).args(NO_COUNT)));
+    let servers = [(); 2].map(|()| ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_COUNT)));
     let [visited, spared] = &servers;
-    let mut crowd = Crowd::join(visited.websocket(), PEOPLE);
-    let mut other_crowd = Crowd::join(spared.websocket(), PEOPLE);
+    let mut group = LoadGroup::join(visited.websocket(), PEOPLE);
+    let mut other_crowd = LoadGroup::join(spared.websocket(), PEOPLE);
     // What is said first fills the caches and the buffers.
-    let warm_up = Talk { seconds: 2, ..TALK };
-    talk_side_by_side([&mut crowd, &mut other_crowd], warm_up, |_| ());
+    let warm_up = Load { seconds: 2, ..TALK };
+    run_together([&mut group, &mut other_crowd], warm_up, |_| ());
 
     // What history and busy buffers take is taken by both servers; what is left is the price of
     // those who do not read.
@@ -69,10 +66,10 @@ fn a_slow_reader_is_cut_without_delaying_others() {
         }
     };
     let [mut disturbed, mut undisturbed] =
-        talk_side_by_side([&mut crowd, &mut other_crowd], TALK, &mut watch);
+        run_together([&mut group, &mut other_crowd], TALK, &mut watch);
 
     for nick in ["stopped", "trickling"] {
-        let left = disturbed.heard_at(&format!(".... {nick} has left."));
+        let left = disturbed.received_at(&format!(".... {nick} has left."));
         let after = left.unwrap_or_else(|| panic!("{nick} was not cut")) - since;
         println!("{nick}: cut after {after:.1?}");
         assert!(after >= STALL_MAX, "{nick} was cut after {after:?}");

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
-
-use crate::support::DEADLINE;
-use crate::support::answer::Answer;
-use crate::support::program::Program;
-use crate::visitors::{all_is_well, chat, exchange, held, is_again, load, open_house, ports};
+use testkit::{
+    DEADLINE, HttpResponse, ServerProcess, exchange,
+    probes::{
+        assert_healthy, chat, load_page, ports, resources, start_server, wait_until_released,
+    },
+};
 
 /// So many say nothing, and so many drip, on each port.
 const CALLERS: usize = 300;
@@ -90,7 +91,7 @@ fn besiege(addresses: [SocketAddr; 2]) -> Duration {
     for caller in &callers {
         match caller.unsaid.len() {
             0 => assert!(caller.heard.is_empty(), "who says nothing is told nothing"),
-            _ => assert_eq!(Answer::parse(&caller.heard, false).status, 408),
+            _ => assert_eq!(HttpResponse::parse(&caller.heard, false).status, 408),
         }
     }
     callers.iter().filter_map(|caller| caller.kept).max().unwrap()
@@ -105,7 +106,7 @@ fn wait_for_any(callers: &[&mut Caller], until: Instant) {
 
 /// Comes and goes on both ports of each house until the siege is over: the waits at each, the
 /// longest last.
-fn visit(houses: [&Program; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
+fn visit(houses: [&ServerProcess; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
     let mut visits = 0;
     let mut waits = [const { Vec::new() }; 2];
     // A siege that fails does not say that it is over.
@@ -113,7 +114,7 @@ fn visit(houses: [&Program; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
     while !over.load(Ordering::Relaxed) && Instant::now() < deadline {
         for (house, waits) in houses.iter().zip(&mut waits) {
             let [one, other] = [visits, visits + 1].map(|turn| ports(house)[turn % 2]);
-            waits.push(chat(one).max(load(other)));
+            waits.push(chat(one).max(load_page(other)));
         }
         visits += 1;
     }
@@ -124,9 +125,9 @@ fn visit(houses: [&Program; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
 #[test]
 fn heads_that_drip_and_heads_that_never_come() {
     // Whatever the machine does befalls the other house, too.
-    let [program, spared] = [open_house(), open_house()];
-    load(program.page());
-    let before = held(&program);
+    let [program, spared] = [start_server(), start_server()];
+    load_page(program.page());
+    let before = resources(&program);
     let mut is_fair = false;
     let is_fast = (0..ATTEMPTS).any(|_| {
         let over = AtomicBool::new(false);
@@ -144,14 +145,14 @@ fn heads_that_drip_and_heads_that_never_come() {
              wait for {longest:.1?} at most, and for {longest_elsewhere:.1?} without them",
             4 * CALLERS
         );
-        is_again(&program, before);
+        wait_until_released(&program, before);
         let in_time = kept <= GONE_WITHIN;
         is_fair |= in_time && typical < SERVED_WITHIN && longest < 2 * longest_elsewhere;
         in_time && longest < SERVED_WITHIN
     });
     // On a machine that has no time for anybody, the other house is the measure.
     assert!(is_fast || is_fair, "too long, {ATTEMPTS} times");
-    all_is_well(program);
+    assert_healthy(program);
 }
 
 /// Asks for the largest part of the page, and reads nothing of it.
@@ -171,25 +172,25 @@ const LARGEST_PART: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n";
 fn visitors_who_do_not_take_their_page() {
     /// As many as the server has time for at once.
     const READERS: usize = 64;
-    let program = open_house();
+    let program = start_server();
     let part = exchange(program.page(), LARGEST_PART.as_bytes()).body;
     let part = String::from_utf8(part).unwrap();
-    let before = held(&program);
+    let before = resources(&program);
     for address in ports(&program) {
         let stalled: Vec<_> = (0..READERS).map(|_| stall(address)).collect();
         for stream in &stalled {
             // It has begun to come: nothing keeps the server any more but that it is not taken.
             stream.peek(&mut [0]).unwrap();
         }
-        let waited = load(address);
+        let waited = load_page(address);
         println!("with {READERS} who do not take it, the next has the page after {waited:.1?}");
         assert!(waited < Duration::from_secs(5));
-        is_again(&program, before);
+        wait_until_released(&program, before);
         for mut stream in stalled {
-            let answer = Answer::read(&mut stream, false);
+            let answer = HttpResponse::read(&mut stream, false);
             // What was sent to them waits for them.
             assert_eq!(String::from_utf8_lossy(&answer.body), part);
         }
     }
-    all_is_well(program);
+    assert_healthy(program);
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 
-use crate::strace::until;
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag_under, errors, wait};
-use crate::visitors::{chat, ports};
+use testkit::{
+    FREE_PORTS, ServerProcess, TempDir, chinwag_under,
+    probes::{chat, ports},
+    stderr_of, wait_for_exit, wait_until,
+};
 
 /// strace, which lets calls of the program that it starts fail and writes them down here.
-fn strace(folder: &Folder, call: &str, injection: &str) -> Vec<String> {
+fn strace(folder: &TempDir, call: &str, injection: &str) -> Vec<String> {
     let calls = folder.file("calls");
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{injection}"));
     // With -D the program is the child of the test, not of strace.
@@ -16,7 +17,7 @@ fn strace(folder: &Folder, call: &str, injection: &str) -> Vec<String> {
     arguments.iter().map(ToString::to_string).chain([calls.display().to_string()]).collect()
 }
 
-fn injected(folder: &Folder) -> usize {
+fn injected(folder: &TempDir) -> usize {
     fs::read_to_string(folder.file("calls")).unwrap().matches("(INJECTED)").count()
 }
 
@@ -28,27 +29,27 @@ fn there_is_no_ipv6() {
         ("error=EAFNOSUPPORT:when=1..3+2", &[], 2),
         ("error=EAFNOSUPPORT:when=1..3+2", &["--bind", "::"], 2),
     ] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let wrapper = strace(&folder, "socket", injection);
         let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
-        let program = Program::start(chinwag_under(&wrapper).args(FREE_PORTS).args(bind));
+        let program = ServerProcess::start(chinwag_under(&wrapper).args(FREE_PORTS).args(bind));
         for port in ports(&program) {
             chat(port);
         }
-        until("the calls are written down", || injected(&folder) == expected);
+        wait_until("the calls are written down", || injected(&folder) == expected);
     }
 }
 
 #[test]
 fn a_call_that_is_refused_is_named() {
     for error in ["ENOSYS", "EPERM"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let wrapper = strace(&folder, "eventfd2", &format!("error={error}"));
         let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
         let mut child = chinwag_under(&wrapper).args(FREE_PORTS).spawn().unwrap();
-        assert_eq!(wait(&mut child).code(), Some(1));
-        let sentence = errors(&mut child);
+        assert_eq!(wait_for_exit(&mut child).code(), Some(1));
+        let sentence = stderr_of(&mut child);
         assert!(sentence.contains("chinwag: cannot start: eventfd: "), "{sentence}");
-        until("the calls are written down", || injected(&folder) > 0);
+        wait_until("the calls are written down", || injected(&folder) > 0);
     }
 }

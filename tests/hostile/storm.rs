@@ -4,8 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::text_frame;
-use crate::visitors::{connect_from, reset};
+use testkit::{connect_from, frames::text_frame, reset};
 
 const JSON: &str = "Sec-WebSocket-Protocol: chinwag.v1\r\n";
 

@@ -6,21 +6,18 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::support::DEADLINE;
-use crate::support::folder::Folder;
-use crate::support::program::{Program, wait};
+use testkit::{DEADLINE, ServerProcess, TempDir, wait_for_exit};
 
 /// strace, attached to a running program, so that everything before it has gone well.
 pub struct Strace {
     child: Child,
-    folder: Folder,
+    folder: TempDir,
 }
 
 impl Strace {
     /// Attaches to all threads, and to those to come. An injection is what strace calls one, as in
     /// `accept4:error=EMFILE:when=1+2`; it counts the calls of each thread for itself.
-    pub fn of(program: &Program, injections: &[&str]) -> Self {
+    pub fn of(program: &ServerProcess, injections: &[&str]) -> Self {
         Self::attach(&["-f", "-p", &program.child.id().to_string()], injections)
     }
 
@@ -32,7 +29,7 @@ impl Strace {
     }
 
     fn attach(whom: &[&str], injections: &[&str]) -> Self {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let calls: Vec<_> = injections.iter().map(|it| it.split(':').next().unwrap()).collect();
         let mut command = Command::new("strace");
         command.args(["-e", &format!("trace={}", calls.join(","))]);
@@ -58,7 +55,7 @@ impl Strace {
     /// Detaches, and says how many calls failed.
     pub fn detach(mut self) -> usize {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        wait(&mut self.child);
+        wait_for_exit(&mut self.child);
         let calls = fs::read(self.folder.file("calls")).unwrap();
         String::from_utf8_lossy(&calls).matches("(INJECTED)").count()
     }
@@ -72,7 +69,7 @@ impl Drop for Strace {
 }
 
 /// The threads of a program whose names begin so, the oldest first.
-pub fn threads_of(program: &Program, name: &str) -> Vec<u32> {
+pub fn threads_of(program: &ServerProcess, name: &str) -> Vec<u32> {
     let tasks = PathBuf::from(format!("/proc/{}/task", program.child.id()));
     let mut threads: Vec<u32> = fs::read_dir(&tasks)
         .unwrap()

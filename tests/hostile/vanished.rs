@@ -5,10 +5,11 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use rustix::process::Signal;
-
-use crate::kept::{end, export, is_sound, serve};
-use crate::support::folder::Folder;
-use crate::witness::Witness;
+use testkit::{
+    TempDir, VerifyingClient,
+    history::{assert_sound, export, serve},
+    probes::end,
+};
 
 /// Texts in each part of a test: fewer than a newcomer is told of a room.
 const TEXTS: usize = 25;
@@ -16,7 +17,7 @@ const TEXTS: usize = 25;
 struct Harm {
     name: &'static str,
     /// Of a folder that has the history, and nothing else.
-    does: fn(&Folder),
+    does: fn(&TempDir),
     /// Nothing is lost that only a file had, so that the history goes on under its name.
     is_known: bool,
 }
@@ -40,7 +41,7 @@ const HARMS: [Harm; 10] = [
     Harm {
         name: "another history copied over it",
         does: |it| {
-            let other = Folder::new();
+            let other = TempDir::new();
             end(serve(&other.file("other")), Signal::TERM);
             fs::write(history(it), fs::read(other.file("other")).unwrap()).unwrap();
         },
@@ -69,11 +70,11 @@ const HARMS: [Harm; 10] = [
     },
 ];
 
-fn history(folder: &Folder) -> std::path::PathBuf {
+fn history(folder: &TempDir) -> std::path::PathBuf {
     folder.file("history")
 }
 
-fn empty(folder: &Folder) {
+fn empty(folder: &TempDir) {
     for file in fs::read_dir(folder.path()).unwrap() {
         fs::remove_file(file.unwrap().path()).unwrap();
     }
@@ -83,39 +84,39 @@ fn cut(path: &Path) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
 }
 
-fn talk(witness: &mut Witness) {
+fn talk(witness: &mut VerifyingClient) {
     for _ in 0..TEXTS {
         witness.say().unwrap();
-        witness.hear_own_words();
+        witness.wait_for_own();
     }
 }
 
 #[test]
 fn a_file_that_is_harmed_is_written_again() {
     for Harm { name, does, is_known } in HARMS {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let program = serve(&history(&folder));
-        let mut witness = Witness::new(1, 1);
-        witness.come(program.websocket());
+        let mut witness = VerifyingClient::new(1, 1);
+        witness.connect(program.websocket());
         talk(&mut witness);
         does(&folder);
         talk(&mut witness);
         assert_eq!(witness.notices[0], "warning", "{name}");
-        witness.hear_notices(2);
+        witness.wait_for_notices(2);
         talk(&mut witness);
         assert_eq!(witness.notices.len(), 2, "{name}: {:?}", witness.notices);
         assert!(export(&history(&folder)) == witness.seen, "{name}: not all that was seen is kept");
-        witness.go();
+        witness.disconnect();
         let log = end(program, Signal::KILL);
         assert_eq!(log.matches("the chat goes on in memory").count(), 1, "{name}: {log}");
         assert_eq!(log.matches("is written again").count(), 1, "{name}: {log}");
         let program = serve(&history(&folder));
-        assert_eq!(witness.come(program.websocket()), is_known, "{name}");
+        assert_eq!(witness.connect(program.websocket()), is_known, "{name}");
         talk(&mut witness);
         assert!(export(&history(&folder)) == witness.seen, "{name}");
-        witness.go();
+        witness.disconnect();
         end(program, Signal::TERM);
-        is_sound(&history(&folder));
+        assert_sound(&history(&folder));
         println!("{name}: noticed, written again, and {}", if is_known { "known" } else { "new" });
     }
 }
@@ -126,21 +127,21 @@ fn a_file_that_is_harmed_is_written_again() {
 fn a_server_whose_file_was_harmed_is_killed() {
     for Harm { name, does, .. } in HARMS {
         for texts in [0, 1] {
-            let folder = Folder::new();
+            let folder = TempDir::new();
             let program = serve(&history(&folder));
-            let mut witness = Witness::new(1, 1);
-            witness.come(program.websocket());
+            let mut witness = VerifyingClient::new(1, 1);
+            witness.connect(program.websocket());
             talk(&mut witness);
             does(&folder);
             for _ in 0..texts {
                 witness.say().unwrap();
-                witness.hear_own_words();
+                witness.wait_for_own();
             }
-            witness.go();
+            witness.disconnect();
             end(program, Signal::KILL);
             let program = serve(&history(&folder));
-            let goes_on = witness.come(program.websocket());
-            witness.go();
+            let goes_on = witness.connect(program.websocket());
+            witness.disconnect();
             end(program, Signal::TERM);
             println!("{name}, {texts} said, killed: the same epoch: {goes_on}");
         }
@@ -151,22 +152,22 @@ fn a_server_whose_file_was_harmed_is_killed() {
 /// soon as the folder is back.
 #[test]
 fn the_folder_is_gone_for_a_while() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let inner = folder.file("inner");
     fs::create_dir(&inner).unwrap();
     let file = inner.join("history");
     let program = serve(&file);
-    let mut witness = Witness::new(1, 1);
-    witness.come(program.websocket());
+    let mut witness = VerifyingClient::new(1, 1);
+    witness.connect(program.websocket());
     talk(&mut witness);
     fs::remove_dir_all(&inner).unwrap();
     talk(&mut witness);
     assert_eq!(witness.notices, ["warning"]);
     fs::create_dir(&inner).unwrap();
-    witness.hear_notices(2);
+    witness.wait_for_notices(2);
     talk(&mut witness);
     assert!(export(&file) == witness.seen);
-    witness.go();
+    witness.disconnect();
     end(program, Signal::TERM);
-    is_sound(&file);
+    assert_sound(&file);
 }

@@ -9,10 +9,13 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use testkit::{
+    HttpResponse, connect_from,
+    probes::{assert_healthy, load_page, ports, resources, start_server, wait_until_released},
+    reset,
+};
 
 use crate::mutations::head_gone_wrong;
-use crate::support::answer::Answer;
-use crate::visitors::{all_is_well, connect_from, held, is_again, load, open_house, ports, reset};
 use crate::{duration, seed};
 
 const CALLERS: u8 = 64;
@@ -41,7 +44,11 @@ fn read_answer(mut stream: TcpStream, head: &[u8]) -> u16 {
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("{error} after {head:?}"));
-    if answer.is_empty() { 0 } else { Answer::parse(&answer, head.starts_with(b"HEAD ")).status }
+    if answer.is_empty() {
+        0
+    } else {
+        HttpResponse::parse(&answer, head.starts_with(b"HEAD ")).status
+    }
 }
 
 fn call_again_and_again(
@@ -84,9 +91,9 @@ fn no_head_does_harm() {
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         TestRunner::new_with_rng(Config::default(), rng)
     };
-    let program = open_house();
-    load(program.page());
-    let before = held(&program);
+    let program = start_server();
+    load_page(program.page());
+    let before = resources(&program);
     let servers = ports(&program);
     let until = Instant::now() + duration;
     let mut total = Tally::new();
@@ -107,6 +114,6 @@ fn no_head_does_harm() {
     for status in [0, 101, 200, 400, 403, 405, 413, 421, 426, 431] {
         assert!(total.contains_key(&status), "{status} was never reached");
     }
-    is_again(&program, before);
-    all_is_well(program);
+    wait_until_released(&program, before);
+    assert_healthy(program);
 }

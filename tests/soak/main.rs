@@ -12,12 +12,6 @@ mod resume;
 
 #[path = "../../src/request/mutations.rs"]
 mod mutations;
-#[path = "../hostile/people.rs"]
-mod people;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../hostile/visitors.rs"]
-mod visitors;
 
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::people::{Plan, run};
+use testkit::reconnecting::{FaultRun, run};
+
 use crate::{duration, seed};
 
 #[test]
@@ -13,5 +14,8 @@ fn connections_that_break_lose_nothing() {
     let texts = 10_000 * duration.as_secs() / 60;
     let people = 100;
     let texts_each = usize::try_from(texts).unwrap() / people;
-    run(Plan { people, texts_each, duration, life: Duration::from_secs(2) }, seed);
+    run(
+        FaultRun { clients: people, texts_each, duration, connection_life: Duration::from_secs(2) },
+        seed,
+    );
 }

@@ -1,16 +1,15 @@
-//! A history in a file, as a person sees it: a server that keeps one, and the commands that read it.
+//! Servers that keep a history in a file, and the commands that read the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use rustix::process::Signal;
 use serde::Deserialize;
 
-use crate::support::program::{FREE_PORTS, Program, chinwag};
+use crate::{FREE_PORTS, ServerProcess, chinwag};
 
-/// A message, as clients are sent it and as an export has it.
+/// A message as clients receive it, and as it is exported.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Message {
     pub room: String,
@@ -18,36 +17,27 @@ pub struct Message {
     pub time: u64,
     pub nick: String,
     pub text: String,
-    /// Clients see one in what plain clients say, too.
+    /// An export has none for the messages of plain clients.
     #[serde(default)]
     pub id: String,
     pub kind: String,
 }
 
-/// What was said, by room, and there in its order.
+/// The messages of each room, in their order.
 pub type Transcript = BTreeMap<String, Vec<Message>>;
 
-/// A server that keeps its history in this file. People may talk as fast as they like.
-pub fn serve(file: &Path) -> Program {
+/// Starts a server that keeps its history in this file, without a limit of messages per second.
+pub fn serve(file: &Path) -> ServerProcess {
     serve_with(file, &[])
 }
 
-pub fn serve_with(file: &Path, arguments: &[&str]) -> Program {
+pub fn serve_with(file: &Path, arguments: &[&str]) -> ServerProcess {
     let mut command = chinwag();
     command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--max-clients-per-address", "0"]);
-    Program::start(command.args(arguments).args(["--rate", "0", "--history"]).arg(file))
+    ServerProcess::start(command.args(arguments).args(["--rate", "0", "--history"]).arg(file))
 }
 
-/// Ends a server by a signal, cleanly unless it is killed. Returns what it logged.
-pub fn end(program: Program, signal: Signal) -> String {
-    program.signal(signal);
-    let (status, log) = program.end();
-    assert!(signal == Signal::KILL || status.success(), "{status}: {log}");
-    assert!(!log.contains("panicked"), "{log}");
-    log
-}
-
-/// Puts the lines of an export into a history.
+/// Imports the lines of an export into a history.
 pub fn import(history: &Path, lines: &str) {
     let file = history.with_extension("lines");
     fs::write(&file, lines).unwrap();
@@ -56,14 +46,14 @@ pub fn import(history: &Path, lines: &str) {
     assert!(command.status().unwrap().success());
 }
 
-/// All that the file has. Nothing is there twice.
+/// Returns all messages of a file. Checks that the file has none twice.
 pub fn export(file: &Path) -> Transcript {
-    try_export(file).unwrap_or_else(|sentence| panic!("{sentence}"))
+    try_export(file).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The sentence of the program where it cannot be read.
+/// Does the same, or returns the message of the program if it cannot read the file.
 pub fn try_export(file: &Path) -> Result<Transcript, String> {
-    let Output { status, stdout, stderr } = work("export", file);
+    let Output { status, stdout, stderr } = run("export", file);
     if !status.success() {
         return Err(String::from_utf8(stderr).unwrap());
     }
@@ -73,7 +63,7 @@ pub fn try_export(file: &Path) -> Result<Transcript, String> {
         let mut message: Message = serde_json::from_str(line).unwrap();
         match message.id.as_str() {
             "" => message.id = format!("plain-{}", message.seq),
-            id => assert!(ids.insert(id.to_owned()), "kept twice: {line}"),
+            id => assert!(ids.insert(id.to_owned()), "stored twice: {line}"),
         }
         let room = rooms.entry(message.room.clone()).or_default();
         let before = room.last().map_or(0, |it: &Message| it.seq);
@@ -83,13 +73,13 @@ pub fn try_export(file: &Path) -> Result<Transcript, String> {
     Ok(rooms)
 }
 
-/// That `chinwag history check` finds nothing.
-pub fn is_sound(file: &Path) {
-    let Output { status, stdout, stderr } = work("check", file);
-    let said = [stdout, stderr].map(|it| String::from_utf8(it).unwrap()).concat();
-    assert!(status.success() && said.contains("is sound"), "{said}");
+/// Checks that `chinwag history check` finds no error.
+pub fn assert_sound(file: &Path) {
+    let Output { status, stdout, stderr } = run("check", file);
+    let output = [stdout, stderr].map(|it| String::from_utf8(it).unwrap()).concat();
+    assert!(status.success() && output.contains("is sound"), "{output}");
 }
 
-fn work(command: &str, file: &Path) -> Output {
+fn run(command: &str, file: &Path) -> Output {
     chinwag().args(["history", command]).arg(file).output().unwrap()
 }

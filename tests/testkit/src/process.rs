@@ -1,38 +1,44 @@
-//! The program, as a process of its own.
+//! The program as a process of its own.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use super::DEADLINE;
+use crate::DEADLINE;
 
-/// Arguments for a server that nothing else on the machine can collide with.
+/// The arguments of a server that collides with no other on this machine.
 pub const FREE_PORTS: [&str; 4] = ["--port", "0", "--ws-port", "0"];
 
-/// The program under test: `CHINWAG_BIN`, or what cargo has built.
-pub fn path() -> PathBuf {
-    let built = || PathBuf::from(env!("CARGO_BIN_EXE_chinwag"));
-    std::env::var_os("CHINWAG_BIN").map_or_else(built, PathBuf::from)
+/// Returns the program under test: `CHINWAG_BIN`, or the one that cargo built beside this test.
+pub fn binary() -> PathBuf {
+    std::env::var_os("CHINWAG_BIN").map_or_else(built_binary, PathBuf::from)
 }
 
-/// The program, with nothing of this process's environment that it would take for a setting.
+/// Cargo puts tests and benchmarks into `deps`, below the folder of the program.
+fn built_binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(|deps| deps.parent()).expect("a test is in deps").join("chinwag")
+}
+
+/// Returns a command for the program, without the variables that it would take for settings.
 pub fn chinwag() -> Command {
-    prepared(Command::new(path()))
+    prepared(Command::new(binary()))
 }
 
-/// The program, started by another, as in `prlimit --nofile=256 chinwag`.
+/// Returns a command that starts the program by another, as in `prlimit --nofile=256 chinwag`.
 pub fn chinwag_under(wrapper: &[&str]) -> Command {
     let mut command = Command::new(wrapper[0]);
-    command.args(&wrapper[1..]).arg(path());
+    command.args(&wrapper[1..]).arg(binary());
     prepared(command)
 }
 
-/// A command that runs the program, made ready for a test.
+/// Prepares a command that runs the program: its environment, and pipes for its output.
 pub fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHINWAG_")) {
         command.env_remove(name);
@@ -41,53 +47,53 @@ pub fn prepared(mut command: Command) -> Command {
     command
 }
 
-/// A running program. It is ended, at the latest, when this is dropped.
-pub struct Program {
+/// A running server. Dropping it kills the process.
+pub struct ServerProcess {
     pub child: Child,
     pub banner: String,
 }
 
-impl Program {
+impl ServerProcess {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut banner = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         while !banner.contains("Ctrl+C stops") {
             let read = stdout.read_line(&mut banner).unwrap();
-            assert_ne!(read, 0, "no banner, but {banner}{}", errors(&mut child));
+            assert_ne!(read, 0, "no banner, but {banner}{}", stderr_of(&mut child));
         }
         Self { child, banner }
     }
 
+    /// Returns the value behind a label of the banner.
     pub fn line(&self, label: &str) -> &str {
-        let found = self.banner.lines().find(|line| line.trim_start().starts_with(label));
-        found
-            .unwrap_or_else(|| panic!("no {label} in {}", self.banner))
-            .split(": ")
-            .nth(1)
-            .unwrap()
-            .trim()
+        let mut lines = self.banner.lines();
+        let found = lines.find(|line| line.trim_start().starts_with(label));
+        let value = found.and_then(|line| line.split(": ").nth(1));
+        value.unwrap_or_else(|| panic!("no {label} in {}", self.banner)).trim()
     }
 
     pub fn page(&self) -> SocketAddr {
-        address(self.line("On this machine"))
+        url_address(self.line("On this machine"))
     }
 
-    /// The WebSocket port, on the loopback interface: the banner names the address for others.
+    /// Returns the WebSocket port on the loopback interface. The banner has the address for other
+    /// machines.
     pub fn websocket(&self) -> SocketAddr {
-        SocketAddr::new(self.page().ip(), address(self.line("WebSocket")).port())
+        SocketAddr::new(self.page().ip(), url_address(self.line("WebSocket")).port())
     }
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Waits for the end of the process. Returns its status and its log.
     pub fn end(mut self) -> (ExitStatus, String) {
-        let status = wait(&mut self.child);
-        (status, errors(&mut self.child))
+        let status = wait_for_exit(&mut self.child);
+        (status, stderr_of(&mut self.child))
     }
 
-    /// Memory that is resident (bytes).
+    /// Resident memory (bytes).
     pub fn resident_bytes(&self) -> usize {
         let statm = self.proc("statm");
         let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
@@ -113,10 +119,10 @@ impl Program {
         self.proc("maps").lines().count()
     }
 
-    /// Time that its threads have spent on a processor, those that have ended among them.
+    /// Processor time of all its threads, including those that have ended.
     pub fn processor_time(&self) -> Duration {
         let stat = self.proc("stat");
-        // The name of the process, in parentheses, may hold anything.
+        // The name of the process, in parentheses, may hold any character.
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         let ticks = fields.split(' ').skip(11).take(2).map(|it| it.parse::<u64>().unwrap());
         let per_second = rustix::param::clock_ticks_per_second();
@@ -132,32 +138,31 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-pub fn address(url: &str) -> SocketAddr {
+/// Returns the address in a URL without a path.
+pub fn url_address(url: &str) -> SocketAddr {
     let (_, rest) = url.split_once("://").unwrap();
     rest.trim_end_matches('/').parse().unwrap()
 }
 
-pub fn errors(child: &mut Child) -> String {
+/// Reads the stderr of a process to its end.
+pub fn stderr_of(child: &mut Child) -> String {
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     errors
 }
 
-/// `Child::wait` with a deadline.
-pub fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "the program does not end");
-        std::thread::yield_now();
-    }
+/// Does what `Child::wait` does, with a deadline.
+pub fn wait_for_exit(child: &mut Child) -> ExitStatus {
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+    let timeout = Timespec::try_from(DEADLINE).unwrap();
+    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)).unwrap();
+    assert_eq!(ended, 1, "the process does not end");
+    child.wait().unwrap()
 }

@@ -1,13 +1,14 @@
-//! Folders for files of a test.
+//! Folders for the files of a test.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// An empty folder that everybody may use, and that is gone when this is dropped.
-pub struct Folder(PathBuf);
+/// An empty folder that every user may write to. Dropping it removes it.
+pub struct TempDir(PathBuf);
 
-impl Folder {
+impl TempDir {
+    #[expect(clippy::new_without_default, reason = "it has an effect on the disk")]
     pub fn new() -> Self {
         let name = format!("chinwag-test-{:016x}", rand::random::<u64>());
         let path = std::env::temp_dir().join(name);
@@ -20,12 +21,13 @@ impl Folder {
         &self.0
     }
 
+    /// Returns the path of a file in the folder, whether it exists or not.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -1,7 +1,7 @@
-//! The clients: many sockets, one thread, one epoll.
+//! Many clients on one thread with one epoll.
 //!
-//! A swarm connects, sends whole frames, hands every text frame to whoever
-//! asked, and answers pings. It knows nothing of rates, rounds or clocks.
+//! A pool connects, sends whole frames, hands each text frame to the caller, and answers pings. It
+//! knows nothing of rates, rounds or clocks.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,26 +11,23 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
-use crate::Outcome;
-use crate::dialect::{Dialect, LOBBY};
 use crate::frames::{self, CLOSE, PING, TEXT};
-use crate::handshake;
+use crate::{Dialect, LOBBY, Outcome, handshake};
 
-/// Bytes that one read may take. Large enough that a busy client is emptied
-/// in one call, small enough that the bytes are still in the cache when the
-/// frames are counted.
+/// Maximum size of a read (bytes). Large enough to empty a busy client in one call, small enough
+/// for the bytes to be in the cache when the frames are counted.
 const READ_BYTES: usize = 256 << 10;
-/// Ready sockets that one call of epoll may report.
+/// Maximum number of ready sockets that one call of epoll reports.
 const EVENTS_MAX: usize = 1024;
-/// Silence that means that what is awaited does not come.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long a pool waits without receiving a byte.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Many connected clients.
-pub(crate) struct Swarm {
+pub struct ClientPool {
     clients: Vec<Client>,
     epoll: OwnedFd,
     events: Vec<Event>,
-    /// Shared by all clients: only one is read at a time.
+    /// Shared by the clients, which are read one at a time.
     buffer: Vec<u8>,
     bytes: u64,
     pings: usize,
@@ -42,37 +39,36 @@ struct Client {
     stream: Option<TcpStream>,
     /// The beginning of a frame whose end has not arrived.
     partial: Vec<u8>,
-    /// What the socket did not take.
+    /// Bytes that the socket did not take.
     unsent: Vec<u8>,
 }
 
-impl Swarm {
-    /// Connects `size` clients that are in the lobby. Nothing is on its way to
-    /// any of them then.
-    pub(crate) fn connect(address: SocketAddr, size: usize, dialect: Dialect) -> Outcome<Self> {
+impl ClientPool {
+    /// Connects `size` clients that are in the lobby. When it returns, nothing is on its way to any
+    /// of them.
+    pub fn connect(address: SocketAddr, size: usize, dialect: Dialect) -> Outcome<Self> {
         Self::connect_to(address, size, dialect, &[LOBBY.to_owned()])
     }
 
-    /// The same in several rooms, which the clients enter in turn.
-    pub(crate) fn connect_to(
+    /// Connects clients that join these rooms in turn.
+    pub fn connect_to(
         address: SocketAddr,
         size: usize,
         dialect: Dialect,
         rooms: &[String],
     ) -> Outcome<Self> {
-        let mut swarm = Self::connect_silent(address, size, dialect, rooms)?;
+        let mut pool = Self::connect_silent(address, size, dialect, rooms)?;
         for index in 0..size {
-            swarm.send(index, &dialect.greeting(&rooms[index % rooms.len()]))?;
+            pool.send(index, &dialect.greeting(&rooms[index % rooms.len()]))?;
         }
         let members = |room| (size + rooms.len() - 1 - room) / rooms.len();
-        let welcomes = (0..rooms.len()).map(|room| dialect.welcomes(members(room))).sum();
-        swarm.hear(welcomes, |_| {})?;
-        Ok(swarm)
+        let answers = (0..rooms.len()).map(|room| dialect.greeting_answers(members(room))).sum();
+        pool.receive(answers, |_| {})?;
+        Ok(pool)
     }
 
-    /// Connects `size` clients, each past its handshake. They have said
-    /// nothing yet.
-    pub(crate) fn connect_silent(
+    /// Connects `size` clients that have sent nothing since their handshake.
+    pub fn connect_silent(
         address: SocketAddr,
         size: usize,
         dialect: Dialect,
@@ -80,8 +76,8 @@ impl Swarm {
     ) -> Outcome<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut clients = Vec::with_capacity(size);
-        let path = |index: usize| dialect.path(&rooms[index % rooms.len()]);
-        for stream in handshake::connect_all(address, size, dialect, path)? {
+        let target = |index: usize| dialect.target(&rooms[index % rooms.len()]);
+        for stream in handshake::connect_all(address, size, dialect, target)? {
             let index = EventData::new_u64(clients.len() as u64);
             epoll::add(&epoll, &stream, index, EventFlags::IN)?;
             clients.push(Client { stream: Some(stream), partial: Vec::new(), unsent: Vec::new() });
@@ -97,54 +93,53 @@ impl Swarm {
         })
     }
 
-    /// Reads until all clients together have heard so many texts, and gives
-    /// `text` the payload of each.
-    pub(crate) fn hear(&mut self, count: usize, mut text: impl FnMut(&[u8])) -> Outcome {
-        let (mut heard, mut ready) = (0, Vec::new());
+    /// Reads until all clients together have received `count` texts. Calls `text` with each payload.
+    pub fn receive(&mut self, count: usize, mut text: impl FnMut(&[u8])) -> Outcome {
+        let (mut received, mut ready) = (0, Vec::new());
         let mut last = Instant::now();
-        while heard < count {
+        while received < count {
             self.wait(Duration::from_millis(100), &mut ready)?;
             for &index in &ready {
-                heard += self.read(index, &mut text)?;
+                received += self.read(index, &mut text)?;
             }
             if !ready.is_empty() {
                 last = Instant::now();
-            } else if last.elapsed() > SILENCE {
-                return Err(format!("{heard} texts came, and {count} were awaited").into());
+            } else if last.elapsed() > SILENCE_MAX {
+                return Err(format!("{received} of {count} texts came").into());
             }
         }
         Ok(())
     }
 
-    /// How many clients were connected at first.
-    pub(crate) fn len(&self) -> usize {
+    /// Returns how many clients were connected at first.
+    pub fn size(&self) -> usize {
         self.clients.len()
     }
 
-    /// Bytes of frames that were read so far.
-    pub(crate) fn bytes(&self) -> u64 {
+    /// Returns how many bytes of frames have been read.
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Pings that the server has sent so far.
-    pub(crate) fn pings(&self) -> usize {
+    /// Returns how many pings the server has sent.
+    pub fn pings(&self) -> usize {
         self.pings
     }
 
-    /// Clients that the server has closed or reset so far.
-    pub(crate) fn lost(&self) -> usize {
+    /// Returns how many clients the server has closed or reset.
+    pub fn lost(&self) -> usize {
         self.lost
     }
 
-    /// Waits until something can be read, for `patience` at most, and replaces
-    /// `ready` by the clients to be [read](Self::read).
+    /// Waits for `timeout` at most until a client can be [read](Self::read), and replaces `ready` by
+    /// the clients that can.
     ///
-    /// Epoll counts in milliseconds and rounds up. Whoever needs better asks
-    /// with a patience of zero and spins.
-    pub(crate) fn wait(&mut self, patience: Duration, ready: &mut Vec<usize>) -> Outcome {
+    /// Epoll counts in milliseconds and rounds up. A caller that needs better spins with a timeout
+    /// of zero.
+    pub fn wait(&mut self, timeout: Duration, ready: &mut Vec<usize>) -> Outcome {
         ready.clear();
-        let patience = patience.try_into()?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&patience)) {
+        let timeout = timeout.try_into()?;
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -162,10 +157,10 @@ impl Swarm {
         Ok(())
     }
 
-    /// Reads once from a client, gives `text` the payload of each text frame
-    /// that is now complete, and returns how many there were.
+    /// Reads once from a client. Calls `text` with the payload of each text frame that is complete,
+    /// and returns how many there were.
     #[inline]
-    pub(crate) fn read(&mut self, index: usize, mut text: impl FnMut(&[u8])) -> Outcome<usize> {
+    pub fn read(&mut self, index: usize, mut text: impl FnMut(&[u8])) -> Outcome<usize> {
         let Some(filled) = self.fill(index)? else {
             return Ok(0);
         };
@@ -188,9 +183,9 @@ impl Swarm {
         Ok(texts)
     }
 
-    /// Sends whole frames; what the socket does not take now follows later,
-    /// during a [`wait`](Self::wait).
-    pub(crate) fn send(&mut self, index: usize, frames: &[u8]) -> Outcome {
+    /// Sends whole frames. Bytes that the socket does not take follow during a
+    /// [`wait`](Self::wait).
+    pub fn send(&mut self, index: usize, frames: &[u8]) -> Outcome {
         let client = &mut self.clients[index];
         if !client.unsent.is_empty() {
             client.unsent.extend_from_slice(frames);
@@ -211,8 +206,8 @@ impl Swarm {
         Ok(())
     }
 
-    /// Puts the partial frame and one read into the buffer; how many bytes
-    /// that makes, or `None` if the client is gone or nothing came.
+    /// Puts the partial frame and one read into the buffer. Returns the number of bytes, or `None`
+    /// if the client is gone or has nothing to read.
     fn fill(&mut self, index: usize) -> Outcome<Option<usize>> {
         let client = &mut self.clients[index];
         let Some(stream) = &mut client.stream else {
@@ -235,13 +230,13 @@ impl Swarm {
         }
     }
 
-    /// Deals with a frame that is not a text.
+    /// Handles a frame that is not a text.
     #[cold]
     fn answer(&mut self, index: usize, first: u8, payload: &[u8]) -> Outcome {
         match first {
             PING => {
                 self.pings += 1;
-                self.send(index, &frames::masked_pong(payload))
+                self.send(index, &frames::zero_masked_pong(payload))
             }
             CLOSE => {
                 self.lose(index);
@@ -274,7 +269,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Forgets a client; closing the socket takes it out of epoll too.
+    /// Drops a client. Closing the socket also removes it from epoll.
     fn lose(&mut self, index: usize) {
         self.clients[index].stream = None;
         self.clients[index].unsent.clear();
@@ -282,7 +277,7 @@ impl Swarm {
     }
 }
 
-/// Bytes moved, where "not now" is zero and a peer that is gone is `None`.
+/// Returns the number of bytes moved: zero if the socket is not ready, `None` if the peer is gone.
 fn progress(outcome: io::Result<usize>) -> io::Result<Option<usize>> {
     match outcome {
         Ok(moved) => Ok(Some(moved)),

@@ -1,4 +1,4 @@
-//! People who remember every word, so that what was seen can be compared with what is kept.
+//! A client that remembers every message, to compare with what a history file has.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -8,31 +8,32 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Error, WebSocket};
 
-use crate::kept::{Message, Transcript};
-use crate::support::json::SUBPROTOCOL;
-use crate::support::tcp;
+use crate::history::{Message, Transcript};
+use crate::{connect_json, tcp};
 
+/// The rooms of each [`VerifyingClient`].
 pub const ROOMS: [&str; 3] = ["lobby", "kitchen", "attic"];
-/// So much of what somebody says is under way at once.
-const UNDER_WAY: usize = 8;
+/// Maximum number of messages of a client that have not come back.
+const UNCONFIRMED_MAX: usize = 8;
 
-/// Somebody in all rooms, over any number of runs of the server.
-pub struct Witness {
+/// A JSON client that is in all [`ROOMS`], over any number of runs of the server. It checks that it
+/// misses no message and receives none twice.
+pub struct VerifyingClient {
     name: String,
     random: StdRng,
     socket: Option<WebSocket<TcpStream>>,
-    /// Of the history that is seen.
     epoch: Option<String>,
     session: Option<String>,
     pub seen: Transcript,
-    /// What was said and has not come back: its id and its room.
-    waiting: VecDeque<(String, &'static str)>,
-    pub said: usize,
-    pub said_again: usize,
-    /// The levels of the notices, in their order.
+    /// Ids and rooms of the messages that have not come back.
+    unconfirmed: VecDeque<(String, &'static str)>,
+    /// Number of messages that it has sent.
+    pub sent: usize,
+    /// Number of messages that it has sent again.
+    pub sent_again: usize,
+    /// Levels of the notices since it connected.
     pub notices: Vec<String>,
 }
 
@@ -76,98 +77,97 @@ struct Joined {
     messages: Vec<Message>,
 }
 
-impl Witness {
+impl VerifyingClient {
     pub fn new(number: u64, seed: u64) -> Self {
         Self {
-            name: format!("witness {number}"),
+            name: format!("verifier {number}"),
             random: StdRng::seed_from_u64(seed.wrapping_add(number)),
             socket: None,
             epoch: None,
             session: None,
             seen: ROOMS.into_iter().map(|room| (room.to_owned(), Vec::new())).collect(),
-            waiting: VecDeque::new(),
-            said: 0,
-            said_again: 0,
+            unconfirmed: VecDeque::new(),
+            sent: 0,
+            sent_again: 0,
             notices: Vec::new(),
         }
     }
 
-    /// Comes into all rooms, to a server that has just been started. Says whether it goes on with
-    /// the history that was seen. Then nothing was missed, and what did not come back is said
-    /// again; else all is forgotten but what the server tells.
-    pub fn come(&mut self, server: SocketAddr) -> bool {
-        let mut request = format!("ws://{server}/").into_client_request().unwrap();
-        let dialect = SUBPROTOCOL.parse().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", dialect);
-        let (socket, _) = tungstenite::client(request, tcp(server)).expect("the server upgrades");
-        self.socket = Some(socket);
+    /// Joins all rooms of a server that has just started. Returns whether the server continues the
+    /// history that the client knows. If it does, the client checks that it has missed no message,
+    /// and sends again the messages that did not come back. If not, it forgets all it has seen.
+    pub fn connect(&mut self, server: SocketAddr) -> bool {
+        self.socket = Some(connect_json(tcp(server)).expect("the server upgrades"));
         self.notices.clear();
         let known = self.epoch.take();
         let (nick, session) = (&self.name, self.session.take());
         self.send(&json!({ "type": "hello", "nick": nick, "session": session })).unwrap();
         while self.epoch.is_none() {
-            self.listen().expect("the server welcomes");
+            self.receive().expect("the server sends a welcome");
         }
         for room in ROOMS {
             self.join(room, known.as_ref());
         }
-        for (id, room) in self.waiting.clone() {
-            // A server that is killed takes nothing, and is noticed by who listens.
+        for (id, room) in self.unconfirmed.clone() {
+            // If the server is killed now, the next read fails.
             let _ = self.send(&say(&id, room));
-            self.said_again += 1;
+            self.sent_again += 1;
         }
         known.is_none_or(|known| Some(known) == self.epoch)
     }
 
-    /// Talks as fast as words come back, until the server is gone.
-    pub fn talk(&mut self) -> Broken {
+    pub fn disconnect(&mut self) {
+        self.socket = None;
+    }
+
+    /// Sends messages as fast as they come back, until the connection breaks.
+    pub fn say_until_broken(&mut self) {
         loop {
-            while self.waiting.len() < UNDER_WAY {
+            while self.unconfirmed.len() < UNCONFIRMED_MAX {
                 if self.say().is_err() {
                     break;
                 }
             }
-            if self.listen().is_err() {
-                return Broken;
+            if self.receive().is_err() {
+                return;
             }
         }
     }
 
-    /// Says something in one of the rooms.
+    /// Sends a message to a random room.
     pub fn say(&mut self) -> Result<(), Broken> {
         let room = ROOMS[self.random.random_range(0..ROOMS.len())];
-        let id = format!("{}-{}", self.name.replace(' ', "-"), self.said);
-        self.said += 1;
-        self.waiting.push_back((id.clone(), room));
+        let id = format!("{}-{}", self.name.replace(' ', "-"), self.sent);
+        self.sent += 1;
+        self.unconfirmed.push_back((id.clone(), room));
         self.send(&say(&id, room))
     }
 
-    /// Waits until all has come back that was said.
-    pub fn hear_own_words(&mut self) {
-        while !self.waiting.is_empty() {
-            self.listen().expect("the server goes on");
+    /// Waits until all its messages have come back.
+    pub fn wait_for_own(&mut self) {
+        while !self.unconfirmed.is_empty() {
+            self.receive().expect("the server runs");
         }
     }
 
-    /// Listens until there were so many notices.
-    pub fn hear_notices(&mut self, count: usize) {
+    pub fn wait_for_notices(&mut self, count: usize) {
         while self.notices.len() < count {
-            self.listen().expect("the server goes on");
+            self.receive().expect("the server runs");
         }
     }
 
-    /// Hears all that was said so far.
+    /// Receives all messages that were sent before the call.
     pub fn catch_up(&mut self) {
         self.send(&json!({ "type": "ping" })).unwrap();
-        while !matches!(self.listen().expect("the server goes on"), Event::Pong) {}
+        while !matches!(self.receive().expect("the server runs"), Event::Pong) {}
     }
 
-    /// Reads a page back, before a message. `None` when the server cannot read just now.
-    pub fn read_back(&mut self, room: &str, before: u64, limit: usize) -> Option<Vec<Message>> {
+    /// Requests a page of the history. Returns `None` if the server cannot read it at the moment.
+    pub fn read_page(&mut self, room: &str, before: u64, limit: usize) -> Option<Vec<Message>> {
         let request = json!({ "type": "history", "room": room, "before": before, "limit": limit });
         self.send(&request).unwrap();
         loop {
-            match self.listen().expect("the server goes on") {
+            match self.receive().expect("the server runs") {
                 Event::History { messages } => return Some(messages),
                 Event::Error { code, .. } if code == "unavailable" => return None,
                 Event::Error { code, message } => panic!("{code}: {message}"),
@@ -176,16 +176,15 @@ impl Witness {
         }
     }
 
-    /// Comes into a room once more, as somebody would who has everything up to a message. Returns
-    /// the rest, if that is what the server says that it is.
-    pub fn go_on_after(&mut self, room: &str, seq: u64) -> Option<Vec<Message>> {
+    /// Joins a room again as a client that has every message up to `seq`. Returns the rest, or
+    /// `None` if the server says that a message is missing or cannot read its history.
+    pub fn rejoin_after(&mut self, room: &str, seq: u64) -> Option<Vec<Message>> {
         self.send(&json!({ "type": "part", "room": room })).unwrap();
         let (mut rest, mut is_whole, mut after) = (Vec::new(), true, seq);
         loop {
             let join = json!({ "type": "join", "room": room, "epoch": self.epoch, "after": after });
             self.send(&join).unwrap();
-            // What cannot be read just now is no gap.
-            let joined = self.hear_joined()?;
+            let joined = self.receive_joined()?;
             is_whole &= joined.recovered;
             after = joined.messages.last().map_or(after, |it| it.seq);
             rest.extend(joined.messages);
@@ -195,11 +194,6 @@ impl Witness {
         }
     }
 
-    /// Goes at once.
-    pub fn go(&mut self) {
-        self.socket = None;
-    }
-
     fn join(&mut self, room: &'static str, known: Option<&String>) {
         let mut join = json!({ "type": "join", "room": room });
         if let Some(epoch) = known {
@@ -207,26 +201,28 @@ impl Witness {
             join["after"] = json!(self.seen[room].len());
         }
         self.send(&join).unwrap();
-        let joined = self.hear_joined().expect("it can be read");
+        let joined = self.receive_joined().expect("the history can be read");
         assert_eq!((joined.room.as_str(), Some(&joined.epoch)), (room, self.epoch.as_ref()));
-        let (has, seq) = (self.seen[room].len(), joined.seq);
+        let (count, seq) = (self.seen[room].len(), joined.seq);
         let is_known = known == Some(&joined.epoch);
-        assert_eq!(joined.recovered, is_known, "{} has {has} of {room}, and it {seq}", self.name);
+        assert_eq!(joined.recovered, is_known, "{} has {count} of {room} of {seq}", self.name);
         if !is_known {
-            self.forget(room);
+            // The messages belong to another history and are not sent again.
+            self.seen.insert(room.to_owned(), Vec::new());
+            self.unconfirmed.retain(|(_, other)| *other != room);
         }
         for message in joined.messages {
-            self.hear(message);
+            self.record(message);
         }
         if joined.more {
             return self.join(room, Some(&joined.epoch));
         }
-        assert_eq!(self.seen[room].len() as u64, seq, "{room} is not whole");
+        assert_eq!(self.seen[room].len() as u64, seq, "{room} has a gap");
     }
 
-    fn hear_joined(&mut self) -> Option<Joined> {
+    fn receive_joined(&mut self) -> Option<Joined> {
         loop {
-            match self.listen().expect("the server lets us in") {
+            match self.receive().expect("the server runs") {
                 Event::Joined(joined) => return Some(joined),
                 Event::Error { code, .. } if code == "unavailable" => return None,
                 Event::Error { code, message } => panic!("{code}: {message}"),
@@ -235,22 +231,16 @@ impl Witness {
         }
     }
 
-    /// This is another history: what was said is not to be said in it.
-    fn forget(&mut self, room: &str) {
-        self.seen.insert(room.to_owned(), Vec::new());
-        self.waiting.retain(|(_, other)| *other != room);
-    }
-
     fn send(&mut self, request: &Value) -> Result<(), Broken> {
-        let socket = self.socket.as_mut().expect("it has come");
+        let socket = self.socket.as_mut().expect("it is connected");
         socket.send(tungstenite::Message::text(request.to_string())).map_err(|_| Broken)
     }
 
-    fn listen(&mut self) -> Result<Event, Broken> {
-        let socket = self.socket.as_mut().expect("it has come");
+    fn receive(&mut self) -> Result<Event, Broken> {
+        let socket = self.socket.as_mut().expect("it is connected");
         let text = match socket.read() {
             Ok(tungstenite::Message::Text(text)) => text,
-            // The end in order, or that of somebody who is cut.
+            // The server stops. It has no other reason to close.
             Ok(tungstenite::Message::Close(frame)) => {
                 let code = frame.map(|it| u16::from(it.code));
                 assert_eq!(code, Some(1001), "{} is closed", self.name);
@@ -258,33 +248,29 @@ impl Witness {
             }
             Ok(_) => return Ok(Event::Other),
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                panic!("nothing comes any more for {}", self.name)
+                panic!("{} receives nothing in time", self.name)
             }
             Err(_) => return Err(Broken),
         };
         let event = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        Ok(self.take(event))
-    }
-
-    fn take(&mut self, event: Event) -> Event {
         match &event {
             Event::Welcome { epoch, session, resumed } => {
                 assert!(!resumed, "a session does not outlive its server");
                 (self.epoch, self.session) = (Some(epoch.clone()), Some(session.clone()));
             }
-            Event::Message(message) => self.hear(message.clone()),
+            Event::Message(message) => self.record(message.clone()),
             Event::Notice { level } => self.notices.push(level.clone()),
             _ => {}
         }
-        event
+        Ok(event)
     }
 
-    /// The next message of its room.
-    fn hear(&mut self, message: Message) {
+    /// Records a message, which must be the next of its room.
+    fn record(&mut self, message: Message) {
         let room = self.seen.get_mut(&message.room).expect("it is one of the rooms");
         let number = room.len() as u64 + 1;
         assert_eq!(message.seq, number, "{} misses or repeats: {message:?}", self.name);
-        self.waiting.retain(|(id, _)| *id != message.id);
+        self.unconfirmed.retain(|(id, _)| *id != message.id);
         room.push(message);
     }
 }

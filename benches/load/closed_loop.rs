@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
+use crate::measurement::Measurement;
 use crate::report::Row;
 use crate::syscalls::Count;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
 use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::{Dialect, LOBBY};
@@ -60,18 +60,21 @@ struct Sender {
 }
 
 /// Measures with `in_flight` messages of each sender on their way.
-pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
-    let server = way.start(cores)?;
-    let mut closed =
-        Loop::new(ClientPool::connect(server.chat, CLIENTS, way.spoken())?, way, in_flight);
+pub(crate) fn run(cores: &Cores, target: &Target, in_flight: usize, seconds: u32) -> Outcome<Row> {
+    let server = target.start(cores)?;
+    let mut closed = Loop::new(
+        ClientPool::connect(server.chat, CLIENTS, target.wire_dialect())?,
+        target,
+        in_flight,
+    );
     closed.begin()?;
     closed.turn_for(WARM_UP)?;
     closed.forget();
-    let window = Window::open(&server, cores)?;
+    let measurement = Measurement::begin(&server, cores)?;
     closed.turn_for(Duration::from_secs(seconds.into()))?;
-    let spent = window.close()?;
+    let spent = measurement.end()?;
 
-    let mut row = Row::new(&format!("saturated {in_flight}"), way, CLIENTS);
+    let mut row = Row::new(&format!("saturated {in_flight}"), target, CLIENTS);
     row.rate(closed.deliveries, &spent);
     row.figure("bytes_per_delivery", closed.bytes() as f64 / closed.deliveries as f64);
     row.latency(&mut closed.round_trips);
@@ -88,11 +91,11 @@ pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> O
 }
 
 impl Loop {
-    fn new(pool: ClientPool, way: &Way, in_flight: usize) -> Self {
+    fn new(pool: ClientPool, target: &Target, in_flight: usize) -> Self {
         Self {
             bytes_before: pool.bytes(),
             pool,
-            senders: (0..SENDERS).map(|n| Sender::new(way, n, in_flight)).collect(),
+            senders: (0..SENDERS).map(|n| Sender::new(target, n, in_flight)).collect(),
             in_flight,
             is_ending: false,
             ready: Vec::new(),
@@ -193,9 +196,9 @@ impl Loop {
 }
 
 impl Sender {
-    fn new(way: &Way, index: usize, in_flight: usize) -> Self {
-        let dialect = way.spoken();
-        let frame = dialect.message(LOBBY, way.text_bytes(), 0, index);
+    fn new(target: &Target, index: usize, in_flight: usize) -> Self {
+        let dialect = target.wire_dialect();
+        let frame = dialect.message(LOBBY, target.text_bytes(), 0, index);
         Self {
             dialect,
             marker: dialect.marker(index),

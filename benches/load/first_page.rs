@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
 use crate::report::Row;
-use crate::way::{Program, Way};
+use crate::target::{Program, Target};
 use testkit::Outcome;
 
 /// How often the server is started; the median counts.
@@ -18,21 +18,21 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures the time to the first page and the memory before any client.
 pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
-    let way = Way::plain(Program::Chinwag);
+    let target = Target::plain(Program::Chinwag);
     let mut times = Vec::with_capacity(STARTS);
     let mut page_bytes = 0;
     for _ in 0..STARTS {
         let start = Instant::now();
-        let server = way.start(cores)?;
+        let server = target.start(cores)?;
         page_bytes = fetch(server.page.ok_or("the server has no page")?)?;
         times.push(start.elapsed());
     }
-    let mut row = Row::new("start", &way, 0);
+    let mut row = Row::new("start", &target, 0);
     row.latency(&mut times);
     row.figure("page_bytes", page_bytes as f64);
     row.note(format!("until the first page of {page_bytes} bytes"));
 
-    let server = way.start(cores)?;
+    let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
     let resident = server.resident_kib()?;
     row.figure("resident_kib", resident as f64);

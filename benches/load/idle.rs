@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
+use crate::measurement::Measurement;
 use crate::report::Row;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
 use testkit::ClientPool;
 use testkit::Dialect;
 use testkit::Outcome;
@@ -19,8 +19,8 @@ const FIRST_PING: Duration = Duration::from_secs(25);
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures memory, the connecting of all clients, and wake-ups in silence.
-pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
-    let server = way.start(cores)?;
+pub(crate) fn run(cores: &Cores, target: &Target, clients: usize) -> Outcome<Row> {
+    let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
     let empty = server.resident_kib()?;
 
@@ -30,14 +30,14 @@ pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
     keep_silent(&mut pool, SETTLE)?;
     let full = server.resident_kib()?;
 
-    let window = Window::open(&server, cores)?;
+    let measurement = Measurement::begin(&server, cores)?;
     let pings = pool.pings();
     keep_silent(&mut pool, SILENCE)?;
-    let spent = window.close()?;
+    let spent = measurement.end()?;
     let pings = pool.pings() - pings;
     let undisturbed = start.elapsed() < FIRST_PING;
 
-    let mut row = Row::new("idle", way, clients);
+    let mut row = Row::new("idle", target, clients);
     row.resident(full, empty);
     row.figure("connecting_ms", connecting.as_secs_f64() * 1e3);
     row.spent(&spent);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cores::Cores;
 use crate::report::Row;
 use crate::server::{Server, Thread};
-use crate::way::{Program, Way};
+use crate::target::{Program, Target};
 use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::frames;
@@ -64,7 +64,7 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Ro
     }
 
     let what = if replayed { "join all" } else { "join" };
-    let mut row = Row::new(what, &Way::new(Program::Chinwag, dialect), MEMBERS + 1);
+    let mut row = Row::new(what, &Target::new(Program::Chinwag, dialect), MEMBERS + 1);
     let mut waits: Vec<Duration> = taken.iter().map(|one| one.wait).collect();
     row.latency(&mut waits);
     let mut cpu: Vec<Duration> = taken.iter().map(|one| one.cpu).collect();
@@ -79,7 +79,7 @@ pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Ro
 
 impl Room {
     fn open(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Self> {
-        let server = Way::new(Program::Chinwag, dialect).start(cores)?;
+        let server = Target::new(Program::Chinwag, dialect).start(cores)?;
         let mut members = ClientPool::connect(server.chat, MEMBERS, dialect)?;
         for number in 0..MESSAGES {
             // One at a time, so that nobody falls behind.

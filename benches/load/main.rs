@@ -21,13 +21,13 @@ mod first_page;
 mod floor;
 mod idle;
 mod join;
+mod join_storm;
+mod measurement;
 mod open_loop;
 mod report;
 mod server;
-mod storm;
 mod syscalls;
-mod way;
-mod window;
+mod target;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,8 +35,8 @@ use std::process::ExitCode;
 use cores::Cores;
 use open_loop::Plan;
 use report::Row;
+use target::{Program, Target};
 use testkit::{Dialect, Outcome};
-use way::{Program, Way};
 
 /// Every scenario, in the order of the table.
 const SCENARIOS: [&str; 10] =
@@ -138,46 +138,47 @@ fn run(wish: &Wish) -> Outcome {
 }
 
 fn play(name: &str, cores: &Cores, wish: &Wish) -> Outcome<Vec<Row>> {
-    let (chinwag, floor) = (Way::plain(Program::Chinwag), Way::plain(Program::Floor));
-    let peers: Vec<Way> = wish.peers.iter().cloned().map(Way::plain).collect();
-    let is_wished = |way: &Way| wish.only.as_ref().is_none_or(|only| *only == way.name());
-    let all = [Way::all(), peers.clone()].concat();
-    let all: Vec<Way> = all.into_iter().filter(is_wished).collect();
-    let open = |plan: &Plan, way: &Way| open_loop::run(cores, plan, way, wish.seconds);
-    let closed = |(in_flight, way)| closed_loop::run(cores, way, in_flight, wish.seconds);
-    let in_all = |plan| all.iter().map(|way| open(plan, way)).collect();
+    let (chinwag, floor) = (Target::plain(Program::Chinwag), Target::plain(Program::Floor));
+    let peers: Vec<Target> = wish.peers.iter().cloned().map(Target::plain).collect();
+    let is_wished = |target: &Target| wish.only.as_ref().is_none_or(|only| *only == target.name());
+    let all = [Target::all(), peers.clone()].concat();
+    let all: Vec<Target> = all.into_iter().filter(is_wished).collect();
+    let open = |plan: &Plan, target: &Target| open_loop::run(cores, plan, target, wish.seconds);
+    let closed = |(in_flight, target)| closed_loop::run(cores, target, in_flight, wish.seconds);
+    let in_all = |plan| all.iter().map(|target| open(plan, target)).collect();
     match name {
         "start" => first_page::run(cores).map(|row| vec![row]),
         "idle" => {
-            let few = std::iter::once(&chinwag).chain(&peers).map(|way| (way, 5_000));
+            let few = std::iter::once(&chinwag).chain(&peers).map(|target| (target, 5_000));
             few.chain([(&chinwag, 9_000)])
-                .map(|(way, clients)| idle::run(cores, way, clients))
+                .map(|(target, clients)| idle::run(cores, target, clients))
                 .collect()
         }
         "join" => {
             let both = |replayed| [(Dialect::Plain, replayed), (Dialect::Json, replayed)];
-            let ways = [false, true].into_iter().flat_map(both);
-            ways.map(|(dialect, replayed)| join::run(cores, dialect, replayed)).collect()
+            let targets = [false, true].into_iter().flat_map(both);
+            targets.map(|(dialect, replayed)| join::run(cores, dialect, replayed)).collect()
         }
         "storm" => {
-            let json = Way::new(Program::Chinwag, Dialect::Json);
-            let ways = [&chinwag, &floor, &json].into_iter().chain(&peers);
-            ways.map(|way| storm::run(cores, way)).collect()
+            let json = Target::new(Program::Chinwag, Dialect::Json);
+            let targets = [&chinwag, &floor, &json].into_iter().chain(&peers);
+            targets.map(|target| join_storm::run(cores, target)).collect()
         }
         "quiet" => in_all(&QUIET),
         "busy" => in_all(&BUSY),
         "fanout" => in_all(&FANOUT),
         // The peers have only one.
-        "rooms" => Way::all().iter().map(|way| open(&ROOMS, way)).collect(),
+        "rooms" => Target::all().iter().map(|target| open(&ROOMS, target)).collect(),
         "saturated" => {
-            let loops = [8, 64].into_iter().flat_map(|it| all.iter().map(move |way| (it, way)));
+            let loops =
+                [8, 64].into_iter().flat_map(|it| all.iter().map(move |target| (it, target)));
             loops.map(closed).collect()
         }
         "growth" => {
             let clients = GROWING_CLIENTS.map(|clients| growing(clients, 1));
             let rooms = GROWING_ROOMS.map(|rooms| growing(1_000, rooms));
             let plans = clients.iter().chain(&rooms);
-            plans.flat_map(|plan| [&chinwag, &floor].map(|way| open(plan, way))).collect()
+            plans.flat_map(|plan| [&chinwag, &floor].map(|target| open(plan, target))).collect()
         }
         other => unreachable!("{other:?} is not in SCENARIOS"),
     }

@@ -8,10 +8,10 @@
 use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
+use crate::measurement::Measurement;
 use crate::report::Row;
 use crate::syscalls::Count;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
 use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::{Dialect, LOBBY};
@@ -70,24 +70,25 @@ struct Message {
 }
 
 /// Measures one plan, in one way.
-pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcome<Row> {
-    let server = way.start(cores)?;
+pub(crate) fn run(cores: &Cores, plan: &Plan, target: &Target, seconds: u32) -> Outcome<Row> {
+    let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
     let empty = server.resident_kib()?;
     let rooms: Vec<String> = match plan.rooms {
         1 => vec![LOBBY.to_owned()],
         many => (1..=many).map(|number| format!("room-{number}")).collect(),
     };
-    let mut pool = ClientPool::connect_to(server.chat, plan.clients, way.spoken(), &rooms)?;
-    let warm_up = Series::new(&mut pool, way, plan, &rooms, 0, WARM_UP).play()?;
+    let mut pool =
+        ClientPool::connect_to(server.chat, plan.clients, target.wire_dialect(), &rooms)?;
+    let warm_up = Series::new(&mut pool, target, plan, &rooms, 0, WARM_UP).play()?;
     let first = warm_up.count;
     let full = server.resident_kib()?;
 
-    let window = Window::open(&server, cores)?;
-    let mut series = Series::new(&mut pool, way, plan, &rooms, first, seconds).play()?;
-    let spent = window.close()?;
+    let measurement = Measurement::begin(&server, cores)?;
+    let mut series = Series::new(&mut pool, target, plan, &rooms, first, seconds).play()?;
+    let spent = measurement.end()?;
 
-    let mut row = Row::new(plan.name, way, plan.clients);
+    let mut row = Row::new(plan.name, target, plan.clients);
     row.figure("rooms", plan.rooms as f64);
     row.rate(series.latencies.len() as u64, &spent);
     row.resident(full, empty);
@@ -98,7 +99,7 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcom
     let first = first + series.count;
     if plan.clients <= COUNTED_MAX {
         if let Some(count) = Count::begin(server.pid()) {
-            let series = Series::new(&mut pool, way, plan, &rooms, first, COUNTED).play()?;
+            let series = Series::new(&mut pool, target, plan, &rooms, first, COUNTED).play()?;
             row.syscalls(count.end()?, series.latencies.len() as u64);
         }
     }
@@ -109,7 +110,7 @@ pub(crate) fn run(cores: &Cores, plan: &Plan, way: &Way, seconds: u32) -> Outcom
 impl<'a> Series<'a> {
     fn new(
         pool: &'a mut ClientPool,
-        way: &Way,
+        target: &Target,
         plan: &Plan,
         rooms: &'a [String],
         first: u32,
@@ -122,8 +123,8 @@ impl<'a> Series<'a> {
             latencies: Vec::with_capacity(count as usize * members),
             messages: vec![Message::default(); count as usize],
             start: Instant::now(),
-            dialect: way.spoken(),
-            text_bytes: way.text_bytes(),
+            dialect: target.wire_dialect(),
+            text_bytes: target.text_bytes(),
             senders: plan.senders,
             sent: 0,
             pool,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::way::{Program, Way};
-use crate::window::Spent;
+use crate::measurement::Spent;
+use crate::target::{Program, Target};
 
 /// What one scenario has shown.
 pub(crate) struct Row {
     scenario: String,
-    way: Way,
+    target: Target,
     clients: usize,
     /// Named figures. The unit is in the name; the table picks some of them.
     figures: Vec<(&'static str, f64)>,
@@ -45,9 +45,9 @@ const COLUMNS: [Column; 14] = [
 ];
 
 impl Row {
-    pub(crate) fn new(scenario: &str, way: &Way, clients: usize) -> Self {
-        let (scenario, way) = (scenario.to_owned(), way.clone());
-        Self { scenario, way, clients, figures: Vec::new(), notes: Vec::new() }
+    pub(crate) fn new(scenario: &str, target: &Target, clients: usize) -> Self {
+        let (scenario, target) = (scenario.to_owned(), target.clone());
+        Self { scenario, target, clients, figures: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn figure(&mut self, name: &'static str, value: f64) {
@@ -143,7 +143,7 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let shown = |&(_, figure, show): &Column| self.value(figure).map_or_else(String::new, show);
-        let mut cells = vec![self.scenario.clone(), self.way.name(), self.clients.to_string()];
+        let mut cells = vec![self.scenario.clone(), self.target.name(), self.clients.to_string()];
         cells.extend(COLUMNS.iter().map(shown));
         cells
     }
@@ -153,10 +153,12 @@ impl Row {
         let same = |it: &Self| (&it.scenario, it.clients) == (&self.scenario, self.clients);
         rows.iter().filter(move |it| {
             same(it)
-                && match it.way.program {
+                && match it.target.program {
                     Program::Chinwag => false,
-                    Program::Floor => it.way != self.way && it.way.dialect == self.way.dialect,
-                    Program::Peer { .. } => self.way == Way::plain(Program::Chinwag),
+                    Program::Floor => {
+                        it.target != self.target && it.target.dialect == self.target.dialect
+                    }
+                    Program::Peer { .. } => self.target == Target::plain(Program::Chinwag),
                 }
         })
     }
@@ -174,7 +176,7 @@ impl Row {
 
     fn ratio_cells(&self, other: &Self) -> Vec<String> {
         let ratios: Vec<_> = self.ratios(other).collect();
-        let mut cells = vec![String::new(), format!("  ÷ {}", other.way.name()), String::new()];
+        let mut cells = vec![String::new(), format!("  ÷ {}", other.target.name()), String::new()];
         cells.extend(COLUMNS.iter().map(|(_, figure, _)| {
             let ratio = ratios.iter().find(|(name, _)| name == figure);
             ratio.map_or_else(String::new, |(_, ratio)| format!("{ratio:.2}"))
@@ -185,16 +187,16 @@ impl Row {
     fn json(&self, rows: &[Self]) -> Value {
         let mut object = Map::new();
         object.insert("scenario".to_owned(), json!(self.scenario));
-        object.insert("server".to_owned(), json!(self.way.server()));
-        object.insert("dialect".to_owned(), json!(self.way.dialect.name()));
-        object.insert("kept".to_owned(), json!(self.way.is_kept));
+        object.insert("server".to_owned(), json!(self.target.server()));
+        object.insert("dialect".to_owned(), json!(self.target.dialect.name()));
+        object.insert("kept".to_owned(), json!(self.target.keeps_history));
         object.insert("clients".to_owned(), json!(self.clients));
         for (name, value) in &self.figures {
             object.insert((*name).to_owned(), json!(value));
         }
         let ratios = |it: &Self| {
             let ratios = self.ratios(it).map(|(name, ratio)| (name.to_owned(), json!(ratio)));
-            (it.way.name(), Value::Object(ratios.collect()))
+            (it.target.name(), Value::Object(ratios.collect()))
         };
         let ratios: Map<_, _> = self.compared_with(rows).map(ratios).collect();
         object.insert("ratios".to_owned(), Value::Object(ratios));

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
 
 use crate::cores::Cores;
-use crate::way::Program;
+use crate::target::Program;
 use testkit::{Outcome, binary};
 
 /// The argument with which the generator is the [floor](crate::floor).
@@ -54,12 +54,12 @@ pub(crate) struct Usage {
 }
 
 impl Server {
-    /// Starts a program on free ports of the loopback address. With `is_kept`, chinwag keeps what
+    /// Starts a program on free ports of the loopback address. With `keeps_history`, chinwag keeps what
     /// is said in a file, which is gone when it has ended.
-    pub(crate) fn start(cores: &Cores, program: &Program, is_kept: bool) -> Outcome<Self> {
+    pub(crate) fn start(cores: &Cores, program: &Program, keeps_history: bool) -> Outcome<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let file = || folder.join(format!("history-{}", std::process::id()));
-        let history = is_kept.then(file);
+        let history = keeps_history.then(file);
         let mut child = cores.for_server(|| spawn(command(program, history.as_deref())?))?;
         let mut stdout = child.stdout.take().expect("stdout was asked for");
         match read_banner(&mut stdout) {

@@ -14,7 +14,7 @@ use testkit::{
 };
 use tungstenite::WebSocket;
 
-use crate::relief::reads;
+use crate::recovery::reads;
 
 /// Limits of address space (MiB).
 const LIMITS: [usize; 9] = [24, 32, 48, 64, 96, 128, 256, 512, 1024];

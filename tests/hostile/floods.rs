@@ -185,8 +185,8 @@ fn enter_in_json(program: &ServerProcess, nick: &str) -> TcpStream {
         r#"{"type":"join","room":"lobby","ref":"in"}"#.to_owned(),
     ];
     let mut stream = testkit::tcp(program.websocket());
-    stream.write_all(&crate::storm::json_request(&begin)).unwrap();
-    assert!(crate::storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
+    stream.write_all(&crate::connection_storm::json_request(&begin)).unwrap();
+    assert!(crate::connection_storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
     stream
 }
 
@@ -219,11 +219,13 @@ fn private_messages_without_end_cut_nobody() {
         })
         .collect();
     let refused = flooders.iter().map(|flooder| {
-        crate::storm::read_until(flooder, &[r#""ref":"last""#]).matches("rate_limited").count()
+        crate::connection_storm::read_until(flooder, &[r#""ref":"last""#])
+            .matches("rate_limited")
+            .count()
     });
     let refused: usize = refused.sum();
     (&victim).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
-    let heard = crate::storm::read_until(&victim, &[r#""ref":"last""#]);
+    let heard = crate::connection_storm::read_until(&victim, &[r#""ref":"last""#]);
     let told = heard.matches(r#""type":"private""#).count();
     println!("{} private messages: {told} are told, {refused} refused", FLOODERS * EACH);
     assert!(heard.contains(r#""pong""#), "the victim is cut");
@@ -251,10 +253,10 @@ fn presence_has_its_price() {
         })
         .collect();
     for flooder in &flooders {
-        crate::storm::read_until(flooder, &[r#""ref":"last""#]);
+        crate::connection_storm::read_until(flooder, &[r#""ref":"last""#]);
     }
     (&witness).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
-    let heard = crate::storm::read_until(&witness, &[r#""ref":"last""#]);
+    let heard = crate::connection_storm::read_until(&witness, &[r#""ref":"last""#]);
     let events = heard.matches(r#""arrived""#).count() + heard.matches(r#""left""#).count();
     println!("{FLOODERS} clients ask {REQUESTS} times each to come or go: {events} events");
     // Ten of each client at once, and a few more while they ask.

@@ -1,35 +1,34 @@
-//! Attacks, faults and shortages, against the release program as a process, on this machine alone.
+//! Attacks, faults and shortages against the release program, on this machine only.
 //!
-//! `make hostile` runs them, one after the other, because each measures what the others would
-//! disturb. Each prints what it measured. What is attacked here, and how it is defended, is told in
-//! SECURITY.md.
+//! `make hostile` runs the tests one after the other, because each prints measurements that others
+//! would disturb. SECURITY.md lists the attacks and the defences.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
 mod address_space;
-mod churn;
-mod clock;
-mod disk;
-mod exhaustion;
-mod faults;
+mod broken_connections;
+mod connection_storm;
+mod cut_network;
+mod damaged_history;
+mod exhausted_resources;
+mod failing_calls;
+mod failing_reads;
 mod floods;
-mod ghosts;
-mod half_open;
-mod heads;
-mod holes;
-mod killed;
-mod log;
-mod million;
-mod offences;
-mod reading_back;
-mod reconnecting;
-mod relief;
-mod resume;
+mod full_disk;
+mod history_gaps;
+mod killed_server;
+mod large_history;
+mod log_lines;
+mod protocol_violations;
+mod reconnect_bursts;
+mod recovery;
+mod request_heads;
+mod short_connections;
 mod slow_readers;
 mod slowloris;
-mod starting;
-mod storm;
+mod startup;
 mod strace;
-mod vanished;
+mod vanished_clients;
+mod wrong_clock;

@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(unreachable_pub, reason = "a test is nobody's library")]
 
-mod heads;
-mod resume;
+mod broken_connections;
+mod request_heads;
 
 #[path = "../../src/request/mutations.rs"]
 mod mutations;

@@ -11,7 +11,7 @@ use testkit::{
     wait_until,
 };
 
-use crate::relief::{PAGE_REQUEST, SLOW_PAGE, is_open, joins};
+use crate::recovery::{PAGE_REQUEST, SLOW_PAGE, is_open, joins};
 use crate::strace::{Strace, threads_of};
 
 const SINGERS: usize = 12;

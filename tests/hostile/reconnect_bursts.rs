@@ -12,7 +12,7 @@ use testkit::{
 };
 use tungstenite::Message;
 
-use crate::storm::{json_request, read_until, request};
+use crate::connection_storm::{json_request, read_until, request};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

@@ -19,19 +19,19 @@ pub(crate) enum Program {
     },
 }
 
-/// One of the ways to play a scenario.
+/// One of the targets to play a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct Target {
     pub(crate) program: Program,
     /// Others than chinwag are spoken to in plain, and only send as many bytes as this dialect has.
     pub(crate) dialect: Dialect,
     /// The server keeps what is said in a file.
-    pub(crate) is_kept: bool,
+    pub(crate) keeps_history: bool,
 }
 
-impl Way {
+impl Target {
     pub(crate) fn new(program: Program, dialect: Dialect) -> Self {
-        Self { program, dialect, is_kept: false }
+        Self { program, dialect, keeps_history: false }
     }
 
     pub(crate) fn plain(program: Program) -> Self {
@@ -43,18 +43,18 @@ impl Way {
     pub(crate) fn all() -> Vec<Self> {
         let of = |dialect| {
             let chinwag = Self::new(Program::Chinwag, dialect);
-            let kept = Self { is_kept: true, ..chinwag.clone() };
+            let kept = Self { keeps_history: true, ..chinwag.clone() };
             [chinwag, Self::new(Program::Floor, dialect), kept]
         };
         [of(Dialect::Plain), of(Dialect::Json)].into_iter().flatten().collect()
     }
 
     pub(crate) fn start(&self, cores: &Cores) -> Outcome<Server> {
-        Server::start(cores, &self.program, self.is_kept)
+        Server::start(cores, &self.program, self.keeps_history)
     }
 
     /// The dialect in which the server is spoken to.
-    pub(crate) fn spoken(&self) -> Dialect {
+    pub(crate) fn wire_dialect(&self) -> Dialect {
         if self.program == Program::Chinwag { self.dialect } else { Dialect::Plain }
     }
 
@@ -80,7 +80,7 @@ impl Way {
     /// What the row of this way is called.
     pub(crate) fn name(&self) -> String {
         let dialect = if self.dialect == Dialect::Json { " json" } else { "" };
-        let kept = if self.is_kept { " kept" } else { "" };
+        let kept = if self.keeps_history { " kept" } else { "" };
         format!("{}{dialect}{kept}", self.server())
     }
 }

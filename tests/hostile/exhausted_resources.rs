@@ -11,7 +11,7 @@ use testkit::{
 };
 
 use crate::address_space::{as_lent_user, with_threads};
-use crate::relief::{PAGE_REQUEST, SLOW_PAGE, TALK, is_open, while_talking};
+use crate::recovery::{PAGE_REQUEST, SLOW_PAGE, TALK, is_open, while_talking};
 use crate::strace::Strace;
 
 const PEOPLE: usize = 10;

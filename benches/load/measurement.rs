@@ -8,7 +8,7 @@ use crate::server::{Server, Usage};
 use testkit::Outcome;
 
 /// A measurement that has begun.
-pub(crate) struct Window<'a> {
+pub(crate) struct Measurement<'a> {
     server: &'a Server,
     cores: &'a Cores,
     server_before: Usage,
@@ -29,8 +29,8 @@ pub(crate) struct Spent {
     pub(crate) others: Duration,
 }
 
-impl<'a> Window<'a> {
-    pub(crate) fn open(server: &'a Server, cores: &'a Cores) -> Outcome<Self> {
+impl<'a> Measurement<'a> {
+    pub(crate) fn begin(server: &'a Server, cores: &'a Cores) -> Outcome<Self> {
         Ok(Self {
             server,
             cores,
@@ -41,7 +41,7 @@ impl<'a> Window<'a> {
         })
     }
 
-    pub(crate) fn close(self) -> Outcome<Spent> {
+    pub(crate) fn end(self) -> Outcome<Spent> {
         let elapsed = self.start.elapsed();
         let idle = self.cores.idle()?.saturating_sub(self.idle_before);
         let load = own_cpu()?.saturating_sub(self.load_before);

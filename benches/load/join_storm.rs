@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::cores::Cores;
+use crate::measurement::Measurement;
 use crate::report::Row;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
 use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::{Dialect, LOBBY};
@@ -17,25 +17,26 @@ const JOINED: &[u8] = br#"{"type":"joined""#;
 
 /// Measures the time until all are in the room, and until nothing is on its way any more: in JSON
 /// everybody hears of everybody who comes later, in plain of one message that is said in the end.
-pub(crate) fn run(cores: &Cores, way: &Way) -> Outcome<Row> {
-    let server = way.start(cores)?;
-    let window = Window::open(&server, cores)?;
+pub(crate) fn run(cores: &Cores, target: &Target) -> Outcome<Row> {
+    let server = target.start(cores)?;
+    let measurement = Measurement::begin(&server, cores)?;
     let start = Instant::now();
     let lobby = LOBBY.to_owned();
-    let mut pool = ClientPool::connect_silent(server.chat, CLIENTS, way.spoken(), &[lobby])?;
+    let mut pool =
+        ClientPool::connect_silent(server.chat, CLIENTS, target.wire_dialect(), &[lobby])?;
     let connected = start.elapsed();
     for index in 0..CLIENTS {
-        pool.send(index, &way.spoken().greeting(LOBBY))?;
+        pool.send(index, &target.wire_dialect().greeting(LOBBY))?;
     }
-    let joined = match way.spoken() {
+    let joined = match target.wire_dialect() {
         Dialect::Plain => {
-            pool.send(0, &way.spoken().message(LOBBY, way.text_bytes(), 0, 0))?;
+            pool.send(0, &target.wire_dialect().message(LOBBY, target.text_bytes(), 0, 0))?;
             pool.receive(CLIENTS, |_| {})?;
             start.elapsed()
         }
         Dialect::Json => {
             let (mut answers, mut last) = (0, Duration::ZERO);
-            pool.receive(way.spoken().greeting_answers(CLIENTS), |text| {
+            pool.receive(target.wire_dialect().greeting_answers(CLIENTS), |text| {
                 if text.starts_with(JOINED) {
                     answers += 1;
                     last = start.elapsed();
@@ -48,9 +49,9 @@ pub(crate) fn run(cores: &Cores, way: &Way) -> Outcome<Row> {
         }
     };
     let settled = start.elapsed();
-    let spent = window.close()?;
+    let spent = measurement.end()?;
 
-    let mut row = Row::new("storm", way, CLIENTS);
+    let mut row = Row::new("storm", target, CLIENTS);
     for (figure, time) in
         [("connected_ms", connected), ("joined_ms", joined), ("settled_ms", settled)]
     {

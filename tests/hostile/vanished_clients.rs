@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{Client, FREE_PORTS, ServerProcess, chinwag, connect_from, probes::assert_healthy};
 
-use crate::storm::{json_request, storm};
+use crate::connection_storm::{json_request, storm};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

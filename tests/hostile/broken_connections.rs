@@ -1,4 +1,4 @@
-//! Connections that break all the time, for a few seconds; `make soak` does it for longer.
+//! Connections that break all the time, for a few seconds. `make soak` runs it for longer.
 
 use std::time::Duration;
 

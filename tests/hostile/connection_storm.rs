@@ -1,4 +1,4 @@
-//! Clients that come, ask, and go again at once, as many as the machine makes.
+//! Clients that connect, send a request and reset, as many as the machine can make.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use testkit::{connect_from, frames::text_frame, reset};
 
 const JSON: &str = "Sec-WebSocket-Protocol: chinwag.v1\r\n";
 
-/// A request that is upgraded, with frames behind it: all of it in one write.
+/// Encodes an upgrade request with frames behind it, for one write.
 pub fn request(target: &str, fields: &str, texts: &[String]) -> Vec<u8> {
     let head = format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -19,12 +19,12 @@ pub fn request(target: &str, fields: &str, texts: &[String]) -> Vec<u8> {
     bytes
 }
 
-/// The same for a client of the JSON dialect.
+/// Does the same for a JSON client.
 pub fn json_request(texts: &[String]) -> Vec<u8> {
     request("/", JSON, texts)
 }
 
-/// Reads until one of these has come, or the end.
+/// Reads until one of `ends` has come, or up to the end of the stream.
 pub fn read_until(mut stream: &TcpStream, ends: &[&str]) -> String {
     let mut got = Vec::new();
     let mut chunk = [0; 4096];
@@ -38,8 +38,8 @@ pub fn read_until(mut stream: &TcpStream, ends: &[&str]) -> String {
     String::from_utf8_lossy(&got).into_owned()
 }
 
-/// So many clients of one address, by several threads, each of which sends a request, reads until
-/// one of these answers comes, and resets its connection. Returns how many heard the first of them.
+/// Runs clients of one address on several threads. Each sends its texts, reads until one of the
+/// answers comes, and resets its connection. Returns how many received the first of the answers.
 pub fn storm(
     ours: Ipv4Addr,
     server: SocketAddr,

@@ -1,4 +1,4 @@
-//! Clients whose network goes away without a word, as when somebody pulls a plug.
+//! Clients whose network fails without a sign, as when a cable is pulled.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use testkit::{FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag_under, connect};
 use tungstenite::{Message, WebSocket};
 
-/// The server is on one side of two cables, the clients on the other. One cable is cut.
+/// A network with two cables between the server and the clients. The test cuts one of them.
 struct Network {
     name: String,
 }
 
-/// Which of the two cables.
 #[derive(Clone, Copy)]
 enum Cable {
     Kept = 1,
@@ -20,7 +19,8 @@ enum Cable {
 }
 
 impl Network {
-    /// Its own name and its own addresses, so that several may run on one machine.
+    /// Lays the cables. Names and addresses are derived from the process, so that several tests can
+    /// run on one machine.
     fn lay() -> Self {
         let network = Self { name: format!("chinwag-{}", std::process::id()) };
         network.ip(&["netns", "add", &network.name]);
@@ -38,12 +38,12 @@ impl Network {
         network
     }
 
-    /// Names of interfaces have 15 characters at most.
+    /// Returns the name of an interface. It has 15 characters at most.
     fn end(&self, cable: Cable, side: char) -> String {
         format!("cw{}{side}{}", std::process::id(), cable as u8)
     }
 
-    /// Of 198.18.0.0/15, which is set aside for tests of networks (RFC 2544).
+    /// Returns an address of 198.18.0.0/15, which is for tests of networks (RFC 2544).
     fn address(&self, cable: Cable, host: u8) -> IpAddr {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let net = Ipv4Addr::new(198, 18 | (cable as u8 - 1), high, low & !3);
@@ -68,10 +68,10 @@ impl Drop for Network {
 }
 
 #[test]
-fn who_is_cut_off_is_gone_from_the_room() {
-    const PEOPLE: usize = 80;
+fn clients_behind_a_cut_cable_leave_the_room() {
+    const MEMBERS: usize = 80;
     const CUT_OFF: usize = 20;
-    /// Pinged after 25 s of silence, and gone 10 s later.
+    /// A ping follows 25 s of silence, and the end 10 s later.
     const GONE_WITHIN: Duration = Duration::from_secs(36);
     let network = Network::lay();
     let program = ServerProcess::start(
@@ -80,49 +80,49 @@ fn who_is_cut_off_is_gone_from_the_room() {
             .args(["--max-clients-per-address", "0"]),
     );
     let at = |cable| SocketAddr::new(network.address(cable, 2), program.websocket().port());
-    let mut group = LoadGroup::join(at(Cable::Kept), PEOPLE);
+    let mut group = LoadGroup::join(at(Cable::Kept), MEMBERS);
     let threads = program.threads();
-    // Half of them where people talk, so that what they are sent is missed, and half where nobody
-    // does, so that only their silence is.
-    let nobody_talks = |number: usize| number % 2 == 1;
+    // Half of them are in a room with traffic, where the server notices unsent bytes, and half in a
+    // silent one, where it notices the silence.
+    let is_silent = |number: usize| number % 2 == 1;
     let cut_off: Vec<_> = (0..CUT_OFF)
         .map(|number| {
-            let room = if nobody_talks(number) { "silent" } else { "lobby" };
+            let room = if is_silent(number) { "silent" } else { "lobby" };
             connect(at(Cable::Cut), &format!("/?nick=guest-{number}&room={room}")).unwrap()
         })
         .collect();
-    let mut witness = connect(at(Cable::Kept), "/?nick=witness&room=silent").unwrap();
+    let mut observer = connect(at(Cable::Kept), "/?nick=observer&room=silent").unwrap();
     group.run(Load { per_second: 20, seconds: 1, text_bytes: 50 });
     assert_eq!(program.threads(), threads + CUT_OFF + 1);
 
     network.ip(&["link", "set", &network.end(Cable::Cut, 'n'), "down"]);
     let since = Instant::now();
-    let seen_in_silence = std::thread::spawn(move || {
+    let seen_in_silent_room = std::thread::spawn(move || {
         let mut gone = Vec::new();
         while gone.len() < CUT_OFF / 2 {
-            // The witness answers pings by reading.
-            if let Message::Text(line) = read_for(&mut witness, GONE_WITHIN * 2) {
+            // The observer answers pings by reading.
+            if let Message::Text(line) = read_within(&mut observer, GONE_WITHIN * 2) {
                 assert!(line.ends_with(" has left."), "{line}");
                 gone.push(since.elapsed());
             }
         }
         gone
     });
-    // Everybody else goes on as if nothing had been: nobody is missed, and nobody misses anything.
+    // All other clients stay and receive every text.
     let heard = group.run(Load { per_second: 20, seconds: 38, text_bytes: 50 });
-    let mut gone = seen_in_silence.join().expect("everybody in the silent room is announced");
-    for number in (0..CUT_OFF).filter(|number| !nobody_talks(*number)) {
+    let mut gone = seen_in_silent_room.join().expect("each client of the silent room is announced");
+    for number in (0..CUT_OFF).filter(|number| !is_silent(*number)) {
         let at = heard.received_at(&format!(" .... guest-{number} has left."));
-        gone.push(at.expect("everybody is announced").duration_since(since));
+        gone.push(at.expect("each is announced").duration_since(since));
     }
     let (first, last) = (gone.iter().min().unwrap(), gone.iter().max().unwrap());
     println!("{CUT_OFF} were cut off, and gone from the room after {first:.1?} to {last:.1?}");
     assert!(*last <= GONE_WITHIN, "the last was there for {last:?}");
-    assert_eq!(program.threads(), threads, "no thread is left, and the witness has gone");
+    assert_eq!(program.threads(), threads, "no thread is left, and the observer has gone");
     drop(cut_off);
 }
 
-fn read_for(socket: &mut WebSocket<TcpStream>, patience: Duration) -> Message {
+fn read_within(socket: &mut WebSocket<TcpStream>, patience: Duration) -> Message {
     socket.get_ref().set_read_timeout(Some(patience)).unwrap();
     socket.read().expect("something comes in time")
 }

@@ -1,5 +1,6 @@
-//! The files of a history are removed, replaced, cut or overwritten under the server. It notices,
-//! people are told once, and no client is told of a history that is not the one it knew.
+//! The files of a history are removed, replaced, truncated or overwritten while the server runs.
+//! The server notices, tells the clients once, and never takes another history for the one that a
+//! client knows.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -11,62 +12,67 @@ use testkit::{
     probes::end,
 };
 
-/// Texts in each part of a test: fewer than a newcomer is told of a room.
+/// Texts in each part of a test: fewer than a `joined` has.
 const TEXTS: usize = 25;
 
-struct Harm {
+struct Damage {
     name: &'static str,
-    /// Of a folder that has the history, and nothing else.
+    /// Does the damage in a folder that has only the history.
     does: fn(&TempDir),
-    /// Nothing is lost that only a file had, so that the history goes on under its name.
-    is_known: bool,
+    /// Whether the server continues the history under the same epoch, because nothing is lost that
+    /// only a file had.
+    keeps_epoch: bool,
 }
 
-const HARMS: [Harm; 10] = [
-    Harm { name: "removed", does: |it| fs::remove_file(history(it)).unwrap(), is_known: false },
-    Harm {
+const DAMAGES: [Damage; 10] = [
+    Damage {
+        name: "removed",
+        does: |it| fs::remove_file(history(it)).unwrap(),
+        keeps_epoch: false,
+    },
+    Damage {
         name: "renamed",
         does: |it| fs::rename(history(it), it.file("elsewhere")).unwrap(),
-        is_known: false,
+        keeps_epoch: false,
     },
-    Harm { name: "all of the folder removed", does: empty, is_known: false },
-    Harm {
+    Damage { name: "all of the folder removed", does: empty, keeps_epoch: false },
+    Damage {
         name: "replaced by an empty file",
         does: |it| {
             fs::write(it.file("empty"), "").unwrap();
             fs::rename(it.file("empty"), history(it)).unwrap();
         },
-        is_known: false,
+        keeps_epoch: false,
     },
-    Harm {
+    Damage {
         name: "another history copied over it",
         does: |it| {
             let other = TempDir::new();
             end(serve(&other.file("other")), Signal::TERM);
             fs::write(history(it), fs::read(other.file("other")).unwrap()).unwrap();
         },
-        is_known: false,
+        keeps_epoch: false,
     },
-    Harm { name: "cut to nothing", does: |it| cut(&history(it)), is_known: false },
-    Harm {
+    Damage { name: "cut to nothing", does: |it| cut(&history(it)), keeps_epoch: false },
+    Damage {
         name: "its log removed",
         does: |it| fs::remove_file(it.file("history-wal")).unwrap(),
-        is_known: true,
+        keeps_epoch: true,
     },
-    Harm {
+    Damage {
         name: "its log cut to nothing",
         does: |it| cut(&it.file("history-wal")),
-        is_known: true,
+        keeps_epoch: true,
     },
-    Harm {
+    Damage {
         name: "the index of its log removed",
         does: |it| fs::remove_file(it.file("history-shm")).unwrap(),
-        is_known: true,
+        keeps_epoch: true,
     },
-    Harm {
+    Damage {
         name: "the index of its log cut to nothing",
         does: |it| cut(&it.file("history-shm")),
-        is_known: true,
+        keeps_epoch: true,
     },
 ];
 
@@ -84,90 +90,96 @@ fn cut(path: &Path) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
 }
 
-fn talk(witness: &mut VerifyingClient) {
+fn talk(verifier: &mut VerifyingClient) {
     for _ in 0..TEXTS {
-        witness.say().unwrap();
-        witness.wait_for_own();
+        verifier.say().unwrap();
+        verifier.wait_for_own();
     }
 }
 
 #[test]
-fn a_file_that_is_harmed_is_written_again() {
-    for Harm { name, does, is_known } in HARMS {
+fn a_damaged_file_is_written_again() {
+    for Damage { name, does, keeps_epoch } in DAMAGES {
         let folder = TempDir::new();
         let program = serve(&history(&folder));
-        let mut witness = VerifyingClient::new(1, 1);
-        witness.connect(program.websocket());
-        talk(&mut witness);
+        let mut verifier = VerifyingClient::new(1, 1);
+        verifier.connect(program.websocket());
+        talk(&mut verifier);
         does(&folder);
-        talk(&mut witness);
-        assert_eq!(witness.notices[0], "warning", "{name}");
-        witness.wait_for_notices(2);
-        talk(&mut witness);
-        assert_eq!(witness.notices.len(), 2, "{name}: {:?}", witness.notices);
-        assert!(export(&history(&folder)) == witness.seen, "{name}: not all that was seen is kept");
-        witness.disconnect();
+        talk(&mut verifier);
+        assert_eq!(verifier.notices[0], "warning", "{name}");
+        verifier.wait_for_notices(2);
+        talk(&mut verifier);
+        assert_eq!(verifier.notices.len(), 2, "{name}: {:?}", verifier.notices);
+        assert!(
+            export(&history(&folder)) == verifier.seen,
+            "{name}: not all that was seen is kept"
+        );
+        verifier.disconnect();
         let log = end(program, Signal::KILL);
         assert_eq!(log.matches("the chat goes on in memory").count(), 1, "{name}: {log}");
         assert_eq!(log.matches("is written again").count(), 1, "{name}: {log}");
         let program = serve(&history(&folder));
-        assert_eq!(witness.connect(program.websocket()), is_known, "{name}");
-        talk(&mut witness);
-        assert!(export(&history(&folder)) == witness.seen, "{name}");
-        witness.disconnect();
+        assert_eq!(verifier.connect(program.websocket()), keeps_epoch, "{name}");
+        talk(&mut verifier);
+        assert!(export(&history(&folder)) == verifier.seen, "{name}");
+        verifier.disconnect();
         end(program, Signal::TERM);
         assert_sound(&history(&folder));
-        println!("{name}: noticed, written again, and {}", if is_known { "known" } else { "new" });
+        println!(
+            "{name}: noticed, written again, and {}",
+            if keeps_epoch { "known" } else { "new" }
+        );
     }
 }
 
-/// It is killed before it can write again: what was said after the harm, if anything was, is lost.
-/// The witness holds the next server to its word: under the same epoch it has all that was seen.
+/// The server is killed before it can write again. Texts after the damage may be lost. The verifier
+/// checks that under the same epoch the next server has all messages that it has seen.
 #[test]
-fn a_server_whose_file_was_harmed_is_killed() {
-    for Harm { name, does, .. } in HARMS {
+fn a_server_with_a_damaged_file_is_killed() {
+    for Damage { name, does, .. } in DAMAGES {
         for texts in [0, 1] {
             let folder = TempDir::new();
             let program = serve(&history(&folder));
-            let mut witness = VerifyingClient::new(1, 1);
-            witness.connect(program.websocket());
-            talk(&mut witness);
+            let mut verifier = VerifyingClient::new(1, 1);
+            verifier.connect(program.websocket());
+            talk(&mut verifier);
             does(&folder);
             for _ in 0..texts {
-                witness.say().unwrap();
-                witness.wait_for_own();
+                verifier.say().unwrap();
+                verifier.wait_for_own();
             }
-            witness.disconnect();
+            verifier.disconnect();
             end(program, Signal::KILL);
             let program = serve(&history(&folder));
-            let goes_on = witness.connect(program.websocket());
-            witness.disconnect();
+            let goes_on = verifier.connect(program.websocket());
+            verifier.disconnect();
             end(program, Signal::TERM);
             println!("{name}, {texts} said, killed: the same epoch: {goes_on}");
         }
     }
 }
 
-/// The folder is gone, and nothing can be made there. The chat goes on, and the history is made as
-/// soon as the folder is back.
+/// The folder is removed, so that no file can be made. The chat continues, and the server writes
+/// the history as soon as the folder is back.
 #[test]
-fn the_folder_is_gone_for_a_while() {
+fn the_folder_is_missing_for_a_while() {
     let folder = TempDir::new();
     let inner = folder.file("inner");
     fs::create_dir(&inner).unwrap();
     let file = inner.join("history");
     let program = serve(&file);
-    let mut witness = VerifyingClient::new(1, 1);
-    witness.connect(program.websocket());
-    talk(&mut witness);
+    let mut verifier = VerifyingClient::new(1, 1);
+    verifier.connect(program.websocket());
+    talk(&mut verifier);
     fs::remove_dir_all(&inner).unwrap();
-    talk(&mut witness);
-    assert_eq!(witness.notices, ["warning"]);
+    talk(&mut verifier);
+    assert_eq!(verifier.notices, ["warning"]);
     fs::create_dir(&inner).unwrap();
-    witness.wait_for_notices(2);
-    talk(&mut witness);
-    assert!(export(&file) == witness.seen);
-    witness.disconnect();
+    verifier.wait_for_notices(2);
+    talk(&mut verifier);
+    assert!(export(&file) == verifier.seen);
+    verifier.disconnect();
     end(program, Signal::TERM);
     assert_sound(&file);
 }

@@ -1,5 +1,4 @@
-//! What is read back is what was said, or nothing: while the disk fails, and where the history has
-//! a hole.
+//! A page of the history is right or refused, while the disk fails and where messages are missing.
 
 use rustix::process::Signal;
 use testkit::{
@@ -10,25 +9,24 @@ use testkit::{
 
 use crate::strace::{Strace, threads_of};
 
-/// Some hundred in each room: more than a server takes up into memory.
+/// Some hundred in each room: more than a server loads into memory.
 const TEXTS: usize = 900;
 const PAGE: usize = 10;
 
-/// Somebody who says so much.
-fn talk(witness: &mut VerifyingClient, texts: usize) {
+fn talk(verifier: &mut VerifyingClient, texts: usize) {
     for _ in 0..texts {
-        witness.say().unwrap();
-        witness.wait_for_own();
+        verifier.say().unwrap();
+        verifier.wait_for_own();
     }
 }
 
-/// Reads every page of every room back: how many could not be read. The others are right.
-fn read_all(witness: &mut VerifyingClient) -> usize {
-    let seen = witness.seen.clone();
+/// Reads every page of every room. Returns how many are refused. Checks the others.
+fn read_all(verifier: &mut VerifyingClient) -> usize {
+    let seen = verifier.seen.clone();
     let mut refused = 0;
     for (room, said) in &seen {
         for end in (PAGE..=said.len()).step_by(PAGE) {
-            match witness.read_page(room, end as u64 + 1, PAGE) {
+            match verifier.read_page(room, end as u64 + 1, PAGE) {
                 Some(page) => assert_eq!(page, said[end - PAGE..end], "before {end} of {room}"),
                 None => refused += 1,
             }
@@ -37,15 +35,15 @@ fn read_all(witness: &mut VerifyingClient) -> usize {
     refused
 }
 
-/// Goes on from every message of every room: how many times all the rest came. It comes only where
-/// `kept` has it, and then it is right.
-fn go_on_everywhere(witness: &mut VerifyingClient, kept: &Transcript) -> usize {
-    let seen = witness.seen.clone();
+/// Joins each room after each of its messages. Returns how often the server sent all the rest.
+/// Checks that the file has the rest.
+fn rejoin_everywhere(verifier: &mut VerifyingClient, kept: &Transcript) -> usize {
+    let seen = verifier.seen.clone();
     let mut recovered = 0;
     for (room, said) in &seen {
         for after in 0..=said.len() {
             let rest = &said[after..];
-            if let Some(messages) = witness.rejoin_after(room, after as u64) {
+            if let Some(messages) = verifier.rejoin_after(room, after as u64) {
                 assert_eq!(messages, rest, "after {after} of {room}");
                 assert!(kept[room].ends_with(rest), "more than is kept");
                 recovered += 1;
@@ -56,68 +54,68 @@ fn go_on_everywhere(witness: &mut VerifyingClient, kept: &Transcript) -> usize {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_and_never_wrong() {
+fn a_page_that_cannot_be_read_is_refused_and_never_wrong() {
     let folder = TempDir::new();
     let file = folder.file("history");
-    let mut witness = VerifyingClient::new(0, 0);
+    let mut verifier = VerifyingClient::new(0, 0);
     let program = serve(&file);
-    witness.connect(program.websocket());
-    talk(&mut witness, TEXTS);
+    verifier.connect(program.websocket());
+    talk(&mut verifier, TEXTS);
     end(program, Signal::KILL);
     let program = serve(&file);
-    assert!(witness.connect(program.websocket()));
+    assert!(verifier.connect(program.websocket()));
     let kept = export(&file);
     let reader = threads_of(&program, "history");
-    let all = witness.seen.values().map(|said| said.len() / PAGE).sum::<usize>();
-    // Always, and then now and then: each attempt opens the file anew, and nothing of it is held yet.
+    let all = verifier.seen.values().map(|said| said.len() / PAGE).sum::<usize>();
+    // All calls, and then some of them. Each attempt opens the file again and holds nothing of it.
     for injection in ["pread64:error=EIO", "pread64:error=EIO:when=3+17"] {
         let strace = Strace::of_threads(&reader, &[injection]);
-        let refused = read_all(&mut witness);
-        let recovered = go_on_everywhere(&mut witness, &kept);
+        let refused = read_all(&mut verifier);
+        let recovered = rejoin_everywhere(&mut verifier, &kept);
         let failed = strace.detach();
         println!(
             "{injection}: {failed} calls fail; {refused} of {all} pages are refused, and {recovered} \
-             of {} who come again have all",
+             of {} joins have all the rest",
             TEXTS + ROOMS.len()
         );
         assert!(failed > 0 && (1..all).contains(&refused), "nothing, or everything failed");
     }
-    assert_eq!(read_all(&mut witness), 0, "it can be read again");
-    assert_eq!(go_on_everywhere(&mut witness, &kept), TEXTS + ROOMS.len());
+    assert_eq!(read_all(&mut verifier), 0, "it can be read again");
+    assert_eq!(rejoin_everywhere(&mut verifier, &kept), TEXTS + ROOMS.len());
 }
 
-/// More is said than memory holds, while it cannot be written: that is lost. Nobody is told that
-/// they have all, neither by this server nor by the next.
+/// While the file cannot be written, more is said than memory holds, and messages are lost. Neither
+/// this server nor the next tells a client that it has all of them.
 #[test]
-fn a_hole_in_the_history_is_no_secret() {
+fn clients_are_told_of_a_gap_in_the_history() {
     let folder = TempDir::new();
     let file = folder.file("history");
-    let mut witness = VerifyingClient::new(0, 0);
+    let mut verifier = VerifyingClient::new(0, 0);
     let program = serve_with(&file, &["--history-lines", "10"]);
-    witness.connect(program.websocket());
-    talk(&mut witness, 60);
+    verifier.connect(program.websocket());
+    talk(&mut verifier, 60);
     let writer = threads_of(&program, "broadcaster");
     let strace = Strace::of_threads(&writer, &["pwrite64:error=EIO"]);
-    talk(&mut witness, 120);
+    talk(&mut verifier, 120);
     strace.detach();
-    witness.wait_for_notices(2);
-    talk(&mut witness, 60);
+    verifier.wait_for_notices(2);
+    talk(&mut verifier, 60);
     let kept = export(&file);
     let lost = 240 - kept.values().map(Vec::len).sum::<usize>();
-    assert!(lost > 0, "there is no hole");
-    let whole: usize = ROOMS.map(|room| behind_the_hole(&kept[room]) + 1).iter().sum();
-    assert_eq!(go_on_everywhere(&mut witness, &kept), whole);
+    assert!(lost > 0, "no message is lost");
+    let whole: usize = ROOMS.map(|room| after_the_gap(&kept[room]) + 1).iter().sum();
+    assert_eq!(rejoin_everywhere(&mut verifier, &kept), whole);
     end(program, Signal::KILL);
     let program = serve(&file);
-    assert!(witness.connect(program.websocket()), "what it has is right");
-    assert_eq!(go_on_everywhere(&mut witness, &export(&file)), whole);
+    assert!(verifier.connect(program.websocket()), "its messages are right");
+    assert_eq!(rejoin_everywhere(&mut verifier, &export(&file)), whole);
     println!(
-        "{lost} messages are lost; who lacks one of them, or an earlier one, is told of a gap"
+        "{lost} messages are lost; a client that lacks one of them, or an earlier one, is told of a gap"
     );
 }
 
-/// How many messages stand behind the last hole.
-fn behind_the_hole(said: &[Message]) -> usize {
+/// Returns the number of messages behind the last gap.
+fn after_the_gap(said: &[Message]) -> usize {
     let mut pairs = said.windows(2).rev();
-    1 + pairs.position(|pair| pair[0].seq + 1 < pair[1].seq).expect("there is a hole")
+    1 + pairs.position(|pair| pair[0].seq + 1 < pair[1].seq).expect("there is a gap")
 }

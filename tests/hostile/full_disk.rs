@@ -1,4 +1,4 @@
-//! The disk fails the history: the chat goes on, and the history with it when the disk is back.
+//! The disk fails. The chat continues, and so does the history when the disk is back.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -17,16 +17,16 @@ use testkit::{
 
 use crate::strace::{Strace, threads_of};
 
-const WITNESSES: u64 = 3;
-const PEOPLE: usize = 5;
-/// So many texts the witnesses say in each part of a test.
+const VERIFIERS: u64 = 3;
+const MEMBERS: usize = 5;
+/// Texts that the verifiers send in each part of a test.
 const TEXTS: usize = 60;
-/// What others say while the need lasts, which is long enough for some attempts to end it.
-const NEED: Load = Load { per_second: 20, seconds: 3, text_bytes: 100 };
-/// After the need is over, so long the history may take.
-const RELIEF_WITHIN: Duration = Duration::from_secs(5);
+/// Load during a fault. It lasts long enough for several attempts to write.
+const FAULT_LOAD: Load = Load { per_second: 20, seconds: 3, text_bytes: 100 };
+/// How long the server may take to write again after a fault.
+const RECOVERY_MAX: Duration = Duration::from_secs(5);
 
-/// A disk that is soon full.
+/// A disk of 16 MiB.
 struct SmallDisk {
     folder: TempDir,
 }
@@ -56,8 +56,8 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Takes all that a disk has, and what becomes free: the server gives back a little of its own when
-/// it cannot write.
+/// Fills a disk, and also the space that becomes free: the server gives back a little when it
+/// cannot write.
 struct Filler {
     path: PathBuf,
     stop: Option<Sender<()>>,
@@ -65,7 +65,7 @@ struct Filler {
 }
 
 impl Filler {
-    /// The disk is full when this returns.
+    /// Returns when the disk is full.
     fn new(path: PathBuf) -> Self {
         let mut file = File::create(&path).unwrap();
         let mut fill = move || while file.write_all(&[0; 4096]).is_ok() {};
@@ -89,126 +89,125 @@ impl Drop for Filler {
     }
 }
 
-/// Those who see what comes of it.
-struct Watch<'a> {
+/// The clients that observe a server and its history.
+struct Observers<'a> {
     file: &'a Path,
-    witnesses: Vec<VerifyingClient>,
-    /// Is there as long as a server is.
+    verifiers: Vec<VerifyingClient>,
+    /// There while a server runs.
     group: Option<LoadGroup>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Observers<'a> {
     fn new(file: &'a Path) -> Self {
-        let witnesses = (0..WITNESSES).map(|number| VerifyingClient::new(number, 0)).collect();
-        Self { file, witnesses, group: None }
+        let verifiers = (0..VERIFIERS).map(|number| VerifyingClient::new(number, 0)).collect();
+        Self { file, verifiers, group: None }
     }
 
-    /// Says whether the server goes on with the history that was seen.
-    fn come(&mut self, program: &ServerProcess) -> bool {
+    /// Returns whether the server continues the history that the verifiers know.
+    fn connect(&mut self, program: &ServerProcess) -> bool {
         let server = program.websocket();
-        let goes_on: Vec<_> = self.witnesses.iter_mut().map(|it| it.connect(server)).collect();
-        self.group = Some(LoadGroup::join(server, PEOPLE));
+        let goes_on: Vec<_> = self.verifiers.iter_mut().map(|it| it.connect(server)).collect();
+        self.group = Some(LoadGroup::join(server, MEMBERS));
         assert!(goes_on.iter().all(|it| *it == goes_on[0]), "not the same for all");
         self.talk();
         goes_on[0]
     }
 
-    fn go(&mut self) {
-        self.witnesses.iter_mut().for_each(VerifyingClient::disconnect);
+    fn disconnect(&mut self) {
+        self.verifiers.iter_mut().for_each(VerifyingClient::disconnect);
         self.group = None;
     }
 
-    /// The witnesses say something in turns, and hear everything.
+    /// The verifiers send texts in turn, and receive all of them.
     fn talk(&mut self) {
         for number in 0..TEXTS {
-            let turn = number % self.witnesses.len();
-            self.witnesses[turn].say().unwrap();
-            self.witnesses[turn].wait_for_own();
+            let turn = number % self.verifiers.len();
+            self.verifiers[turn].say().unwrap();
+            self.verifiers[turn].wait_for_own();
         }
-        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
+        self.verifiers.iter_mut().for_each(VerifyingClient::catch_up);
     }
 
-    fn hear_others(&mut self, talk: Load) {
+    fn run_load(&mut self, talk: Load) {
         self.group.as_mut().expect("there is a server").run(talk);
-        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
+        self.verifiers.iter_mut().for_each(VerifyingClient::catch_up);
     }
 
-    /// Nothing can be written. All are told so once, and nobody is disturbed.
-    fn suffer(&mut self) {
+    /// Checks a server that cannot write: each client is told once, and none is disturbed.
+    fn check_fault(&mut self) {
         self.talk();
-        self.witnesses.iter_mut().for_each(|witness| witness.wait_for_notices(1));
-        self.hear_others(NEED);
+        self.verifiers.iter_mut().for_each(|verifier| verifier.wait_for_notices(1));
+        self.run_load(FAULT_LOAD);
         self.talk();
-        self.are_told(&["warning"]);
+        self.have_notices(&["warning"]);
     }
 
-    /// It can be written again. Returns how long that took to be done.
+    /// Checks a server that can write again. Returns how long it took to do so.
     fn recover(&mut self) -> Duration {
         let since = Instant::now();
-        self.witnesses.iter_mut().for_each(|witness| witness.wait_for_notices(2));
+        self.verifiers.iter_mut().for_each(|verifier| verifier.wait_for_notices(2));
         let took = since.elapsed();
-        self.hear_others(Load { seconds: 1, ..NEED });
+        self.run_load(Load { seconds: 1, ..FAULT_LOAD });
         self.talk();
-        self.are_told(&["warning", "info"]);
-        self.all_is_kept();
+        self.have_notices(&["warning", "info"]);
+        self.check_file();
         took
     }
 
-    fn are_told(&self, levels: &[&str]) {
-        for witness in &self.witnesses {
-            assert_eq!(witness.notices, levels);
+    fn have_notices(&self, levels: &[&str]) {
+        for verifier in &self.verifiers {
+            assert_eq!(verifier.notices, levels);
         }
     }
 
-    fn all_is_kept(&self) {
+    fn check_file(&self) {
         let kept = export(self.file);
-        for witness in &self.witnesses {
-            assert!(witness.seen == kept, "what was seen is not what is kept");
+        for verifier in &self.verifiers {
+            assert!(verifier.seen == kept, "the file has other messages than were seen");
         }
         assert_sound(self.file);
     }
 }
 
-/// How often the log says that the history cannot be written, and that it is written again.
-fn troubles(log: &str) -> (usize, usize) {
+/// Returns how often the log says that the history cannot be written, and that it is written again.
+fn counts_in_log(log: &str) -> (usize, usize) {
     let count = |words| log.lines().filter(|line| line.contains(words)).count();
     (count("the chat goes on in memory"), count("is written again"))
 }
 
-/// Need comes over a server and goes again, while people talk. Then the server is killed, and they
-/// go on with the next as if nothing had been.
-fn endure<T>(
+/// Causes a fault while clients talk, and ends it. Then kills the server and checks that the next
+/// continues the history.
+fn with_fault<T>(
     name: &str,
     file: &Path,
-    press: impl FnOnce(&ServerProcess) -> T,
-    relieve: impl FnOnce(T),
+    cause: impl FnOnce(&ServerProcess) -> T,
+    end_fault: impl FnOnce(T),
 ) {
-    let mut watch = Watch::new(file);
+    let mut observers = Observers::new(file);
     let program = serve(file);
-    watch.come(&program);
-    let need = press(&program);
-    watch.suffer();
-    relieve(need);
-    let took = watch.recover();
-    watch.go();
+    observers.connect(&program);
+    let fault = cause(&program);
+    observers.check_fault();
+    end_fault(fault);
+    let took = observers.recover();
+    observers.disconnect();
     let log = end(program, Signal::KILL);
-    assert_eq!(troubles(&log), (1, 1), "{log}");
+    assert_eq!(counts_in_log(&log), (1, 1), "{log}");
     let program = serve(file);
-    assert!(watch.come(&program), "the history is another");
-    watch.all_is_kept();
-    let messages: usize = watch.witnesses[0].seen.values().map(Vec::len).sum();
+    assert!(observers.connect(&program), "the history is another");
+    observers.check_file();
+    let messages: usize = observers.verifiers[0].seen.values().map(Vec::len).sum();
     println!("{name}: written again after {took:.1?}, and all {messages} messages are kept");
-    assert!(took < RELIEF_WITHIN);
+    assert!(took < RECOVERY_MAX);
 }
 
 #[test]
 fn the_disk_is_full_for_a_while() {
     let disk = SmallDisk::new();
-    endure("a full disk", &disk.history(), |_| disk.fill(), drop);
+    with_fault("a full disk", &disk.history(), |_| disk.fill(), drop);
 }
 
-/// A disk that fails, and one that was mounted anew to be read only after it did, as far as the
-/// writer sees it.
+/// A failing disk, and one that the system remounted read-only, as the thread that writes sees it.
 #[test]
 fn the_disk_fails_for_a_while() {
     const WRITES: &str = "pwrite64,fdatasync,fsync,ftruncate";
@@ -218,15 +217,15 @@ fn the_disk_fails_for_a_while() {
     ];
     for (error, injection) in injections {
         let folder = TempDir::new();
-        let press = |program: &ServerProcess| {
+        let cause = |program: &ServerProcess| {
             Strace::of_threads(&threads_of(program, "broadcaster"), &[&injection])
         };
-        let relieve = |strace: Strace| assert!(strace.detach() > 1, "too little failed");
-        endure(error, &folder.file("history"), press, relieve);
+        let end_fault = |strace: Strace| assert!(strace.detach() > 1, "too little failed");
+        with_fault(error, &folder.file("history"), cause, end_fault);
     }
 }
 
-/// As a service manager or a shell may have it, and as a file system may that has a largest file.
+/// A service manager, a shell or a file system limits the size of files.
 #[test]
 fn the_size_of_files_is_limited_for_a_while() {
     let folder = TempDir::new();
@@ -235,14 +234,14 @@ fn the_size_of_files_is_limited_for_a_while() {
         prlimit(Some(server), Resource::Fsize, limit).unwrap();
         server
     };
-    let press = |program: &ServerProcess| limit(Pid::from_child(&program.child), Some(0));
-    let relieve = |server| {
+    let cause = |program: &ServerProcess| limit(Pid::from_child(&program.child), Some(0));
+    let end_fault = |server| {
         limit(server, None);
     };
-    endure("a limit of the size of files", &folder.file("history"), press, relieve);
+    with_fault("a limit of the size of files", &folder.file("history"), cause, end_fault);
 }
 
-/// A server is started when it is full already. It says so, and leaves nothing behind.
+/// A server that starts on a full disk says so and leaves no file.
 #[test]
 fn a_server_is_started_on_a_full_disk() {
     let disk = SmallDisk::new();
@@ -267,25 +266,24 @@ fn a_server_is_started_on_a_full_disk() {
     });
 }
 
-/// It ends while there are messages that are in memory alone. The next server has another history,
-/// as far as clients are concerned.
+/// The server ends while some messages are only in memory. The next server has another epoch.
 #[test]
 fn the_server_ends_while_the_disk_is_full() {
     for (name, signal) in [("SIGKILL", Signal::KILL), ("SIGTERM", Signal::TERM)] {
         let disk = SmallDisk::new();
         let file = disk.history();
-        let mut watch = Watch::new(&file);
+        let mut observers = Observers::new(&file);
         let program = serve(&file);
-        watch.come(&program);
+        observers.connect(&program);
         let filler = disk.fill();
-        watch.suffer();
-        watch.go();
+        observers.check_fault();
+        observers.disconnect();
         let log = end(program, signal);
-        assert_eq!(troubles(&log), (1, 0), "{log}");
+        assert_eq!(counts_in_log(&log), (1, 0), "{log}");
         drop(filler);
         let program = serve(&file);
-        assert!(!watch.come(&program), "nobody knows that it has all that was seen");
-        watch.all_is_kept();
+        assert!(!observers.connect(&program), "the server cannot know that it has all messages");
+        observers.check_file();
         println!("{name} while the disk is full: a new epoch");
     }
 }

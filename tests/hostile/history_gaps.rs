@@ -1,5 +1,5 @@
-//! Messages are taken out of a history, as an insult may be. Everything else is found under its own
-//! number, and what was said once stays said once.
+//! Messages are removed from a history, as an insult may be. Every other message keeps its number,
+//! and a text that is sent again is not stored again.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,13 +14,13 @@ use testkit::{
 };
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
-/// More than a newcomer is told of a room.
+/// More than a `joined` has.
 const TEXTS: u64 = 120;
 
-/// Which numbers are taken out. The last stays, which says where the next begin.
-type Hole = fn(u64) -> bool;
+/// Returns whether a number is removed. The last one stays, because it determines the next number.
+type IsRemoved = fn(u64) -> bool;
 
-const HOLES: [(&str, Hole); 6] = [
+const REMOVALS: [(&str, IsRemoved); 6] = [
     ("every second", |seq| seq % 2 == 1),
     ("one in the middle", |seq| seq == TEXTS / 2),
     ("a run", |seq| (30..90).contains(&seq)),
@@ -29,20 +29,20 @@ const HOLES: [(&str, Hole); 6] = [
     ("here and there", |seq| seq * seq % 7 > 1),
 ];
 
-/// Another file, in which the messages are not that are taken out.
-fn take_out(hole: Hole, from: &Path, to: &Path) {
+/// Writes another file without the removed messages.
+fn remove(is_removed: IsRemoved, from: &Path, to: &Path) {
     let exported = chinwag().args(["history", "export"]).arg(from).output().unwrap();
     let is_left = |line: &&str| {
         let message: Value = from_str(line).unwrap();
-        !hole(message["seq"].as_u64().unwrap())
+        !is_removed(message["seq"].as_u64().unwrap())
     };
     let lines = String::from_utf8(exported.stdout).unwrap();
     let left: Vec<_> = lines.lines().filter(is_left).collect();
     import(to, &left.join("\n"));
 }
 
-/// The text under each number, of what a client was told.
-fn told(messages: &Value) -> BTreeMap<u64, String> {
+/// Returns the texts of an event by their numbers.
+fn texts(messages: &Value) -> BTreeMap<u64, String> {
     let messages = messages["messages"].as_array().expect("there are messages").iter();
     messages
         .map(|it| (it["seq"].as_u64().unwrap(), it["text"].as_str().unwrap().to_owned()))
@@ -50,7 +50,7 @@ fn told(messages: &Value) -> BTreeMap<u64, String> {
 }
 
 #[test]
-fn a_number_is_that_of_its_own_message() {
+fn messages_keep_their_numbers_when_others_are_removed() {
     let folder = TempDir::new();
     let whole = folder.file("whole");
     let program = serve(&whole);
@@ -59,17 +59,17 @@ fn a_number_is_that_of_its_own_message() {
         assert_eq!(ana.say(&format!("a{number}"), &format!("number {number}"))["seq"], number);
     }
     end(program, Signal::TERM);
-    for (name, hole) in HOLES {
+    for (name, is_removed) in REMOVALS {
         let file = folder.file(&name.replace(' ', "-"));
-        take_out(hole, &whole, &file);
+        remove(is_removed, &whole, &file);
         let left: BTreeMap<u64, String> = (1..=TEXTS)
-            .filter(|seq| !hole(*seq))
+            .filter(|seq| !is_removed(*seq))
             .map(|seq| (seq, format!("number {seq}")))
             .collect();
         let program = serve(&file);
         let (mut ana, mut bo) =
             (Client::enter(&program, HERE, "ana"), Client::enter(&program, HERE, "bo"));
-        // What is said now is behind the hole, and is found there when it is said again.
+        // New messages come after the gap, and are recognized when they are sent again.
         let mine: Vec<_> = (0..20)
             .map(|number| {
                 bo.say(&format!("b{number}"), "of bo");
@@ -80,17 +80,17 @@ fn a_number_is_that_of_its_own_message() {
             let again = ana.say(&format!("m{number}"), &format!("mine {number}"));
             assert_eq!((&again["seq"], &again["text"]), (&said["seq"], &said["text"]), "{name}");
         }
-        // Whoever reads back is told all that is left, and nothing under another number.
+        // The pages of the history have every message that is left under its number.
         let (mut read, mut before) = (BTreeMap::new(), TEXTS + 1);
         loop {
             let page = json!({"type": "history", "room": "lobby", "before": before, "limit": 7});
-            let page = told(&ana.call(&page));
+            let page = texts(&ana.call(&page));
             let Some((first, _)) = page.first_key_value() else { break };
             before = *first;
             read.extend(page);
         }
         assert_eq!(read, left, "{name}");
-        // Whoever comes again is told nothing that is not there, and the end of it.
+        // A client that joins after any message receives the messages that follow, up to the last.
         let epoch = ana.call(&json!({"type": "join", "room": "lobby"}))["epoch"].clone();
         let all: BTreeMap<u64, String> = export(&file)["lobby"]
             .iter()
@@ -99,12 +99,12 @@ fn a_number_is_that_of_its_own_message() {
         let last = *all.last_key_value().unwrap().0;
         for start in 0..last {
             let mut after = start;
-            // In parts, of which one may have nothing: it tells of a gap, or of the end.
+            // In parts. A part may be empty, which means a gap or the end.
             for _ in 0..TEXTS {
                 ana.call(&json!({"type": "part", "room": "lobby"}));
                 let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
                 let joined = ana.call(&join);
-                let part = told(&joined);
+                let part = texts(&joined);
                 assert!(part.iter().all(|(seq, text)| all.get(seq) == Some(text)), "{name}");
                 after = part.last_key_value().map_or(after, |(seq, _)| *seq);
                 if joined["more"] != true {

@@ -1,4 +1,5 @@
-//! The server is killed while it writes: what anybody has seen is kept, once and in its place.
+//! The server is killed while it writes. Every message that a client has seen is stored, once and
+//! under its number.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -19,33 +20,33 @@ use testkit::{
 use tungstenite::{Message, WebSocket};
 
 const KILLS: usize = 100;
-const WITNESSES: u64 = 8;
-const PASSERS_BY: usize = 2;
-/// The longest that people talk before the server is killed.
+const VERIFIERS: u64 = 8;
+const PLAIN_CLIENTS: usize = 2;
+/// Maximum time for which clients talk before the server is killed.
 const TALK: Duration = Duration::from_millis(100);
 
-/// Somebody of the plain dialect, who comes anew each time.
-struct PasserBy {
+/// A plain client that connects again to each server.
+struct PlainClient {
     name: String,
     room: &'static str,
     said: usize,
-    /// In each of its lives, the lines that it heard.
+    /// The lines that it received from each server.
     heard: Vec<Vec<String>>,
 }
 
-impl PasserBy {
+impl PlainClient {
     fn new(number: usize) -> Self {
-        let (name, room) = (format!("passer-by-{number}"), ROOMS[number % ROOMS.len()]);
+        let (name, room) = (format!("plain-client-{number}"), ROOMS[number % ROOMS.len()]);
         Self { name, room, said: 0, heard: Vec::new() }
     }
 
-    fn come(&mut self, server: SocketAddr) -> WebSocket<TcpStream> {
+    fn connect(&mut self, server: SocketAddr) -> WebSocket<TcpStream> {
         self.heard.push(Vec::new());
         let target = format!("/?nick={}&room={}", self.name, self.room);
-        connect(server, &target).expect("a passer-by is let in")
+        connect(server, &target).expect("a plain-client is let in")
     }
 
-    /// Talks as fast as words come back, until the server is gone.
+    /// Sends texts as fast as they come back, until the server is gone.
     fn talk(&mut self, mut socket: WebSocket<TcpStream>) {
         loop {
             self.said += 1;
@@ -61,7 +62,7 @@ impl PasserBy {
         }
     }
 
-    /// Listens until a line comes, or the end.
+    /// Reads until a line comes, or up to the end.
     fn listen(&mut self, socket: &mut WebSocket<TcpStream>, until: Option<&String>) {
         let heard = self.heard.last_mut().expect("it has come");
         while let Ok(message) = socket.read() {
@@ -77,21 +78,21 @@ impl PasserBy {
     }
 }
 
-/// Where things stood when the server was killed.
+/// The state at the time of a kill.
 struct Kill {
     unix_ms: u64,
-    /// The number of the newest message that any witness had seen, in each room.
+    /// The number of the newest message that a verifier had seen, in each room.
     seen: BTreeMap<String, u64>,
 }
 
 impl Kill {
-    fn now(witnesses: &[VerifyingClient], unix_ms: u64) -> Self {
-        let newest = |room: &str| witnesses.iter().map(|it| it.seen[room].len() as u64).max();
+    fn now(verifiers: &[VerifyingClient], unix_ms: u64) -> Self {
+        let newest = |room: &str| verifiers.iter().map(|it| it.seen[room].len() as u64).max();
         let seen = ROOMS.map(|room| (room.to_owned(), newest(room).unwrap_or(0)));
         Self { unix_ms, seen: seen.into() }
     }
 
-    /// How many messages the file had already that nobody had seen.
+    /// Returns how many messages were stored that no verifier had seen.
     fn unseen(&self, kept: &Transcript) -> usize {
         let rooms = self.seen.iter().map(|(room, seen)| {
             let later = kept[room].iter().filter(|message| message.seq > *seen);
@@ -101,71 +102,71 @@ impl Kill {
     }
 }
 
-struct People {
-    witnesses: Vec<VerifyingClient>,
-    passers_by: Vec<PasserBy>,
+struct Clients {
+    verifiers: Vec<VerifyingClient>,
+    plain_clients: Vec<PlainClient>,
 }
 
-impl People {
+impl Clients {
     fn new(seed: u64) -> Self {
         Self {
-            witnesses: (0..WITNESSES).map(|number| VerifyingClient::new(number, seed)).collect(),
-            passers_by: (0..PASSERS_BY).map(PasserBy::new).collect(),
+            verifiers: (0..VERIFIERS).map(|number| VerifyingClient::new(number, seed)).collect(),
+            plain_clients: (0..PLAIN_CLIENTS).map(PlainClient::new).collect(),
         }
     }
 
-    /// All come, go on where they were, and talk for so long. Then the server is killed.
-    fn live_until_killed(&mut self, file: &Path, talk: Duration) -> Kill {
-        let size = self.witnesses.len() + self.passers_by.len();
+    /// Connects all clients, lets them talk for this time and kills the server.
+    fn talk_until_killed(&mut self, file: &Path, talk: Duration) -> Kill {
+        let size = self.verifiers.len() + self.plain_clients.len();
         let unix_ms = std::thread::scope(|scope| {
-            // Killed also when anything fails here, so that the others come to an end.
+            // Dropped, and thereby killed, also when a check fails, so that the other threads end.
             let program = serve(file);
             let server = program.websocket();
-            let (come, everybody) = bounded(size);
-            for witness in &mut self.witnesses {
-                let come = come.clone();
+            let (connected, all_connected) = bounded(size);
+            for verifier in &mut self.verifiers {
+                let connected = connected.clone();
                 scope.spawn(move || {
-                    assert!(witness.connect(server), "the history is another");
-                    say_so(come);
-                    witness.say_until_broken();
+                    assert!(verifier.connect(server), "another history");
+                    report_connected(connected);
+                    verifier.say_until_broken();
                 });
             }
-            for passer_by in &mut self.passers_by {
-                let come = come.clone();
+            for plain_client in &mut self.plain_clients {
+                let connected = connected.clone();
                 scope.spawn(move || {
-                    let socket = passer_by.come(server);
-                    say_so(come);
-                    passer_by.talk(socket);
+                    let socket = plain_client.connect(server);
+                    report_connected(connected);
+                    plain_client.talk(socket);
                 });
             }
-            drop(come);
+            drop(connected);
             for _ in 0..size {
-                everybody.recv_timeout(DEADLINE).expect("everybody comes");
+                all_connected.recv_timeout(DEADLINE).expect("all connect");
             }
             let _ = never::<()>().recv_timeout(talk);
             kill(program)
         });
-        Kill::now(&self.witnesses, unix_ms)
+        Kill::now(&self.verifiers, unix_ms)
     }
 
-    /// What was under way is said, and everybody hears it.
-    fn hear_all(&mut self, file: &Path) {
+    /// Waits until all clients have received every message.
+    fn receive_all(&mut self, file: &Path) {
         let program = serve(file);
-        for witness in &mut self.witnesses {
-            assert!(witness.connect(program.websocket()), "the history is another");
-            witness.wait_for_own();
+        for verifier in &mut self.verifiers {
+            assert!(verifier.connect(program.websocket()), "another history");
+            verifier.wait_for_own();
         }
-        self.witnesses.iter_mut().for_each(VerifyingClient::catch_up);
+        self.verifiers.iter_mut().for_each(VerifyingClient::catch_up);
         kill(program);
     }
 }
 
-/// Who fails before this is not waited for.
-fn say_so(come: Sender<()>) {
-    come.send(()).expect("there is room for everybody");
+/// Reports a connected client. A sender that is dropped by a panic ends the wait for all.
+fn report_connected(connected: Sender<()>) {
+    connected.send(()).expect("the channel has room for all");
 }
 
-/// Returns when it was killed: Unix time (ms).
+/// Returns the time of the kill (Unix time in ms).
 fn kill(program: ServerProcess) -> u64 {
     program.signal(Signal::KILL);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
@@ -174,51 +175,51 @@ fn kill(program: ServerProcess) -> u64 {
     u64::try_from(now).unwrap()
 }
 
-/// What a passer-by heard in one life is a piece of what is kept, without a hole.
-fn is_kept(heard: &[String], lines: &[String], places: &HashMap<&String, usize>) {
+/// Checks that the lines from one server are stored without a gap.
+fn check_stored(heard: &[String], lines: &[String], places: &HashMap<&String, usize>) {
     let Some(first) = heard.first() else { return };
     let start = places.get(first).unwrap_or_else(|| panic!("not kept: {first}"));
     assert!(lines[*start..].starts_with(heard), "something else is kept from {first} on");
 }
 
 #[test]
-fn killed_a_hundred_times_it_keeps_what_was_seen() {
+fn a_server_killed_a_hundred_times_keeps_all_seen_messages() {
     let seed = rand::random::<u32>().into();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let folder = TempDir::new();
     let file = folder.file("history");
     let since = Instant::now();
-    let mut people = People::new(seed);
-    // Everybody is there before anything is said.
-    people.hear_all(&file);
+    let mut clients = Clients::new(seed);
+    // All clients join before the first message.
+    clients.receive_all(&file);
     let kills: Vec<_> = (0..KILLS)
-        .map(|_| people.live_until_killed(&file, TALK.mul_f64(random.random_range(0.0..1.0))))
+        .map(|_| clients.talk_until_killed(&file, TALK.mul_f64(random.random_range(0.0..1.0))))
         .collect();
-    people.hear_all(&file);
+    clients.receive_all(&file);
     let took = since.elapsed();
     assert_sound(&file);
     let kept = export(&file);
-    let People { witnesses, passers_by } = people;
-    for witness in &witnesses {
-        assert!(witness.seen == kept, "what was seen is not what is kept");
+    let Clients { verifiers, plain_clients } = clients;
+    for verifier in &verifiers {
+        assert!(verifier.seen == kept, "the file has other messages than were seen");
     }
-    for passer_by in &passers_by {
-        let lines = kept[passer_by.room].iter().map(|it| format!("{}: {}", it.nick, it.text));
+    for plain_client in &plain_clients {
+        let lines = kept[plain_client.room].iter().map(|it| format!("{}: {}", it.nick, it.text));
         let lines: Vec<_> = lines.collect();
         let places: HashMap<_, _> = lines.iter().zip(0..).collect();
         assert_eq!(places.len(), lines.len(), "something is kept twice");
-        passer_by.heard.iter().for_each(|heard| is_kept(heard, &lines, &places));
+        plain_client.heard.iter().for_each(|heard| check_stored(heard, &lines, &places));
     }
-    let said: usize = witnesses.iter().map(|witness| witness.sent).sum();
-    let by_witnesses = kept.values().flatten().filter(|it| it.nick.starts_with("witness "));
-    assert_eq!(by_witnesses.count(), said, "all that was said is kept");
+    let said: usize = verifiers.iter().map(|verifier| verifier.sent).sum();
+    let by_verifiers = kept.values().flatten().filter(|it| it.nick.starts_with("verifier "));
+    assert_eq!(by_verifiers.count(), said, "all that was said is kept");
     let unseen: Vec<_> = kills.iter().map(|kill| kill.unseen(&kept)).filter(|it| *it > 0).collect();
     println!(
         "{KILLS} kills in {took:.1?}: {} messages are kept and were seen, each once; {} were said \
-         again; after {} kills the file had messages that nobody had seen, {} in all",
+         again; after {} kills the file had messages that no client had seen, {} in all",
         kept.values().map(Vec::len).sum::<usize>(),
-        witnesses.iter().map(|witness| witness.sent_again).sum::<usize>(),
+        verifiers.iter().map(|verifier| verifier.sent_again).sum::<usize>(),
         unseen.len(),
         unseen.iter().sum::<usize>(),
     );
@@ -247,7 +248,7 @@ fn an_import_that_is_killed_adds_all_or_nothing() {
             assert!(write > 20, "it was not killed often enough");
             return;
         }
-        // It may be no history yet.
+        // The file may not be a history yet.
         if let Ok(kept) = try_export(&file) {
             let count = kept.values().map(Vec::len).sum::<usize>();
             assert!(count == 0 || count == MESSAGES, "{count} of {MESSAGES} messages");

@@ -1,9 +1,9 @@
-//! A history of a million messages: how long it takes to start with, to read back and to search,
-//! and how much memory that takes.
+//! A history of a million messages: how long a start, a page and a search take, and how much
+//! memory.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,11 @@ use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use testkit::{
-    FREE_PORTS, SUBPROTOCOL, ServerProcess, TempDir, becomes_true, chinwag, seqs, tcp,
-    wait_for_exit,
+    Client, FREE_PORTS, ServerProcess, TempDir, becomes_true, chinwag, seqs, wait_for_exit,
 };
-use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
 const MESSAGES: usize = 1_000_000;
-/// Half of the messages are in the first.
+/// Half of the messages are in the first room.
 const ROOMS: usize = 1_000;
 const WORDS: usize = 50_000;
 
@@ -26,16 +24,16 @@ const START_MAX: Duration = Duration::from_millis(300);
 const SEARCH_MAX: Duration = Duration::from_millis(50);
 const PAGE_MAX: Duration = Duration::from_millis(5);
 const RESIDENT_MAX: usize = 16 * 1024 * 1024;
-/// Making the index is work for a minute at most, on the lowest priority.
+/// How long the index may take, which has the lowest priority.
 const INDEX_MAX: Duration = Duration::from_secs(120);
 
-/// Words as common as words are: few of them very, most of them hardly.
-struct Speech {
+/// Generates texts with a realistic distribution of words: few are very common, most are rare.
+struct TextGenerator {
     random: StdRng,
     words: Vec<String>,
 }
 
-impl Speech {
+impl TextGenerator {
     fn new() -> Self {
         let mut random = StdRng::seed_from_u64(6);
         let syllables: Vec<_> = "bcdfghjklmnprstvwz"
@@ -51,7 +49,7 @@ impl Speech {
     }
 
     fn rank(&mut self, count: usize) -> usize {
-        // Each time the range is halved, the smaller half is as likely as the larger.
+        // At each step the smaller half is as likely as the larger.
         let mut range = count;
         while range > 1 && self.random.random() {
             range /= 2;
@@ -74,21 +72,21 @@ impl Speech {
     }
 }
 
-/// Imports a million messages, as anybody would.
-fn import(speech: &mut Speech, file: &std::path::Path) {
+/// Imports a million messages with the command of the program.
+fn import(generator: &mut TextGenerator, file: &std::path::Path) {
     let mut command = chinwag();
     command.args(["history", "import"]).arg(file).stdin(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = std::io::BufWriter::new(child.stdin.take().unwrap());
     let (mut seqs, mut line) = (vec![0; ROOMS], String::new());
     for number in 0..MESSAGES {
-        let room = if number % 2 == 0 { 0 } else { speech.random.random_range(0..ROOMS) };
+        let room = if number % 2 == 0 { 0 } else { generator.random.random_range(0..ROOMS) };
         seqs[room] += 1;
         line.clear();
-        let (seq, time, nick) = (seqs[room], 1_700_000_000_000 + number, speech.rank(1000));
+        let (seq, time, nick) = (seqs[room], 1_700_000_000_000 + number, generator.rank(1000));
         write!(line, "{{\"room\":\"room-{room}\",\"seq\":{seq},\"time\":{time},").unwrap();
         write!(line, "\"nick\":\"person {nick}\",\"text\":\"").unwrap();
-        speech.text(&mut line);
+        generator.text(&mut line);
         line.push_str("\",\"id\":\"0123456789\"}\n");
         lines.write_all(line.as_bytes()).unwrap();
     }
@@ -104,31 +102,23 @@ fn start(arguments: &[&std::ffi::OsStr]) -> (ServerProcess, Duration) {
     (program, before.elapsed())
 }
 
-/// A client, and the times that its requests took.
-struct Reader(WebSocket<TcpStream>);
+/// Measures the time of requests.
+struct Reader(Client);
 
 impl Reader {
     fn enter(program: &ServerProcess) -> Self {
-        let address = program.websocket();
-        let uri = format!("ws://{address}/").parse().unwrap();
-        let request = ClientRequestBuilder::new(uri).with_sub_protocol(SUBPROTOCOL);
-        let mut reader = Self(tungstenite::client(request, tcp(address)).unwrap().0);
-        reader.ask(&json!({"type": "hello"}));
-        reader.ask(&json!({"type": "join", "room": "room-0"}));
-        reader
+        let mut client = Client::open_json(program.websocket(), Ipv4Addr::LOCALHOST);
+        client.request(&json!({"type": "hello"}));
+        client.request(&json!({"type": "join", "room": "room-0"}));
+        Self(client)
     }
 
-    fn ask(&mut self, request: &Value) -> Value {
-        self.0.send(Message::text(request.to_string())).unwrap();
-        serde_json::from_str(self.0.read().unwrap().to_text().unwrap()).unwrap()
-    }
-
-    /// The median of the times that these requests take, and the longest.
+    /// Returns the median and the maximum time of these requests.
     fn time(&mut self, requests: impl Iterator<Item = Value>) -> (Duration, Duration) {
         let mut times: Vec<_> = requests
             .map(|request| {
                 let before = Instant::now();
-                let answer = self.ask(&request);
+                let answer = self.0.request(&request);
                 assert_ne!(answer["type"], "error", "{request}: {answer}");
                 before.elapsed()
             })
@@ -139,11 +129,11 @@ impl Reader {
 }
 
 #[test]
-fn a_million_messages_are_no_burden() {
-    let (folder, mut speech) = (TempDir::new(), Speech::new());
+fn a_million_messages_cost_little_time_and_memory() {
+    let (folder, mut generator) = (TempDir::new(), TextGenerator::new());
     let file = folder.file("chat.db");
     let before = Instant::now();
-    import(&mut speech, &file);
+    import(&mut generator, &file);
     println!("imported in {:.1?}", before.elapsed());
     let arguments = [std::ffi::OsStr::new("--history"), file.as_os_str()];
 
@@ -151,9 +141,12 @@ fn a_million_messages_are_no_burden() {
     let mut reader = Reader::enter(&program);
     let before = Instant::now();
     let anything = json!({"type": "search", "query": "from:\"person 0\""});
-    assert!(becomes_true(INDEX_MAX, || reader.ask(&anything)["type"] == "results"), "no index");
+    assert!(
+        becomes_true(INDEX_MAX, || reader.0.request(&anything)["type"] == "results"),
+        "no index"
+    );
     println!("indexed within {:.1?}", before.elapsed());
-    // The index is whole when the orderly end is over.
+    // The index is complete when the server has stopped.
     drop(reader);
     program.signal(Signal::TERM);
     assert!(program.end().0.success());
@@ -163,14 +156,15 @@ fn a_million_messages_are_no_burden() {
     let (program, _) = start(&arguments);
     let at_start = program.resident_bytes().saturating_sub(bare.resident_bytes());
     let mut reader = Reader::enter(&program);
-    let newest = *seqs(&reader.ask(&json!({"type": "history", "room": "room-0"}))).last().unwrap();
+    let newest =
+        *seqs(&reader.0.request(&json!({"type": "history", "room": "room-0"}))).last().unwrap();
     let mut random = StdRng::seed_from_u64(7);
     let pages = (0..200).map(|_| {
         let before = random.random_range(1..newest);
         json!({"type": "history", "room": "room-0", "before": before, "limit": 100})
     });
     let (page, longest_page) = reader.time(pages);
-    let (search, longest_search) = search(&mut reader, &speech.words);
+    let (search, longest_search) = search(&mut reader, &generator.words);
     let resident = program.resident_bytes().saturating_sub(bare.resident_bytes());
     let start = *starts.iter().min().unwrap();
     println!(
@@ -184,9 +178,8 @@ fn a_million_messages_are_no_burden() {
     assert!(resident < RESIDENT_MAX, "{resident} bytes");
 }
 
-/// What people type, from the easy to the hard: words that are common, rare and not there, first
-/// letters, phrases, and combinations of them. The slowest kind counts: its median, and the longest
-/// of all.
+/// Searches for common, rare and missing words, prefixes, phrases and combinations. Returns the
+/// median of the slowest kind and the maximum of all.
 fn search(reader: &mut Reader, words: &[String]) -> (Duration, Duration) {
     let [common, second, rare] = [&words[0], &words[1], &words[WORDS - 2]];
     let chinese = |ranks: &[u32]| -> String {

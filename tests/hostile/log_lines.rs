@@ -1,4 +1,4 @@
-//! What offenders leave on the log: one short line each, and not too many.
+//! A violation leaves one short line in the log, and many leave a bounded number.
 
 use std::io::Read as _;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use testkit::{FREE_PORTS, ServerProcess, chinwag, connect, exchange_text};
 use tungstenite::protocol::CloseFrame;
 
 #[test]
-fn ten_thousand_offences_leave_a_few_lines() {
-    const OFFENCES: usize = 10_000;
+fn ten_thousand_refusals_leave_a_few_lines() {
+    const VIOLATIONS: usize = 10_000;
     const THREADS: usize = 4;
-    /// A burst of 500, and 10 in each second.
+    /// A burst of 500, and 10 a second.
     const LINES_MAX: u64 = 500 + 10 * 60;
     let arguments = ["--log-level", "debug", "--max-clients-per-address", "1"];
     let mut program = ServerProcess::start(chinwag().args(FREE_PORTS).args(arguments));
@@ -25,14 +25,14 @@ fn ten_thousand_offences_leave_a_few_lines() {
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                for _ in 0..OFFENCES / THREADS {
+                for _ in 0..VIOLATIONS / THREADS {
                     assert!(connect(program.websocket(), "/").is_err(), "it is one too many");
                 }
             });
         }
     });
     let took = since.elapsed();
-    // A fast machine is done before there may be a second line.
+    // On a fast machine the second second has yet to begin.
     while since.elapsed() < Duration::from_millis(1500) {
         assert!(connect(program.websocket(), "/").is_err(), "it is one too many");
     }
@@ -40,24 +40,24 @@ fn ten_thousand_offences_leave_a_few_lines() {
     assert_eq!(testkit::wait_for_exit(&mut program.child).code(), Some(0));
     let log = reader.join().unwrap();
     println!(
-        "{OFFENCES} refusals in {took:.1?}: {} lines, {} bytes",
+        "{VIOLATIONS} refusals in {took:.1?}: {} lines, {} bytes",
         log.lines().count(),
         log.len()
     );
     assert!(took < Duration::from_secs(60), "the machine is too slow to tell");
     assert!(log.lines().count() as u64 <= LINES_MAX);
     assert!(log.contains("lines left out"), "the rest was counted");
-    assert!(log.contains("stopping"), "what matters is not left out");
+    assert!(log.contains("stopping"), "important lines are not left out");
 }
 
 #[test]
-fn what_a_client_writes_is_one_short_line() {
+fn text_of_a_client_is_one_short_line() {
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "trace"]));
     let mut client = connect(program.websocket(), "/?nick=ana").unwrap();
     let reason = format!("\u{1b}[2Jbye\r\nERROR [forged] {}", "x".repeat(90));
     client.close(Some(CloseFrame { code: 1000.into(), reason: reason.into() })).unwrap();
     while client.read().is_ok() {}
-    // Nothing of a request is logged at any level, whatever is in it.
+    // A request is not logged at any level.
     exchange_text(program.page(), "GET /\u{7f}forged HTTP/1.1\nHost: forged\u{1b}[2J\n\n");
     program.signal(Signal::TERM);
     let (status, log) = program.end();

@@ -1,5 +1,5 @@
-//! Clients that break the rules of the protocol. Each is told which, whether it reads at once or
-//! only when it has sent all that it had.
+//! Clients that violate the protocol. Each receives the right close code, whether it reads at once
+//! or after it has sent all.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use testkit::{
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// What is sent behind the offence by those who read late.
+/// Bytes that a client sends after the violation before it reads.
 const MORE_BYTES: usize = 256 * 1024;
 
 fn text(is_final: bool, payload: &[u8]) -> Vec<u8> {
@@ -26,13 +26,13 @@ fn close(payload: &[u8]) -> Vec<u8> {
     frame(OpCode::Control(Control::Close), true, payload)
 }
 
-/// With another first byte, or another second.
+/// Replaces a byte of a frame.
 fn changed(mut frame: Vec<u8>, byte: usize, value: u8) -> Vec<u8> {
     frame[byte] = value;
     frame
 }
 
-fn offences() -> Vec<(&'static str, Vec<u8>, u16)> {
+fn violations() -> Vec<(&'static str, Vec<u8>, u16)> {
     let hello = || text(true, b"hello");
     vec![
         ("a reserved bit", changed(hello(), 0, 0x81 | 0x40), 1002),
@@ -44,7 +44,7 @@ fn offences() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a continuation of nothing", continuation(true, b"hello"), 1002),
         ("a text within a text", [text(false, b"a"), text(true, b"b")].concat(), 1002),
         ("a close frame of one byte", close(b"x"), 1002),
-        ("a close frame with a code that none may send", close(&1005_u16.to_be_bytes()), 1002),
+        ("a close frame with a reserved code", close(&1005_u16.to_be_bytes()), 1002),
         ("binary data", frame(OpCode::Data(Data::Binary), true, b"hello"), 1003),
         ("no UTF-8", text(true, b"\xff"), 1007),
         ("half a character", text(true, "\u{20ac}".as_bytes().split_at(2).0), 1007),
@@ -64,7 +64,7 @@ fn offences() -> Vec<(&'static str, Vec<u8>, u16)> {
     ]
 }
 
-/// The code of the close frame that ends what the server sent.
+/// Returns the code of the close frame that ends the stream.
 fn code_at_the_end(got: &[u8]) -> Option<u16> {
     let mut rest = got;
     let mut last = None;
@@ -79,45 +79,45 @@ fn enter(address: SocketAddr) -> TcpStream {
     connect(address, "/").unwrap().into_inner()
 }
 
-/// What comes until the stream ends. A reset is no end: it may have cost the close frame.
+/// Reads up to the end of the stream. A reset is an error: it may have cost the close frame.
 fn read_to_the_end(mut stream: TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
     stream.read_to_end(&mut got).expect("the stream ends, and is not reset");
     got
 }
 
-fn read_early(address: SocketAddr, offence: &[u8]) -> Vec<u8> {
+fn read_early(address: SocketAddr, violation: &[u8]) -> Vec<u8> {
     let mut stream = enter(address);
-    stream.write_all(offence).unwrap();
+    stream.write_all(violation).unwrap();
     read_to_the_end(stream)
 }
 
-fn read_late(address: SocketAddr, offence: &[u8]) -> Vec<u8> {
+fn read_late(address: SocketAddr, violation: &[u8]) -> Vec<u8> {
     let mut stream = enter(address);
-    stream.write_all(offence).unwrap();
-    // The server lets this come for as long as it waits, so that nothing is reset under way.
+    stream.write_all(violation).unwrap();
+    // The server discards these bytes for as long as it waits for the close frame.
     stream.write_all(&text_frame("more").repeat(MORE_BYTES / 10)).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     read_to_the_end(stream)
 }
 
 #[test]
-fn every_offender_is_told_the_code() {
+fn every_violation_gets_its_close_code() {
     let program = ServerProcess::start(chinwag().args(FREE_PORTS));
-    let mut witness = connect(program.websocket(), "/?nick=witness").unwrap();
-    // It is in once it hears itself.
-    witness.send(Message::text("here")).unwrap();
-    assert_eq!(witness.read().unwrap(), Message::text("witness: here"));
-    let offences = offences();
-    for (name, offence, code) in &offences {
-        let early = read_early(program.websocket(), offence);
+    let mut observer = connect(program.websocket(), "/?nick=observer").unwrap();
+    // A client that receives its text is in the room.
+    observer.send(Message::text("here")).unwrap();
+    assert_eq!(observer.read().unwrap(), Message::text("observer: here"));
+    let violations = violations();
+    for (name, violation, code) in &violations {
+        let early = read_early(program.websocket(), violation);
         assert_eq!(code_at_the_end(&early), Some(*code), "{name}, read early");
-        let late = read_late(program.websocket(), offence);
+        let late = read_late(program.websocket(), violation);
         assert_eq!(code_at_the_end(&late), Some(*code), "{name}, read late");
         for _ in 0..2 {
-            let line = witness.read().unwrap().into_text().unwrap();
+            let line = observer.read().unwrap().into_text().unwrap();
             assert!(line.ends_with(" has left."), "{name}: {line}");
         }
     }
-    println!("{} offences, read early and late: each offender got its code", offences.len());
+    println!("{} violations, read early and late: each client got its code", violations.len());
 }

@@ -1,4 +1,5 @@
-//! Clients that come back for each burst of texts: how much more they say than those that stay.
+//! Clients that reconnect for each burst of texts. They must not get more texts through than
+//! clients that stay.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,17 +16,17 @@ use tungstenite::Message;
 use crate::connection_storm::{json_request, read_until, request};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
-const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// How long a loop goes on.
+const OBSERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// How long a loop runs.
 const SECONDS: u32 = 10;
-/// What four clients that stay may say in that time.
-const FOUR_THAT_STAY: u32 = 4 * (10 + 4 * SECONDS);
+/// Maximum number of texts of four clients that stay for that time.
+const FOUR_CLIENTS_MAX: u32 = 4 * (10 + 4 * SECONDS);
 
 fn server() -> ServerProcess {
     ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
 }
 
-/// One turn of the loop, in JSON: a client comes, says a burst and closes.
+/// Connects a JSON client that sends a burst and closes.
 fn burst_in_json(server: SocketAddr) {
     let say =
         |number| format!(r#"{{"type":"say","room":"lobby","text":"flood","id":"f{number}"}}"#);
@@ -39,7 +40,7 @@ fn burst_in_json(server: SocketAddr) {
     reset(stream);
 }
 
-/// The same in the plain dialect.
+/// Does the same with a plain client.
 fn burst_in_plain(server: SocketAddr) {
     let texts = vec!["flood".to_owned(); 10];
     let mut stream = connect_from(ATTACKER, server);
@@ -49,12 +50,13 @@ fn burst_in_plain(server: SocketAddr) {
     reset(stream);
 }
 
-/// How many texts of the loops a client in the lobby hears in ten seconds.
+/// Counts the texts of the loops that a client in the lobby receives in ten seconds. Also returns
+/// the number of connections.
 fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
     let program = server();
     let server = program.websocket();
-    let stream = connect_from(WITNESS, server);
-    let (mut witness, _) = tungstenite::client("ws://localhost/?nick=witness", stream).unwrap();
+    let stream = connect_from(OBSERVER, server);
+    let (mut observer, _) = tungstenite::client("ws://localhost/?nick=observer", stream).unwrap();
     let turns = AtomicUsize::new(0);
     let until = Instant::now() + Duration::from_secs(SECONDS.into());
     let mut heard = 0;
@@ -67,20 +69,20 @@ fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
                 }
             });
         }
-        // Its own text is the last that it waits for.
+        // It reads up to its own text.
         scope.spawn(|| {
             let mut last = false;
             while !last {
-                if let Message::Text(text) = witness.read().expect("the witness keeps up") {
+                if let Message::Text(text) = observer.read().expect("the observer keeps up") {
                     heard += u32::from(text.ends_with(": flood"));
-                    last = text.ends_with(": witness: the end") || text == "witness: the end";
+                    last = text.ends_with(": observer: the end") || text == "observer: the end";
                 }
                 if !last && Instant::now() >= until {
-                    witness.send(Message::text("the end")).unwrap();
+                    observer.send(Message::text("the end")).unwrap();
                 }
             }
         });
-        // So that the witness looks at the clock when nobody says anything.
+        // Wakes the observer when no text comes.
         scope.spawn(|| {
             let stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), server);
             let (mut clock, _) = tungstenite::client("ws://localhost/?nick=clock", stream).unwrap();
@@ -96,15 +98,15 @@ fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
 }
 
 #[test]
-fn coming_back_says_no_more_than_four_that_stay() {
+fn reconnecting_gets_no_more_texts_through_than_four_clients_that_stay() {
     for (name, burst) in [("JSON", burst_in_json as fn(SocketAddr)), ("plain", burst_in_plain)] {
         for loops in [1, 16] {
             let (heard, turns) = heard(loops, burst);
             println!(
                 "{loops} loops in {name}: {turns} turns, {heard} texts in {SECONDS} s; four that \
-                 stay say {FOUR_THAT_STAY}"
+                 stay say {FOUR_CLIENTS_MAX}"
             );
-            assert!(heard > 0 && heard <= FOUR_THAT_STAY, "{heard} texts");
+            assert!(heard > 0 && heard <= FOUR_CLIENTS_MAX, "{heard} texts");
         }
     }
 }
@@ -116,7 +118,7 @@ struct Pupil {
 }
 
 impl Pupil {
-    fn come(server: SocketAddr, number: usize, since: Option<(&str, u64)>) -> Self {
+    fn connect(server: SocketAddr, number: usize, since: Option<(&str, u64)>) -> Self {
         let mut client = Client::open_json(server, ATTACKER);
         client.send_json(&json!({"type": "hello", "nick": format!("pupil {number}")}));
         let mut join = json!({"type": "join", "room": "lobby"});
@@ -127,8 +129,8 @@ impl Pupil {
         Self { client, number }
     }
 
-    /// The next event of a type, past all others. An error is none.
-    fn told(&mut self, wanted: &str) -> Value {
+    /// Returns the next event of this type. An error fails the test.
+    fn receive(&mut self, wanted: &str) -> Value {
         self.client.receive_where(|event| {
             assert_ne!(event["type"], "error", "{event}");
             event["type"] == wanted
@@ -143,7 +145,7 @@ impl Pupil {
 }
 
 #[test]
-fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
+fn a_classroom_behind_one_address_connects_and_reconnects_at_once() {
     const PUPILS: usize = 64;
     let folder = TempDir::new();
     let history = folder.file("h.db");
@@ -155,10 +157,10 @@ fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
         let server = program.websocket();
         let known = since.as_ref().map(|(epoch, after)| (epoch.as_str(), *after));
         let mut pupils: Vec<_> =
-            (0..PUPILS).map(|number| Pupil::come(server, number, known)).collect();
+            (0..PUPILS).map(|number| Pupil::connect(server, number, known)).collect();
         let mut epoch = String::new();
         for pupil in &mut pupils {
-            let joined = pupil.told("joined");
+            let joined = pupil.receive("joined");
             assert_eq!(joined["recovered"], known.is_some(), "{joined}");
             epoch = joined["epoch"].as_str().unwrap().to_owned();
         }
@@ -168,7 +170,7 @@ fn a_classroom_behind_one_address_comes_and_comes_back_at_once() {
             let (mut heard, mine) = (0, format!("{} in round {round}", pupil.number));
             let mut is_heard = false;
             while heard < PUPILS {
-                let message = pupil.told("message");
+                let message = pupil.receive("message");
                 heard += 1;
                 is_heard |= message["text"] == mine.as_str();
                 newest = message["seq"].as_u64().unwrap();

@@ -1,4 +1,4 @@
-//! Request heads of every kind, and the answer that PROTOCOL.md promises to each, on both ports.
+//! Requests of every kind, and the status that PROTOCOL.md promises for each, on both ports.
 
 use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr};
@@ -15,7 +15,7 @@ const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const FIELDS_MAX: usize = 100;
 
-/// A head with CR LF at the end of each line.
+/// Ends each line with CR LF.
 fn lines(head: &str) -> Vec<u8> {
     head.replace('\n', "\r\n").into_bytes()
 }
@@ -33,15 +33,15 @@ fn gets(status: u16, fields: &[&str]) -> Vec<(u16, Vec<u8>)> {
     fields.iter().map(|field| (status, get(&format!("{field}\n")))).collect()
 }
 
-/// Asks for a WebSocket with what is left of a good handshake after a change.
+/// Requests an upgrade with one change to a valid handshake.
 fn handshake(from: &str, to: &str) -> Vec<u8> {
     assert!(HANDSHAKE.contains(from));
     get(&HANDSHAKE.replace(from, to))
 }
 
-/// Sends each head to both ports, and shows that each answer is complete, the last on its
-/// connection, and the one expected; and that the chat goes on.
-fn are_answered(name: &str, heads: &[(u16, Vec<u8>)]) {
+/// Sends each request to both ports. Checks that each response is complete, closes the connection
+/// and has the expected status, and that the chat continues.
+fn check_statuses(name: &str, heads: &[(u16, Vec<u8>)]) {
     let program = start_server();
     let since = Instant::now();
     for (status, head) in heads {
@@ -60,7 +60,8 @@ fn are_answered(name: &str, heads: &[(u16, Vec<u8>)]) {
     assert_healthy(program);
 }
 
-/// The answer to a handshake. Whoever is let in must go, or it would not end.
+/// Returns the response to a handshake. The client closes its side, because an accepted connection
+/// would not end.
 fn enter(address: SocketAddr, head: &[u8]) -> HttpResponse {
     let mut stream = tcp(address);
     stream.write_all(head).unwrap();
@@ -81,7 +82,7 @@ fn lengths_and_bodies() {
         "Transfer-Encoding: gzip, chunked",
         "Transfer-Encoding: identity",
         "transfer-encoding:\tchunked",
-        // Whatever they mean together, there is a body.
+        // The combination has no valid meaning, but it announces a body.
         "Transfer-Encoding: chunked\nTransfer-Encoding: identity",
     ];
     let doubtful = [
@@ -111,11 +112,11 @@ fn lengths_and_bodies() {
         (413, post("Content-Length: 1000000000000000\n")),
         (413, request("HEAD / HTTP/1.1", "Content-Length: 1\n")),
         (413, [post("Transfer-Encoding: chunked\n"), lines("5\nhello\n0\n\n")].concat()),
-        // The body is a request, as somebody hopes.
+        // The body is a request.
         (413, [post("Content-Length: 36\n"), get("")].concat()),
         (400, [post("Content-Length: 6\nTransfer-Encoding: chunked\n"), get("")].concat()),
     ]);
-    are_answered("lengths and bodies", &heads);
+    check_statuses("lengths and bodies", &heads);
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn hosts() {
     heads.push((200, lines("GET /healthz HTTP/1.0\n\n")));
     heads.push((400, lines("GET / HTTP/1.0\nHost: a\nHost: a\n\n")));
     heads.push((421, lines("GET /healthz HTTP/1.0\nHost: evil.example\n\n")));
-    are_answered("hosts", &heads);
+    check_statuses("hosts", &heads);
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn origins() {
             heads.push((page, get(&format!("Origin: {origin}\n"))));
         }
     }
-    are_answered("origins", &heads);
+    check_statuses("origins", &heads);
 }
 
 #[test]
@@ -256,10 +257,10 @@ fn handshakes() {
         (200, request("HEAD / HTTP/1.1", HANDSHAKE)),
         (413, handshake(": 13\n", ": 13\nContent-Length: 5\n")),
     ]);
-    are_answered("handshakes", &heads);
+    check_statuses("handshakes", &heads);
 }
 
-/// The page, asked for in a head of this size.
+/// Returns a request for the page of this size.
 fn of_size(bytes: usize) -> Vec<u8> {
     let filler = bytes - get("X: \n").len();
     get(&format!("X: {}\n", "x".repeat(filler)))
@@ -267,7 +268,7 @@ fn of_size(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn sizes() {
-    // One field is the Host.
+    // One of the fields is Host.
     let fields = |count: usize| get(&"A: b\n".repeat(count - 1));
     let to_head = |fields: &str| request("HEAD / HTTP/1.1", fields);
     assert_eq!(of_size(HEAD_BYTES_MAX).len(), HEAD_BYTES_MAX);
@@ -283,12 +284,12 @@ fn sizes() {
         (431, to_head(&"A: b\n".repeat(FIELDS_MAX))),
         (431, to_head(&format!("X: {}\n", "x".repeat(HEAD_BYTES_MAX)))),
     ];
-    are_answered("sizes", &heads);
+    check_statuses("sizes", &heads);
 }
 
 #[test]
-fn what_is_no_http() {
-    // A greeting of TLS 1.2, as far as its first field, and one of HTTP/2.
+fn not_http() {
+    // The first bytes of a TLS 1.2 handshake and of HTTP/2.
     const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let host = "\r\nHost: 127.0.0.1\r\n\r\n";
@@ -326,7 +327,7 @@ fn what_is_no_http() {
     ];
     let mut heads: Vec<_> = raw.iter().map(|head| (400, head.to_vec())).collect();
     heads.extend(first_lines.iter().map(|line| (400, format!("{line}{host}").into_bytes())));
-    are_answered("what is no HTTP", &heads);
+    check_statuses("not HTTP", &heads);
 }
 
 #[test]
@@ -366,11 +367,11 @@ fn methods_and_targets() {
         heads.push((status, request(&format!("GET {target} HTTP/1.1"), "")));
         heads.push((status, request(&format!("HEAD {target} HTTP/1.0"), "")));
     }
-    are_answered("methods and targets", &heads);
+    check_statuses("methods and targets", &heads);
 }
 
 #[test]
-fn one_connection_is_answered_once() {
+fn one_response_per_connection() {
     let two = |first: &[u8]| [first, &get("")].concat();
     let heads = [
         (200, two(&get("Connection: keep-alive\n"))),
@@ -378,13 +379,13 @@ fn one_connection_is_answered_once() {
         (400, two(b"GET / HTTP/1.1\r\n\r\n")),
         (200, get("").repeat(1000)),
     ];
-    are_answered("pipelined", &heads);
+    check_statuses("pipelined", &heads);
 }
 
 #[test]
-fn heads_that_take_their_time() {
+fn slow_requests() {
     let program = start_server();
-    // A program that greets, and waits to be greeted.
+    // A client that sends a greeting and waits for one.
     let greeting = b"SSH-2.0-OpenSSH_9.6\r\n";
     let since = Instant::now();
     let waiting = ports(&program).map(|port| {
@@ -405,20 +406,20 @@ fn heads_that_take_their_time() {
         assert_eq!(HttpResponse::read(&mut stream, false).status, 408);
     }
     let waited = since.elapsed();
-    println!("who greets and waits is told after {waited:.1?}");
+    println!("a client that sends a greeting is answered after {waited:.1?}");
     assert!(waited >= Duration::from_secs(5));
     assert_healthy(program);
 }
 
 #[test]
-fn a_full_house() {
+fn a_full_server() {
     let here = ["--bind", "127.0.0.1", "--max-clients", "1"];
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(here));
-    let inhabitant = connect(program.websocket(), "/").unwrap();
+    let client = connect(program.websocket(), "/").unwrap();
     for port in ports(&program) {
         let answer = exchange(port, &get(HANDSHAKE));
         assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("5")));
         assert_eq!(exchange(port, &get("")).status, 200, "a page needs no room");
     }
-    drop(inhabitant);
+    drop(client);
 }

@@ -1,4 +1,4 @@
-//! Connections that come and go, in every way there is, and whether anything stays behind.
+//! Connections that end early in every possible way must leave nothing behind.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -13,19 +13,19 @@ use testkit::{
 use tungstenite::{Error, WebSocket};
 
 const CONNECTIONS: usize = 20_000;
-/// What comes first fills the caches.
+/// The first connections fill the caches.
 const WARM_UP: usize = 1_000;
 const CLIENTS: usize = 4;
-/// The C library keeps stacks of threads that ended, 40 MiB of them: fewer than so many.
-const STACKS_KEPT: usize = 450;
-const PEOPLE: usize = 10;
-const TALK: Load = Load { per_second: 50, seconds: 1, text_bytes: 50 };
+/// More than the number of stacks that the C library caches (40 MiB).
+const CACHED_STACKS: usize = 450;
+const MEMBERS: usize = 10;
+const LOAD: Load = Load { per_second: 50, seconds: 1, text_bytes: 50 };
 const GROWTH_MAX: usize = 5 * 1024 * 1024;
 
 const REQUEST: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n";
 const TLS_HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
 
-/// A room of their own, so that the others are not told of each who leaves.
+/// Joins a room of its own, so that the group is not told of each client that leaves.
 fn join(stream: TcpStream) -> WebSocket<TcpStream> {
     tungstenite::client("ws://localhost/?room=corridor", stream).unwrap().0
 }
@@ -64,29 +64,29 @@ fn reset_in_a_frame(stream: TcpStream) {
     reset(stream);
 }
 
-fn cut_the_page(mut stream: TcpStream) {
+fn reset_in_the_page(mut stream: TcpStream) {
     stream.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
     stream.read_exact(&mut [0; 100]).unwrap();
     reset(stream);
 }
 
-fn be_refused(mut stream: TcpStream, head: &[u8], status: u16) {
+fn get_refused(mut stream: TcpStream, head: &[u8], status: u16) {
     stream.write_all(head).unwrap();
     assert_eq!(HttpResponse::read(&mut stream, false).status, status);
     reset(stream);
 }
 
 fn speak_http_2(stream: TcpStream) {
-    be_refused(stream, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 400);
+    get_refused(stream, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 400);
 }
 
 fn speak_tls(stream: TcpStream) {
-    be_refused(stream, TLS_HELLO, 400);
+    get_refused(stream, TLS_HELLO, 400);
 }
 
 fn ask_for_another_version(stream: TcpStream) {
     let fields = "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\n\r\n";
-    be_refused(stream, format!("{REQUEST}{fields}").as_bytes(), 426);
+    get_refused(stream, format!("{REQUEST}{fields}").as_bytes(), 426);
 }
 
 const KINDS: [fn(TcpStream); 9] = [
@@ -96,13 +96,13 @@ const KINDS: [fn(TcpStream); 9] = [
     reset_in_the_head,
     reset_in_a_frame,
     speak_http_2,
-    cut_the_page,
+    reset_in_the_page,
     ask_for_another_version,
     speak_tls,
 ];
 
-/// Connections of every kind in rotation, on both ports, while the group talks and misses nothing.
-fn churn(program: &ServerProcess, group: &mut LoadGroup, connections: usize) {
+/// Opens connections of every kind in rotation, on both ports, while the group talks.
+fn open_all_kinds(program: &ServerProcess, group: &mut LoadGroup, connections: usize) {
     let addresses = ports(program);
     std::thread::scope(|scope| {
         let clients = std::array::from_fn::<_, CLIENTS, _>(|client| {
@@ -115,25 +115,24 @@ fn churn(program: &ServerProcess, group: &mut LoadGroup, connections: usize) {
             })
         });
         while !clients.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            group.run(TALK);
+            group.run(LOAD);
         }
     });
 }
 
-/// As many callers at once as it takes to have every stack that is kept, and let go.
+/// Opens as many connections at once as fill the cache of stacks, and resets them.
 fn fill_the_caches(program: &ServerProcess) {
     let ours = Ipv4Addr::LOCALHOST;
-    let callers: Vec<_> = (0..STACKS_KEPT).map(|_| connect_from(ours, program.page())).collect();
+    let callers: Vec<_> = (0..CACHED_STACKS).map(|_| connect_from(ours, program.page())).collect();
     let deadline = Instant::now() + DEADLINE;
     let nothing = crossbeam_channel::never::<()>();
-    while program.threads() < STACKS_KEPT {
+    while program.threads() < CACHED_STACKS {
         assert!(Instant::now() < deadline, "{} threads", program.threads());
         let _ = nothing.recv_timeout(Duration::from_millis(1));
     }
     callers.into_iter().for_each(reset);
 }
 
-/// What the server holds.
 #[derive(Clone, Copy, Debug)]
 struct Holdings {
     threads: usize,
@@ -154,18 +153,18 @@ impl Holdings {
 }
 
 #[test]
-fn nothing_stays_of_those_who_come_and_go() {
+fn short_connections_leave_nothing_behind() {
     let program = start_server();
-    // Once tiny_http answers, its pool is there.
+    // tiny_http starts its threads before it answers.
     load_page(program.page());
-    let mut group = LoadGroup::join(program.websocket(), PEOPLE);
+    let mut group = LoadGroup::join(program.websocket(), MEMBERS);
     let empty = resources(&program);
     fill_the_caches(&program);
-    churn(&program, &mut group, WARM_UP);
+    open_all_kinds(&program, &mut group, WARM_UP);
     wait_until_released(&program, empty);
     let before = Holdings::of(&program);
     let since = Instant::now();
-    churn(&program, &mut group, CONNECTIONS);
+    open_all_kinds(&program, &mut group, CONNECTIONS);
     let took = since.elapsed();
     wait_until_released(&program, empty);
     let after = Holdings::of(&program);

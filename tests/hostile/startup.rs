@@ -1,4 +1,4 @@
-//! A kernel that refuses something when the program starts.
+//! System calls that fail when the program starts.
 
 use std::fs;
 
@@ -8,11 +8,12 @@ use testkit::{
     stderr_of, wait_for_exit, wait_until,
 };
 
-/// strace, which lets calls of the program that it starts fail and writes them down here.
+/// Returns the arguments of strace, which starts the program with this injection and logs the
+/// calls.
 fn strace(folder: &TempDir, call: &str, injection: &str) -> Vec<String> {
     let calls = folder.file("calls");
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{injection}"));
-    // With -D the program is the child of the test, not of strace.
+    // With -D the program is the child of the test, and strace is not.
     let arguments = ["strace", "-D", "-f", "-e", "signal=none", "-e", &trace, "-e", &inject, "-o"];
     arguments.iter().map(ToString::to_string).chain([calls.display().to_string()]).collect()
 }
@@ -21,9 +22,9 @@ fn injected(folder: &TempDir) -> usize {
     fs::read_to_string(folder.file("calls")).unwrap().matches("(INJECTED)").count()
 }
 
-/// A kernel without IPv6. The first listener, and that of the second port, try it first.
+/// A kernel without IPv6. Both ports try IPv6 first.
 #[test]
-fn there_is_no_ipv6() {
+fn a_kernel_without_ipv6() {
     for (injection, bind, expected) in [
         ("error=EAFNOSUPPORT:when=1", &[][..], 1),
         ("error=EAFNOSUPPORT:when=1..3+2", &[], 2),
@@ -41,7 +42,7 @@ fn there_is_no_ipv6() {
 }
 
 #[test]
-fn a_call_that_is_refused_is_named() {
+fn a_failing_call_is_named() {
     for error in ["ENOSYS", "EPERM"] {
         let folder = TempDir::new();
         let wrapper = strace(&folder, "eventfd2", &format!("error={error}"));

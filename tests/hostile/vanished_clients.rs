@@ -1,4 +1,5 @@
-//! Clients that say hello and vanish: how many the server remembers, and what others see of them.
+//! Clients that say hello and vanish: how many the server remembers, and how long other clients
+//! wait.
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -10,30 +11,33 @@ use testkit::{Client, FREE_PORTS, ServerProcess, chinwag, connect_from, probes::
 use crate::connection_storm::{json_request, storm};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
-const WITNESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// How many hellos a storm sends. `CHINWAG_GHOSTS` names another number.
-const GHOSTS: usize = 30_000;
+const OBSERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Number of hellos. `CHINWAG_GHOSTS` sets another.
+const CLIENTS: usize = 30_000;
 const GROWTH_MAX: usize = 16 * 1024 * 1024;
-/// How long an answer to a client that has no part in it may take.
+/// How long an answer to another client may take.
 const LATENCY_MAX: Duration = Duration::from_millis(500);
 
-fn ghosts() -> usize {
-    std::env::var("CHINWAG_GHOSTS").map_or(GHOSTS, |number| number.parse().unwrap())
+fn clients() -> usize {
+    std::env::var("CHINWAG_GHOSTS").map_or(CLIENTS, |number| number.parse().unwrap())
 }
 
 fn server(grace: &str) -> ServerProcess {
     ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1", "--grace", grace]))
 }
 
-/// Has a storm pass, while a client of another address asks now and then: the longest that it
-/// waited.
-fn weather(witness: &mut Client, storm: impl FnOnce() -> usize + Send) -> (usize, Duration) {
+/// Runs a storm while a client of another address sends requests. Returns the result of the storm
+/// and the longest wait.
+fn latency_during(
+    observer: &mut Client,
+    storm: impl FnOnce() -> usize + Send,
+) -> (usize, Duration) {
     std::thread::scope(|scope| {
         let storm = scope.spawn(storm);
         let nothing = crossbeam_channel::never::<()>();
         let mut longest = Duration::ZERO;
         while !storm.is_finished() {
-            longest = longest.max(witness.ping());
+            longest = longest.max(observer.ping());
             let _ = nothing.recv_timeout(Duration::from_millis(20));
         }
         (storm.join().unwrap(), longest)
@@ -41,21 +45,21 @@ fn weather(witness: &mut Client, storm: impl FnOnce() -> usize + Send) -> (usize
 }
 
 #[test]
-fn hello_and_a_reset_without_end() {
+fn hellos_and_resets_without_end() {
     for grace in ["0", "10", "120"] {
         let program = server(grace);
         let mut neighbour = Client::enter(&program, ATTACKER, "neighbour");
-        let mut witness = Client::enter(&program, WITNESS, "witness");
+        let mut observer = Client::enter(&program, OBSERVER, "observer");
         let before = program.resident_bytes();
         let hello = |_| vec![r#"{"type":"hello"}"#.to_owned()];
         let answers = [r#""welcome""#, r#""rate_limited""#];
-        let storm = || storm(ATTACKER, program.websocket(), ghosts(), hello, &answers);
-        let (welcome, longest) = weather(&mut witness, storm);
+        let storm = || storm(ATTACKER, program.websocket(), clients(), hello, &answers);
+        let (welcome, longest) = latency_during(&mut observer, storm);
         let grown = program.resident_bytes().saturating_sub(before);
         println!(
             "--grace {grace}: {} hellos and resets, {welcome} of them welcome; {} KiB more, others \
              waited {longest:.1?} at most",
-            ghosts(),
+            clients(),
             grown / 1024
         );
         assert!(grown < GROWTH_MAX && longest < LATENCY_MAX, "{grown} bytes, {longest:?}");
@@ -67,9 +71,9 @@ fn hello_and_a_reset_without_end() {
 
 #[test]
 fn rooms_of_clients_that_have_vanished() {
-    const GHOSTS: usize = 10_000;
+    const CLIENTS: usize = 10_000;
     let program = server("120");
-    let mut witness = Client::enter(&program, WITNESS, "witness");
+    let mut observer = Client::enter(&program, OBSERVER, "observer");
     let before = program.resident_bytes();
     let long = "x".repeat(24);
     let texts = |number: usize| {
@@ -83,14 +87,14 @@ fn rooms_of_clients_that_have_vanished() {
         std::iter::once(hello).chain((0..16).map(join)).chain([last]).collect()
     };
     let answers = [r#""ref":"last""#];
-    let storm = || storm(ATTACKER, program.websocket(), GHOSTS, texts, &answers);
-    let (_, longest) = weather(&mut witness, storm);
+    let storm = || storm(ATTACKER, program.websocket(), CLIENTS, texts, &answers);
+    let (_, longest) = latency_during(&mut observer, storm);
     let grown = program.resident_bytes().saturating_sub(before);
-    let joined = witness.call(&json!({"type": "join", "room": "lobby"}));
+    let joined = observer.call(&json!({"type": "join", "room": "lobby"}));
     let members = joined["members_count"].as_u64().unwrap();
     let (mut rooms, mut after) = (0, None);
     loop {
-        let page = witness.call(&json!({"type": "rooms", "after": after}));
+        let page = observer.call(&json!({"type": "rooms", "after": after}));
         let names = page["rooms"].as_array().unwrap();
         assert!(names.len() <= 100 && page.to_string().len() < 16 * 1024);
         rooms += names.len();
@@ -100,22 +104,22 @@ fn rooms_of_clients_that_have_vanished() {
         }
     }
     println!(
-        "{GHOSTS} clients join 16 rooms each and vanish: {rooms} rooms and {members} members of the \
+        "{CLIENTS} clients join 16 rooms each and vanish: {rooms} rooms and {members} members of the \
          lobby are left, {} KiB more, others waited {longest:.1?} at most",
         grown / 1024
     );
     assert!(rooms <= 256 + 1 && members <= 64 + 1, "{rooms} rooms, {members} members");
     assert!(grown < GROWTH_MAX && longest < LATENCY_MAX, "{grown} bytes, {longest:?}");
-    drop(witness);
+    drop(observer);
     assert_healthy(program);
 }
 
 #[test]
-fn answers_that_nobody_reads_do_not_pile_up() {
+fn unread_answers_do_not_pile_up() {
     const READERS: usize = 40;
     const REQUESTS: usize = 90;
     let program = server("120");
-    let mut witness = Client::enter(&program, WITNESS, "witness");
+    let mut observer = Client::enter(&program, OBSERVER, "observer");
     let before = program.resident_bytes();
     let requests = |number: usize| -> Vec<String> {
         let hello = r#"{"type":"hello"}"#.to_owned();
@@ -130,16 +134,16 @@ fn answers_that_nobody_reads_do_not_pile_up() {
             stream
         })
         .collect();
-    let longest = (0..50).map(|_| witness.ping()).max().unwrap();
+    let longest = (0..50).map(|_| observer.ping()).max().unwrap();
     let grown = program.resident_bytes().saturating_sub(before);
     println!(
         "{READERS} clients ask for the rooms {REQUESTS} times and read nothing: {} KiB more, others \
          waited {longest:.1?} at most",
         grown / 1024
     );
-    // Each may have as much waiting as the server holds for one, and a little besides.
+    // The server may hold a full backlog for each client, and a little more.
     assert!(grown < READERS * 1024 * 1024 + GROWTH_MAX && longest < LATENCY_MAX);
     drop(readers);
-    drop(witness);
+    drop(observer);
     assert_healthy(program);
 }

@@ -1,5 +1,5 @@
-//! The clock of the machine is wrong: nothing is deleted by it, and what is too old goes in the end.
-//! libfaketime stands between the program and the clock.
+//! The clock of the machine is wrong. The server deletes no message because of that, and in the end
+//! deletes messages that are too old. libfaketime sets the clock of the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,12 @@ use testkit::{
 use tungstenite::Message;
 
 const LIBRARY: &str = "/usr/$LIB/faketime/libfaketime.so.1";
-/// How long people talk while the clock is wrong. The history used to be empty after two seconds.
-const WRONG_FOR: Duration = Duration::from_secs(3);
+/// How long clients talk while the clock is wrong. A server that trusts the clock deletes the
+/// history within two seconds.
+const WRONG_TIME: Duration = Duration::from_secs(3);
 const DAY: i64 = 24 * 60 * 60;
 
-/// The clocks of a server, which can be set while it runs.
+/// A clock that can be set while the server runs.
 struct Clock {
     _folder: TempDir,
     file: PathBuf,
@@ -34,14 +35,14 @@ impl Clock {
         clock
     }
 
-    /// As in `+3d`, or `@1970-01-01 00:00:00`.
+    /// Takes times as in `+3d`, or `@1970-01-01 00:00:00`.
     fn set(&self, time: &str) {
         let next = self.file.with_extension("next");
         fs::write(&next, time).unwrap();
         fs::rename(next, &self.file).unwrap();
     }
 
-    /// A server that keeps messages for 30 days.
+    /// Starts a server that keeps messages for 30 days.
     fn serve(&self, history: &Path, fakes_monotonic: bool) -> ServerProcess {
         let mut command = chinwag();
         command.args(FREE_PORTS).args(["--bind", "127.0.0.1", "--rate", "0", "--keep", "30d"]);
@@ -58,7 +59,7 @@ impl Clock {
 fn say(program: &ServerProcess, text: &str) {
     let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
     socket.send(Message::text(text)).unwrap();
-    // Others may be on their way out still, and the name taken.
+    // An earlier client may still have the nickname.
     let echo = format!(": {text}");
     while !socket.read().unwrap().to_text().unwrap().ends_with(&echo) {}
 }
@@ -72,7 +73,7 @@ fn talk_for(program: &ServerProcess, time: Duration) -> usize {
     said
 }
 
-/// The texts that the file has.
+/// Returns the texts in a history.
 fn texts(history: &Path) -> Vec<String> {
     let mut command = chinwag();
     let output = command.args(["history", "export"]).arg(history).output().unwrap();
@@ -87,7 +88,7 @@ fn count_of(history: &Path, text: &str) -> usize {
     texts(history).iter().filter(|it| *it == text).count()
 }
 
-/// Puts messages into a history that are so many days old. Negative ones are of the future.
+/// Imports messages of an age in days. A negative age is in the future.
 fn import(history: &Path, messages: &[(&str, i64)]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now = i64::try_from(now).unwrap();
@@ -103,7 +104,7 @@ fn import(history: &Path, messages: &[(&str, i64)]) {
     history::import(history, &lines);
 }
 
-/// Is there at all: without the library nothing here would be shown.
+/// Fails where the library is missing, without which the other tests would show nothing.
 #[test]
 fn the_clock_of_the_program_can_be_set() {
     let clock = Clock::new("@2031-05-05 05:05:05");
@@ -123,11 +124,11 @@ fn a_clock_that_is_wrong_at_the_start_deletes_nothing() {
         end(program, Signal::TERM);
         let clock = Clock::new(wrong);
         let program = clock.serve(&history, false);
-        let said = talk_for(&program, WRONG_FOR);
+        let said = talk_for(&program, WRONG_TIME);
         let log = end(program, Signal::TERM);
         assert!(log.contains("the last time that"), "{wrong}: {log}");
         let program = right.serve(&history, false);
-        talk_for(&program, WRONG_FOR);
+        talk_for(&program, WRONG_TIME);
         end(program, Signal::TERM);
         let messages = texts(&history);
         let kept = messages.iter().filter(|it| *it == "kept").count();
@@ -144,10 +145,10 @@ fn a_clock_that_jumps_deletes_nothing() {
         let history = folder.file("history");
         let clock = Clock::new("+0");
         let program = clock.serve(&history, false);
-        let mut said = talk_for(&program, WRONG_FOR / 3);
+        let mut said = talk_for(&program, WRONG_TIME / 3);
         for time in [wrong, "+0"] {
             clock.set(time);
-            said += talk_for(&program, WRONG_FOR);
+            said += talk_for(&program, WRONG_TIME);
         }
         let log = end(program, Signal::TERM);
         assert_eq!(texts(&history).len(), said, "{wrong}");
@@ -157,9 +158,10 @@ fn a_clock_that_jumps_deletes_nothing() {
     }
 }
 
-/// A board without a battery: what was said before it heard of the time is as old as that.
+/// A board without a battery starts in 1970. The age of a message counts from when the server
+/// learned the time.
 #[test]
-fn what_was_said_in_1970_is_kept_until_it_is_old() {
+fn messages_of_1970_are_kept_until_they_are_old() {
     let folder = TempDir::new();
     let history = folder.file("history");
     let clock = Clock::new("@1970-01-01 00:00:10");
@@ -169,7 +171,7 @@ fn what_was_said_in_1970_is_kept_until_it_is_old() {
     let clock = Clock::new("+0");
     let program = clock.serve(&history, true);
     say_some(&program);
-    // All clocks go forward together from here on: time passes.
+    // From here on all clocks advance together.
     for (time, left) in [("+26h", 5), ("+28h", 5), ("+29d", 5), ("+703h", 5)] {
         clock.set(time);
         say_some(&program);
@@ -182,7 +184,7 @@ fn what_was_said_in_1970_is_kept_until_it_is_old() {
 
 /// The machine was off for two months.
 #[test]
-fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
+fn old_messages_are_counted_in_the_log_before_they_are_deleted() {
     let folder = TempDir::new();
     let history = folder.file("history");
     let old = [("old", 70), ("old", 62), ("old", 61)];
@@ -204,9 +206,9 @@ fn what_is_too_old_goes_after_it_was_said_how_much_it_is() {
     assert!(log[said..].contains("are older than 30days: they are deleted in 1h"), "{log}");
 }
 
-/// A message of next year in front keeps none behind it from going.
+/// A message of next year does not protect the messages behind it.
 #[test]
-fn messages_go_by_their_time_wherever_they_are() {
+fn messages_are_deleted_by_their_time_wherever_they_are() {
     let folder = TempDir::new();
     let history = folder.file("history");
     let mut messages = vec![("new", -365); 100];
@@ -216,7 +218,7 @@ fn messages_go_by_their_time_wherever_they_are() {
     import(&history, &messages);
     let clock = Clock::new("+0");
     let program = clock.serve(&history, true);
-    // They are few, and too old by the clock and by the file: no time has to pass.
+    // They are few, and too old by the clock and by the file, so that no time has to pass.
     let deadline = Instant::now() + DEADLINE;
     while count_of(&history, "old") > 0 {
         assert!(Instant::now() < deadline, "they are still there");
@@ -229,12 +231,12 @@ fn messages_go_by_their_time_wherever_they_are() {
     assert!(!export(&history).is_empty());
 }
 
-/// A few texts: the more there are, the longer it takes to look at all of them.
+/// Sends few texts: each costs a little time below.
 fn say_some(program: &ServerProcess) {
     (0..3).for_each(|number| say(program, &format!("some {number}")));
 }
 
-/// Time passes from this hour on, until a text is gone.
+/// Advances the clock hour by hour until a text is gone.
 fn until_gone(program: &ServerProcess, clock: &Clock, hour: u64, history: &Path, text: &str) {
     let deadline = Instant::now() + DEADLINE;
     for hour in hour.. {

@@ -127,9 +127,10 @@ impl Budget {
     }
 
     fn write(&self) -> String {
-        let mut text = "# The cost of each case: instructions + system calls and readings of the clock.\n\
+        let mut text =
+            "# The cost of each case: instructions + system calls and readings of the clock.\n\
                         # Recorded by `make instructions RECORD=yes`.\n"
-            .to_owned();
+                .to_owned();
         let _ = writeln!(text, "tools = {}\n", self.tools);
         for (case, Cost { instructions, calls }) in &self.costs {
             let _ = writeln!(text, "{case} = {instructions} + {calls}");
@@ -155,7 +156,8 @@ fn table(measured: &Budget, budget: &Budget) -> String {
             cost.instructions, due.instructions, cost.calls, due.calls
         );
         if cost.instructions * 100 < due.instructions * (100 - CHEAPER) {
-            let _ = writeln!(table, "    is cheaper now. To keep it so:  make instructions RECORD=yes");
+            let _ =
+                writeln!(table, "    is cheaper now. To keep it so:  make instructions RECORD=yes");
         }
     }
     table

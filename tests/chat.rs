@@ -1,4 +1,4 @@
-//! The tutorial's chat, over real sockets.
+//! Plain clients over real sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -14,7 +14,7 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 #[test]
-fn one_client_hears_itself() {
+fn a_client_receives_its_own_text() {
     let mut server = TestServer::start();
     let mut ana = server.join();
     let nick = ana.nick.clone();
@@ -25,7 +25,7 @@ fn one_client_hears_itself() {
 }
 
 #[test]
-fn two_clients_hear_each_other_and_the_goodbye() {
+fn two_clients_receive_each_others_texts_and_the_goodbye() {
     let mut server = TestServer::start();
     let (mut ana, mut bo) = (server.join(), server.join());
     assert_ne!(ana.nick, bo.nick);
@@ -40,7 +40,7 @@ fn two_clients_hear_each_other_and_the_goodbye() {
 }
 
 #[test]
-fn two_hundred_clients_hear_the_same_in_the_same_order() {
+fn two_hundred_clients_receive_the_same_in_the_same_order() {
     const CLIENTS: usize = 200;
     let mut server = TestServer::start();
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| server.join()).collect();
@@ -81,7 +81,7 @@ fn the_path_does_not_matter_and_the_query_does() {
 }
 
 #[test]
-fn a_wish_that_cannot_be_granted_gets_a_random_name() {
+fn an_invalid_or_taken_nickname_is_replaced_by_a_random_one() {
     let mut server = TestServer::start();
     let ana = server.join_at("/?nick=ana");
     assert_eq!(ana.nick, "ana");
@@ -117,7 +117,7 @@ fn a_fragmented_message_is_one_message_and_pings_may_come_between() {
     bytes.extend(frame(OpCode::Control(Control::Ping), true, b"still there?"));
     bytes.extend(frame(OpCode::Data(Data::Continue), false, b""));
     bytes.extend(frame(OpCode::Data(Data::Continue), true, &text[15..]));
-    // And a whole one behind it, each byte in a packet of its own.
+    // A complete text behind it, each byte in a packet of its own.
     bytes.extend(text_frame("next"));
     for byte in bytes {
         ana.send_bytes(&[byte]);
@@ -145,7 +145,7 @@ const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgr
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 #[test]
-fn a_text_in_the_packet_of_the_handshake_waits_for_no_other() {
+fn a_text_sent_with_the_handshake_is_delivered_at_once() {
     let server = TestServer::start();
     let mut stream = testkit::tcp(server.address());
     stream.write_all(&[HANDSHAKE, &text_frame("early")].concat()).unwrap();
@@ -156,7 +156,7 @@ fn a_text_in_the_packet_of_the_handshake_waits_for_no_other() {
 }
 
 #[test]
-fn what_comes_with_the_handshake_is_not_lost() {
+fn frames_sent_with_the_handshake_are_not_lost() {
     let server = TestServer::start();
     let mut stream = testkit::tcp(server.address());
     let mut bytes = HANDSHAKE.to_vec();
@@ -212,7 +212,7 @@ fn one_port_is_enough() {
 }
 
 #[test]
-fn who_talks_too_fast_is_read_more_slowly_and_loses_nothing() {
+fn a_client_that_sends_too_fast_is_read_more_slowly_and_loses_nothing() {
     let limits = Limits { burst: 5, per_second: 50, ..Limits::default() };
     let mut server = TestServer::start_with(&Config { limits, ..config() });
     let mut ana = server.join();
@@ -234,7 +234,7 @@ fn who_talks_too_fast_is_read_more_slowly_and_loses_nothing() {
 }
 
 #[test]
-fn who_was_slowed_can_be_cut_off() {
+fn a_client_that_was_slowed_can_be_cut() {
     let limits = Limits { burst: 1, per_second: 1, ..Limits::default() };
     let mut server = TestServer::start_with(&Config { limits, ..config() });
     let (mut ana, mut bo) = (server.join(), server.join());
@@ -244,6 +244,6 @@ fn who_was_slowed_can_be_cut_off() {
     assert_eq!(bo.receive(), format!("{}: again and again", ana.nick));
     let id = ana.id();
     ana.reset();
-    // Long before its texts would all have had their turn.
+    // Long before the rate limit would have let all its texts through.
     server.wait_for_close(id);
 }

@@ -1,4 +1,4 @@
-//! That the documents say what the program does.
+//! Checks that the documents describe the program.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -8,17 +8,17 @@ use std::process::Command;
 use chinwag::{Config, Limits};
 use testkit::{Script, config};
 
-/// The text between a fence of this kind and the next.
+/// Returns the text between a fence of this kind and the next fence.
 fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
     let start = document.split_once(&format!("```{kind}\n")).expect("the fence is there").1;
     start.split_once("```").expect("the fence ends").0
 }
 
 #[test]
-fn the_sessions_of_the_protocol_go_as_they_are_written() {
+fn the_sessions_in_protocol_md_can_be_replayed() {
     let protocol = include_str!("../PROTOCOL.md");
     Script::new().play(fenced(protocol, "plain-session"));
-    // With the limits that people have: the welcome names them.
+    // With the default limits, which the welcome names.
     Script::with(&Config { limits: Limits::default(), ..config() })
         .play(fenced(protocol, "json-session"));
 }

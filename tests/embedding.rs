@@ -1,4 +1,4 @@
-//! The library, as somebody uses it who has a program already.
+//! The library in a program that embeds it.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -20,7 +20,7 @@ fn addresses_are_known_before_the_start() {
     let handle = server.handle();
     assert_ne!(handle.page_addresses()[0].port(), 0);
     assert_ne!(handle.websocket_addresses()[0].port(), 0);
-    // Who connects before the start is served after it.
+    // A client that connects before the start is served after it.
     let early = thread::spawn(move || connect(handle.websocket_addresses()[0], "/").is_ok());
     let handle = server.start().unwrap();
     assert!(early.join().unwrap());
@@ -29,7 +29,7 @@ fn addresses_are_known_before_the_start() {
 
 #[test]
 fn ipv4_alone_is_no_way_round_a_port_in_use() {
-    // Where there is no IPv6, there is nothing to show.
+    // Without IPv6 there is nothing to check.
     let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
     let everywhere = vec![Ipv6Addr::UNSPECIFIED.into()];
     let page_port = taken.local_addr().unwrap().port();
@@ -103,7 +103,7 @@ fn an_error_comes_before_its_close() {
 }
 
 #[test]
-fn a_slow_embedder_loses_events_with_a_count_and_slows_nobody() {
+fn a_slow_embedder_loses_events_with_a_count_and_delays_no_client() {
     const MESSAGES: u64 = 1000;
     let mut server = TestServer::start();
     let slow = server.handle.events(10);
@@ -114,7 +114,7 @@ fn a_slow_embedder_loses_events_with_a_count_and_slows_nobody() {
     let kept = slow.try_iter().count() as u64;
     assert_eq!(kept, 10);
     ana.send_and_receive("after");
-    // An opening, an entry and the messages, of which some were kept.
+    // Open, Joined and the messages, some of which were queued.
     let lost = 2 + MESSAGES - kept;
     assert_eq!(slow.recv_timeout(DEADLINE), Ok(Event::Lost { count: lost }));
     let Ok(Event::Message { text, .. }) = slow.recv_timeout(DEADLINE) else { panic!("a message") };
@@ -163,7 +163,7 @@ fn a_server_needs_an_address() {
 }
 
 #[test]
-fn what_the_embedder_says_is_held_for_those_who_come_later() {
+fn messages_of_the_embedder_are_held_for_later_clients() {
     let mut server = TestServer::start();
     for text in ["welcome", "lunch is at noon"] {
         server.handle.say(&room("attic"), &name("kiosk"), text).unwrap();
@@ -199,7 +199,7 @@ fn rooms_of_the_embedder_are_bounded_like_all_others() {
 }
 
 #[test]
-fn no_client_passes_for_the_embedder() {
+fn no_client_can_take_the_name_of_the_embedder() {
     let mut server = TestServer::start();
     server.handle.say(&RoomName::lobby(), &name("Iris"), "I am a program").unwrap();
     server.handle.reserve(&name("Clock")).unwrap();
@@ -215,13 +215,13 @@ fn no_client_passes_for_the_embedder() {
         let answer = json.request(&json!({"type": "nick", "nick": wish}));
         assert_eq!(error_code(&answer), "nick_taken", "{wish}");
     }
-    // The embedder itself goes on.
+    // The embedder itself continues.
     server.handle.say(&RoomName::lobby(), &name("Iris"), "still here").unwrap();
     server.handle.say(&RoomName::lobby(), &name("CLOCK"), "ten to two").unwrap();
 }
 
 #[test]
-fn the_embedder_does_not_pass_for_a_client() {
+fn the_embedder_cannot_take_the_name_of_a_client() {
     let mut server = TestServer::start();
     let (mut ana, mut bo) = (server.join_at("/?nick=ana"), server.join());
     let lobby = RoomName::lobby();
@@ -240,9 +240,9 @@ fn the_embedder_does_not_pass_for_a_client() {
     assert_eq!(bo.receive(), "ana: and now it is");
 }
 
-/// On one thread, and more often than the inbox of the broadcaster is large.
+/// The calls come from one thread, and are more than the inbox of the broadcaster holds.
 #[test]
-fn nothing_waits_for_the_start() {
+fn no_call_waits_for_the_start() {
     const TIMES: u64 = 2000;
     let server = Server::bind(&config()).unwrap();
     let handle = server.handle();
@@ -283,7 +283,7 @@ fn the_last_handle_that_is_dropped_stops_the_server() {
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
     assert_eq!(u16::from(frame.code), 1001);
     drop(socket);
-    // The receiver of events has not kept it up, and is told.
+    // The receiver of events did not block the server, and gets a count.
     while events.recv_timeout(DEADLINE).is_ok() {}
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

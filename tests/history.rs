@@ -1,4 +1,4 @@
-//! What is kept in a file: over restarts, read back, searched, and deleted again.
+//! Histories in files: restarts, pages, searches and deletion.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
@@ -10,7 +10,8 @@ use chinwag::{Config, HistoryConfig, HistoryLimits, Limits, RoomName, export, im
 use serde_json::{Value, from_str, json};
 use testkit::{Client, DEADLINE, Script, TempDir, TestServer, config, error_code, seqs};
 
-/// A server that keeps what is said, and holds as little of it in memory as is asked for.
+/// Returns a configuration with a history file and at most `lines_max` messages of a room in
+/// memory.
 fn kept(file: &Path, lines_max: usize) -> Config {
     let history = HistoryLimits { lines_max, ..HistoryLimits::default() };
     let limits = Limits { per_second: 0, history, ..Limits::default() };
@@ -23,7 +24,7 @@ fn folder_and_file() -> (TempDir, PathBuf) {
     (folder, file)
 }
 
-/// Somebody in a room, who has read how it is.
+/// Connects a client that is in a room.
 fn enter(server: &mut TestServer, room: &str) -> Client {
     let mut client = server.open_json();
     client.request(&json!({"type": "hello"}));
@@ -35,7 +36,7 @@ fn say(client: &mut Client, room: &str, text: &str, id: &str) -> Value {
     client.request(&json!({"type": "say", "room": room, "text": text, "id": id}))
 }
 
-/// Texts with the numbers from 1 on.
+/// Says texts with these numbers.
 fn count(client: &mut Client, room: &str, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
         let id = format!("{number}-{}", room.len());
@@ -43,7 +44,7 @@ fn count(client: &mut Client, room: &str, numbers: std::ops::RangeInclusive<u64>
     }
 }
 
-/// Asks until the answer is as it is to be: what is said is found, and deleted, a moment later.
+/// Repeats a request until its answer matches: the server indexes and deletes a moment later.
 fn until(client: &mut Client, request: &Value, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -66,7 +67,7 @@ fn texts(answer: &Value) -> Vec<String> {
 }
 
 #[test]
-fn clients_resume_over_a_restart_as_if_nothing_had_been() {
+fn clients_resume_over_a_restart() {
     let (_folder, file) = folder_and_file();
     let mut script = Script::with(&kept(&file, 500));
     script.play(
@@ -104,7 +105,7 @@ fn a_name_is_held_for_its_session_over_a_restart() {
     let mut script = Script::with(&kept(&file, 500));
     script.play("ana enters lobby");
     let session = script.value("ana").to_owned();
-    // Who knows what is kept does not know the session.
+    // The file does not reveal the session.
     drop(script);
     let bytes = std::fs::read(&file).unwrap();
     let has = |secret: &[u8]| bytes.windows(secret.len()).any(|it| it == secret);
@@ -126,7 +127,7 @@ fn a_name_is_held_for_its_session_over_a_restart() {
 }
 
 #[test]
-fn what_memory_does_not_hold_is_read_from_the_file() {
+fn messages_that_are_not_in_memory_are_read_from_the_file() {
     let (_folder, file) = folder_and_file();
     for lines_max in [0, 2] {
         let mut server = TestServer::start_with(&kept(&file, lines_max));
@@ -158,9 +159,9 @@ fn what_memory_does_not_hold_is_read_from_the_file() {
     }
 }
 
-/// Nothing that comes after a question overtakes its answer, whoever looks it up.
+/// Events do not overtake the answer to an earlier request, even if another thread looks it up.
 #[test]
-fn answers_that_are_looked_up_keep_their_place() {
+fn answers_from_the_file_keep_their_place() {
     let (_folder, file) = folder_and_file();
     let mut server = TestServer::start_with(&kept(&file, 1));
     let mut ana = enter(&mut server, "lobby");
@@ -190,7 +191,7 @@ fn answers_that_are_looked_up_keep_their_place() {
 }
 
 #[test]
-fn everything_is_found_newest_first() {
+fn results_are_sorted_from_new_to_old() {
     let (_folder, file) = folder_and_file();
     let mut server = TestServer::start_with(&kept(&file, 500));
     let mut ana = server.open_json();
@@ -248,9 +249,10 @@ fn everything_is_found_newest_first() {
     assert!(texts(&bo.request(&in_no_room)).is_empty());
 }
 
-/// A text, and queries that mean it. Each text has a room of its own, so that no other is found.
+/// A text, and queries that must find it. Each text has a room of its own, so that no other is
+/// found.
 #[test]
-fn what_people_mean_is_found() {
+fn queries_find_the_texts_they_mean() {
     let (_folder, file) = folder_and_file();
     let mut server = TestServer::start_with(&kept(&file, 500));
     let mut ana = server.open_json();
@@ -293,9 +295,9 @@ fn what_people_mean_is_found() {
     }
 }
 
-/// The nicknames of messages are not held to the rules of today.
+/// Messages may have nicknames that are not valid today.
 #[test]
-fn a_history_from_before_a_rule_of_names_can_be_read() {
+fn a_history_with_names_that_are_invalid_today_can_be_read() {
     let (_folder, file) = folder_and_file();
     let old = "{\"room\":\"a\u{301}\u{332}\",\"seq\":1,\"time\":1,\"nick\":\"ana\u{2800}\",\"text\":\"long ago\"}";
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 1);
@@ -308,9 +310,9 @@ fn a_history_from_before_a_rule_of_names_can_be_read() {
     assert_eq!(export(&file, &mut written, |_| {}).unwrap().unreadable, 0);
 }
 
-/// The words of an older version are others.
+/// An index of an older version has other words.
 #[test]
-fn an_index_of_another_version_is_made_anew() {
+fn an_index_of_another_version_is_rebuilt() {
     let (folder, file) = folder_and_file();
     let line = r#"{"room":"lobby","seq":1,"time":1,"nick":"ana","text":"Hauptstraße"}"#;
     import(&file, &mut line.as_bytes(), |_| {}).unwrap();
@@ -355,7 +357,7 @@ fn results_come_in_pages() {
 }
 
 #[test]
-fn what_cannot_be_searched_for_is_told() {
+fn an_invalid_query_is_reported() {
     let (_folder, file) = folder_and_file();
     let mut server = TestServer::start_with(&kept(&file, 500));
     let mut ana = enter(&mut server, "lobby");
@@ -370,9 +372,9 @@ fn what_cannot_be_searched_for_is_told() {
     assert_eq!(error_code(&answer), "unavailable");
 }
 
-/// The embedder may speak where nobody is.
+/// The embedder may post to an empty room.
 #[test]
-fn what_the_embedder_says_is_kept() {
+fn messages_of_the_embedder_are_stored() {
     let (_folder, file) = folder_and_file();
     let server = TestServer::start_with(&kept(&file, 500));
     let room = RoomName::parse("attic").unwrap();
@@ -386,9 +388,9 @@ fn what_the_embedder_says_is_kept() {
     assert_eq!(joined["messages"][0]["text"], "is anybody here?");
 }
 
-/// Also where no room is held that nobody is in.
+/// Also if no empty room is held in memory.
 #[test]
-fn the_embedder_counts_on() {
+fn the_embedder_continues_the_numbers() {
     let (_folder, file) = folder_and_file();
     let history = HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() };
     let config = kept(&file, 500);
@@ -404,7 +406,7 @@ fn the_embedder_counts_on() {
 }
 
 #[test]
-fn what_cannot_be_read_is_left_out_of_an_export_and_counted() {
+fn unreadable_messages_are_left_out_of_an_export_and_counted() {
     let (_folder, file) = folder_and_file();
     let line = |seq: u64| {
         format!("{{\"room\":\"lobby\",\"seq\":{seq},\"time\":1,\"nick\":\"ana\",\"text\":\"x\"}}\n")
@@ -445,14 +447,14 @@ fn a_room_keeps_as_many_messages_as_it_may() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_its_numbers_are_not_used_again() {
+fn old_messages_are_deleted_and_their_numbers_are_not_used_again() {
     let (_folder, file) = folder_and_file();
     let old = r#"{"room":"lobby","seq":1,"time":1000,"nick":"ana","text":"long ago","kind":"say"}
         {"room":"lobby","seq":2,"time":2000,"nick":"ana","text":"long ago, too"}"#;
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 2);
     let month = Duration::from_secs(30 * 24 * 60 * 60);
-    // At once: the rest of the world waits an hour for the second look, and a day for a clock that is
-    // so far ahead of the file.
+    // At once. Otherwise the second look comes after an hour, and a clock that is so far ahead of
+    // the file is trusted after a day.
     let second_look = Duration::ZERO;
     let recent = HistoryConfig { keep: Some(month), second_look, ..HistoryConfig::new(&file) };
     let recent = Config { history: Some(recent), ..kept(&file, 0) };
@@ -538,9 +540,9 @@ fn an_import_adds_all_or_nothing() {
     assert!(!folder.file("chat.db-search").exists());
 }
 
-/// What Windows calls Unicode is either of two.
+/// Windows uses the name Unicode for two encodings.
 #[test]
-fn a_byte_order_mark_is_passed_over_and_utf_16_is_told_of() {
+fn a_byte_order_mark_is_skipped_and_utf_16_is_reported() {
     let (_folder, file) = folder_and_file();
     let line = "{\"room\":\"lobby\",\"seq\":1,\"time\":1,\"nick\":\"ana\",\"text\":\"x\"}\r\n";
     let marked = [b"\xef\xbb\xbf", line.as_bytes()].concat();
@@ -555,7 +557,7 @@ fn a_byte_order_mark_is_passed_over_and_utf_16_is_told_of() {
     }
 }
 
-/// The largest of everything, and times that have no name.
+/// The largest of every value, and times without a date.
 #[test]
 fn an_export_of_extremes_can_be_imported() {
     let (folder, file) = folder_and_file();
@@ -575,15 +577,15 @@ fn an_export_of_extremes_can_be_imported() {
     drop((ana, server));
     let mut exported = vec![];
     export(&file, &mut exported, |_| {}).unwrap();
-    // The number behind the last that may be imported is the one that it cannot take.
+    // The number after the largest that may be imported is the one that the server refuses.
     let told = import(&folder.file("other.db"), &mut exported.as_slice(), |_| {});
     assert!(told.unwrap_err().to_string().starts_with("line 4: seq is 1 to"));
     stats(&file).unwrap();
 }
 
-/// A line is taken out of an export, as an insult may be, and the rest imported.
+/// A line is removed from an export, as an insult may be, and the rest is imported.
 #[test]
-fn what_was_said_once_is_answered_with_itself_in_spite_of_a_hole() {
+fn a_message_sent_again_is_recognized_in_spite_of_a_gap() {
     let (folder, file) = folder_and_file();
     let mut server = TestServer::start_with(&kept(&file, 500));
     let mut ana = enter(&mut server, "lobby");
@@ -614,7 +616,7 @@ fn what_was_said_once_is_answered_with_itself_in_spite_of_a_hole() {
     assert_eq!(told.last(), Some(&said));
 }
 
-/// A pipe whose reader stands still.
+/// A pipe whose reader pauses.
 struct Still<'a> {
     file: &'a Path,
     written: usize,
@@ -624,7 +626,7 @@ struct Still<'a> {
 impl std::io::Write for Still<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.written += bytes.len();
-        // While it stands still, another connection can clear all of the log away.
+        // While the reader pauses, another connection can checkpoint the whole log.
         let connection = rusqlite::Connection::open(self.file).unwrap();
         let busy: i64 =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
@@ -640,7 +642,7 @@ impl std::io::Write for Still<'_> {
 }
 
 #[test]
-fn an_export_that_waits_for_its_reader_holds_nothing() {
+fn an_export_that_waits_for_its_reader_holds_no_lock() {
     let (_folder, file) = folder_and_file();
     let line = |seq: u64| {
         json!({"room": "lobby", "seq": seq, "time": 1, "nick": "ana", "text": "x".repeat(8000)})

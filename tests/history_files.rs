@@ -1,4 +1,4 @@
-//! The file of a history as the file that it is: whose it is, and what the program leaves alone.
+//! History files as files: their permissions, and files that the program must not touch.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
@@ -29,14 +29,14 @@ fn serve(file: &Path) -> ServerProcess {
     ServerProcess::start(&mut server(chinwag(), file))
 }
 
-/// Says something and hears it: it is kept then.
+/// Sends a text and receives it, after which it is stored.
 fn say(program: &ServerProcess, text: &str) {
     let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
     socket.send(Message::text(text)).unwrap();
     assert_eq!(socket.read().unwrap().to_text().unwrap(), format!("ana: {text}"));
 }
 
-/// An end in order.
+/// Stops a server cleanly and returns its log.
 fn stop(program: ServerProcess) -> String {
     program.signal(Signal::TERM);
     let (status, log) = program.end();
@@ -44,8 +44,8 @@ fn stop(program: ServerProcess) -> String {
     log
 }
 
-/// What a server says that does not come to serve, in one sentence and with exit code 1; or, where
-/// it does serve, `None`.
+/// Returns the message of a server that does not start, which is one sentence with exit code 1.
+/// Returns `None` if it starts.
 fn refusal(file: &Path) -> Option<String> {
     let child = server(chinwag(), file).spawn().unwrap();
     let mut program = ServerProcess { child, banner: String::new() };
@@ -69,7 +69,7 @@ fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A history of some dozens of pages, whose server ended in order.
+/// Writes a history of some dozens of pages.
 fn some_history(folder: &TempDir) -> PathBuf {
     let (lines, file) = (folder.file("lines"), folder.file("history"));
     let line = |seq: usize| {
@@ -85,7 +85,7 @@ fn some_history(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
+fn a_history_belongs_to_its_owner_alone_whatever_the_umask() {
     for umask in ["000", "077", "777"] {
         let folder = TempDir::new();
         let file = folder.file("history");
@@ -118,7 +118,7 @@ fn a_symbolic_link_is_not_followed() {
     assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
 
-/// Nor is one of the files beside it.
+/// The same for the files beside it.
 #[test]
 fn a_symbolic_link_beside_the_history_is_named() {
     for suffix in ["-wal", "-shm", "-search", "-search-wal", "-search-shm", "-incomplete"] {
@@ -133,7 +133,7 @@ fn a_symbolic_link_beside_the_history_is_named() {
 }
 
 #[test]
-fn a_second_server_is_told_so_and_the_first_goes_on() {
+fn a_second_server_is_refused_and_the_first_continues() {
     let folder = TempDir::new();
     let file = folder.file("history");
     let program = serve(&file);
@@ -147,10 +147,10 @@ fn a_second_server_is_told_so_and_the_first_goes_on() {
 }
 
 #[test]
-fn what_is_no_history_is_refused_and_left_alone() {
+fn a_file_that_is_no_history_is_refused_and_unchanged() {
     let folder = TempDir::new();
     let file = folder.file("notes");
-    // The header of somebody else's database, with a table in it.
+    // The header of the database of another program, with a table in it.
     let mut foreign = fs::read(some_history(&folder)).unwrap();
     foreign[68..72].copy_from_slice(b"else");
     let mut noise = vec![0; 3 * PAGE_BYTES];
@@ -167,10 +167,10 @@ fn what_is_no_history_is_refused_and_left_alone() {
     assert!(sentence.contains("cannot use "), "{sentence}");
 }
 
-/// Each page in its turn is noise, and the file sometimes ends in the middle of it. Either the server says so,
-/// or it does not need that page; then `check` says so.
+/// Replaces each page by noise, and sometimes truncates the file in the middle of it. The server
+/// either refuses the file or does not need the page, and then `check` finds the damage.
 #[test]
-fn a_damaged_history_is_told_of_and_left_as_it_is() {
+fn a_damaged_history_is_reported_and_unchanged() {
     let folder = TempDir::new();
     let whole = fs::read(some_history(&folder)).unwrap();
     let pages = whole.len() / PAGE_BYTES;
@@ -189,7 +189,7 @@ fn a_damaged_history_is_told_of_and_left_as_it_is() {
     assert!(refused > 10 && served > 10);
 }
 
-/// Whether a server refuses what it is given, of which this page is damaged.
+/// Returns whether a server refuses a file in which this page is damaged.
 fn is_refused(folder: &TempDir, bytes: &[u8], page: usize) -> bool {
     let file = folder.file(&format!("damaged-{:016x}", rand::random::<u64>()));
     fs::write(&file, bytes).unwrap();

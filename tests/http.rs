@@ -1,4 +1,4 @@
-//! What both ports answer, request by request.
+//! Responses on both ports.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -12,7 +12,7 @@ use testkit::{HttpResponse, TestServer, config, connect, exchange_bytes, exchang
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
 
-/// Asks both ports, and returns what both say.
+/// Sends a request to both ports. Checks that both have the same status.
 fn answer(server: &TestServer, head: &str) -> HttpResponse {
     let [one, other] = [server.page_address(), server.address()].map(|address| {
         HttpResponse::parse(&exchange_bytes(address, head), head.starts_with("HEAD "))
@@ -40,7 +40,7 @@ fn the_page_and_its_parts_are_on_both_ports() {
 }
 
 #[test]
-fn parts_come_compressed_to_those_who_take_that() {
+fn parts_are_compressed_for_clients_that_accept_it() {
     let server = TestServer::start();
     let request = |method: &str, path: &str, fields: &str| {
         answer(&server, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
@@ -73,7 +73,7 @@ fn parts_come_compressed_to_those_who_take_that() {
             }
             assert_eq!(form.header("Vary"), Some("Accept-Encoding"));
         }
-        // Each form is known by its own tag alone.
+        // Each encoding has its own tag.
         let known = format!("{GZIP}If-None-Match: {}\n", plain.header("ETag").unwrap());
         assert_eq!(request("GET", path, &known).status, 200);
 
@@ -92,7 +92,7 @@ fn a_healthy_server_says_ok() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"));
 }
 
-/// The status with which a handshake is answered.
+/// Returns the status of a handshake.
 fn upgrade(server: &TestServer, head: &str) -> String {
     let mut stream = tcp(server.address());
     stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
@@ -117,7 +117,7 @@ fn a_handshake_may_spread_its_lists_over_several_fields() {
 }
 
 #[test]
-fn balancers_get_an_answer() {
+fn load_balancers_get_an_answer() {
     let server = TestServer::start();
     for head in [
         "GET /healthz HTTP/1.0\n\n",
@@ -222,8 +222,8 @@ fn a_head_may_come_byte_by_byte() {
 }
 
 #[test]
-fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
-    /// The server listens for half a second more, and the machine may take longer for a turn.
+fn an_unexpected_body_does_not_prevent_the_response() {
+    /// The server reads for half a second more, and a busy machine may be late.
     const ATTEMPTS: usize = 3;
     let server = TestServer::start();
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65536\r\n\r\n";
@@ -231,8 +231,8 @@ fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
         let mut stream = tcp(server.page_address());
         stream.write_all(head.as_bytes()).unwrap();
         assert_eq!(HttpResponse::read(&mut stream, false).status, 413);
-        // A server that had closed would reset the connection now, and with other systems than
-        // this the answer would be lost where it is not read yet.
+        // A server that had closed would reset the connection now, and the client could lose the
+        // response.
         let pace = crossbeam_channel::tick(Duration::from_millis(1));
         pace.iter().take(100).all(|_| stream.write_all(&[b'x'; 64]).is_ok())
     });
@@ -240,7 +240,7 @@ fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
 }
 
 #[test]
-fn a_head_that_does_not_come_is_not_waited_for() {
+fn a_missing_head_times_out() {
     let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
     let server = TestServer::start_with(&Config { limits, ..config() });
     let mut idle = tcp(server.address());
@@ -266,7 +266,7 @@ fn a_full_server_says_when_to_come_again() {
     let id = first.id();
     first.close();
     server.wait_for_close(id);
-    // The place is free once the connection's thread is done with the client, a moment later.
+    // The slot is free when the thread of the connection has ended, a moment later.
     let deadline = std::time::Instant::now() + testkit::DEADLINE;
     while connect(server.address(), "/").is_err() {
         assert!(std::time::Instant::now() < deadline, "the place is never given back");
@@ -274,7 +274,7 @@ fn a_full_server_says_when_to_come_again() {
 }
 
 #[test]
-fn a_refused_browser_learns_why() {
+fn a_refused_browser_is_told_why() {
     const WHY: &str = "GET /healthz?why=http%3A%2F%2Flocalhost HTTP/1.1\nHost: localhost\n\n";
     let handshake = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
     for (config, told) in [
@@ -285,7 +285,7 @@ fn a_refused_browser_learns_why() {
         let open = answer(&server, WHY);
         assert_eq!((open.status, &*open.body), (200, &b"ok\n"[..]));
         assert_eq!(open.header("Cache-Control"), Some("no-store"));
-        // Asking takes no place.
+        // A request takes no slot.
         let client = server.join();
         let (refusal, why) = (answer(&server, &handshake), answer(&server, WHY));
         assert_eq!((refusal.status, why.status), (503, 503));
@@ -298,7 +298,7 @@ fn a_refused_browser_learns_why() {
         client.close();
         server.wait_for_close(id);
         let deadline = std::time::Instant::now() + testkit::DEADLINE;
-        // One port at a time: the place may be given back in between.
+        // One port at a time, because the slot may become free in between.
         while !exchange_text(server.page_address(), WHY).starts_with("HTTP/1.1 200 ") {
             assert!(std::time::Instant::now() < deadline, "the place is never given back");
         }
@@ -310,7 +310,7 @@ fn a_refused_browser_learns_why() {
 }
 
 #[test]
-fn one_address_does_not_take_every_place() {
+fn one_address_does_not_take_every_slot() {
     let mut server = TestServer::start_with(&Config { clients_per_address_max: 2, ..config() });
     let _two = (server.join(), server.join());
     let refused = connect(server.address(), "/").expect_err("a third is one too many");

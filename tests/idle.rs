@@ -1,5 +1,5 @@
-//! That waiting costs nothing. Alone in its file, and so alone in its process: the time that it
-//! counts is spent by nobody else.
+//! Waiting takes no processor time. This is the only test of its process, because it measures the
+//! time of the process.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(target_os = "linux")]
@@ -11,10 +11,10 @@ use chinwag::{Config, Limits, Nickname, RoomName};
 use socket2::SockRef;
 use testkit::{TestServer, config};
 
-/// What this process has spent, its threads of the past among them.
+/// Returns the processor time of this process, including threads that have ended.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // The name of the program stands in parentheses, and may hold anything.
+    // The name of the program, in parentheses, may hold any character.
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let ticks: u64 =
         fields.split_whitespace().skip(11).take(2).map(|it| it.parse::<u64>().unwrap()).sum();
@@ -22,7 +22,7 @@ fn cpu_time() -> Duration {
 }
 
 #[test]
-fn nobody_looks_whether_there_is_news() {
+fn waiting_takes_no_processor_time() {
     let half = Duration::from_secs(1);
     let limits = Limits { ping_after: half, pong_within: half, ..Limits::default() };
     let mut server = TestServer::start_with(&Config { limits, ..config() });
@@ -33,7 +33,8 @@ fn nobody_looks_whether_there_is_news() {
     let mut ping = [0; 2];
     silent.socket.get_mut().read_exact(&mut ping).unwrap();
     assert_eq!(&ping, b"\x89\x00");
-    // It gets more than the kernel takes for it, and has the rest of its time to answer the ping.
+    // It is sent more than the kernel takes for it, and then has the rest of its time to answer the
+    // ping.
     let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
     for _ in 0..60 {
         server.handle.say(&RoomName::lobby(), &cook, &text).unwrap();

@@ -1,4 +1,4 @@
-//! The address that people give to others: a way in for them, in whichever way it was asked for.
+//! The address in an invitation, which must work on another machine.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use chinwag::Config;
 use testkit::{HttpResponse, TestServer, config, exchange_bytes};
 
-/// Asks as a browser does that has come by this host.
+/// Requests the invitation as a browser does that has loaded the page from this host.
 fn invited(server: &TestServer, method: &str, target: &str, host: &str) -> HttpResponse {
     let head = format!("{method} {target} HTTP/1.1\nHost: {host}\n\n");
     let answer = exchange_bytes(server.page_address(), &head);
@@ -17,7 +17,7 @@ fn invited(server: &TestServer, method: &str, target: &str, host: &str) -> HttpR
     answer
 }
 
-/// The address as text, which is the same in the picture.
+/// Returns the address as text. Checks that the picture has the same.
 fn address(server: &TestServer, query: &str, host: &str) -> String {
     let text = invited(server, "GET", &format!("/invite{query}"), host);
     let picture = invited(server, "GET", &format!("/invite.svg{query}"), host);
@@ -29,7 +29,7 @@ fn address(server: &TestServer, query: &str, host: &str) -> String {
     text
 }
 
-/// What a telephone reads in a picture that consists of black squares on white.
+/// Decodes a picture that consists of black squares on white.
 fn scanned(svg: &str) -> String {
     let between = |start: &str, end: &str| {
         svg.split_once(start).unwrap().1.split_once(end).unwrap().0.to_owned()
@@ -37,7 +37,7 @@ fn scanned(svg: &str) -> String {
     assert_eq!(between("<rect ", ">").split("fill=").nth(1), Some("\"#fff\"/"));
     assert!(svg.contains("<path fill=\"#000\""), "{svg}");
     let width: usize = between("width=\"", "\"").parse().unwrap();
-    // `M32 40h8v8H32V40`: from there on 8 to the right, 8 down, and back.
+    // `M32 40h8v8H32V40` means: from there 8 to the right, 8 down, and back.
     let squares = between(" d=\"M", "\"");
     let mut is_black = vec![false; width * width];
     for square in squares.split('M') {
@@ -60,7 +60,7 @@ fn scanned(svg: &str) -> String {
 }
 
 #[test]
-fn others_get_the_host_by_which_one_came() {
+fn an_invitation_has_the_host_of_the_request() {
     let server = TestServer::start();
     assert_eq!(address(&server, "", "chat.lan:8080"), "http://chat.lan:8080/");
     assert_eq!(address(&server, "", "Chat"), "http://Chat/");
@@ -69,7 +69,7 @@ fn others_get_the_host_by_which_one_came() {
 }
 
 #[test]
-fn the_room_comes_along() {
+fn an_invitation_has_the_room() {
     let server = TestServer::start();
     let room = |query| address(&server, query, "chat.lan");
     assert_eq!(room("?room=kitchen"), "http://chat.lan/#kitchen");
@@ -81,7 +81,7 @@ fn the_room_comes_along() {
 }
 
 #[test]
-fn nobody_is_sent_to_the_own_machine() {
+fn no_invitation_has_a_loopback_address() {
     let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
     let server = TestServer::start_with(&Config { bind: everywhere, ..config() });
     let addresses = server.handle.reachable_page_addresses();
@@ -97,7 +97,7 @@ fn nobody_is_sent_to_the_own_machine() {
 }
 
 #[test]
-fn where_there_is_no_way_in_there_is_no_invitation() {
+fn a_server_on_loopback_has_no_invitation() {
     let server = TestServer::start();
     for target in ["/invite", "/invite.svg", "/invite?room=kitchen", "/invite.svg?room=kitchen"] {
         for method in ["GET", "HEAD"] {
@@ -107,7 +107,7 @@ fn where_there_is_no_way_in_there_is_no_invitation() {
 }
 
 #[test]
-fn an_invitation_is_for_no_other_room_host_or_method() {
+fn an_invitation_needs_a_valid_room_host_and_method() {
     let server = TestServer::start();
     for target in ["/invite", "/invite.svg"] {
         let status = |method: &str, query: &str, host: &str| {

@@ -1,4 +1,4 @@
-//! The JSON dialect, over real sockets: requests, their answers, and what the others are told.
+//! The JSON dialect over real sockets: requests, answers, and events for other clients.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -11,7 +11,7 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[test]
-fn who_says_hello_is_welcome() {
+fn hello_is_answered_with_welcome() {
     let mut script = Script::new();
     script.play(
         r#"ana opens
@@ -46,7 +46,7 @@ fn nothing_is_answered_before_hello_and_hello_is_said_once() {
         json!({"type": "history", "room": "lobby"}),
         json!({"type": "rooms"}),
         json!({"type": "ping"}),
-        // Whatever else is wrong with it.
+        // Whatever else is invalid in it.
         json!({"type": "search", "query": "hi"}),
         json!({"type": "join", "room": "a room"}),
         json!({"type": "say", "room": "lobby", "text": "", "id": "1"}),
@@ -103,7 +103,7 @@ fn an_answer_carries_the_ref_of_its_request_and_no_other() {
 }
 
 #[test]
-fn members_that_nobody_knows_are_ignored() {
+fn unknown_members_of_a_request_are_ignored() {
     Script::new().play(
         r#"ana opens
         ana > {"type":"hello","nick":"ana","colour":{"deep":["blue",{}]},"session":null}
@@ -114,7 +114,7 @@ fn members_that_nobody_knows_are_ignored() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_and_the_connection_stays() {
+fn an_invalid_request_is_answered_and_the_connection_stays() {
     let mut script = Script::new();
     script.play("ana enters lobby");
     let ana = script.client("ana");
@@ -212,13 +212,13 @@ fn every_refusal_has_its_code() {
         let told = ana.request(&request);
         assert_eq!((error_code(&told), &told["id"]), (code, &json!("1")), "{request}");
     }
-    // Nothing of that was taken for said.
+    // No text of these was accepted.
     let said = json!({"type": "say", "room": "lobby", "text": "x".repeat(8192), "id": "1"});
     assert_eq!(ana.request(&said)["seq"], 1);
 }
 
 #[test]
-fn what_breaks_the_rules_of_the_wire_ends_the_connection() {
+fn a_protocol_violation_ends_the_connection() {
     for (bytes, code) in [
         (frame(OpCode::Data(Data::Binary), true, br#"{"type":"ping"}"#), 1003),
         (frame(OpCode::Data(Data::Text), true, b"{\"type\":\"\xe9\"}"), 1007),
@@ -234,7 +234,7 @@ fn what_breaks_the_rules_of_the_wire_ends_the_connection() {
 }
 
 #[test]
-fn a_server_that_stops_says_so_to_clients_of_json() {
+fn a_server_that_stops_tells_json_clients() {
     let mut server = TestServer::start();
     let mut clients = [server.open_json(), server.open_json()];
     clients[0].request(&json!({"type": "hello"}));
@@ -247,14 +247,14 @@ fn a_server_that_stops_says_so_to_clients_of_json() {
             matches!(&closing, Message::Close(Some(it)) if u16::from(it.code) == 1001),
             "{closing}"
         );
-        // Has the answer sent, and sees the end.
+        // Sends the answer and reads the end.
         while client.socket.read().is_ok() {}
     }
     stopping.join().unwrap();
 }
 
 #[test]
-fn who_says_no_hello_in_time_is_sent_home() {
+fn a_client_without_a_hello_in_time_is_closed() {
     let limits = Limits { hello_within: Duration::from_millis(500), ..Limits::default() };
     let mut server = TestServer::start_with_limits(limits);
     let mut polite = server.open_json();
@@ -267,7 +267,7 @@ fn who_says_no_hello_in_time_is_sent_home() {
 }
 
 #[test]
-fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
+fn a_client_over_its_rate_limit_is_told_and_then_closed() {
     let limits = Limits { burst: 2, per_second: 1, ..Limits::default() };
     let mut server = TestServer::start_with(&Config { limits, ..config() });
     let mut ana = server.open_json();
@@ -297,7 +297,7 @@ fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
         }
     };
     assert_eq!(code, 4029);
-    // Joining was the other that may be done at once.
+    // The join was the second request of the burst.
     assert!(said >= 1 && refused >= 20, "{said} said, {refused} refused");
 }
 

@@ -1,4 +1,4 @@
-//! Every way out, and that each is announced exactly once.
+//! Every way to leave. Each is announced exactly once.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -13,8 +13,8 @@ use testkit::{Client, TestServer, config, connect, frames::frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// Lets a client go its way and shows that the rest are told once. Returns the code that the
-/// server saw, or gave.
+/// Lets a client leave and checks that the rest are told once. Returns the close code that the
+/// server saw or sent.
 fn announced_once(server: &mut TestServer, leave: impl FnOnce(Client)) -> u16 {
     let (mut witness, leaver) = (server.join(), server.join());
     let (nick, id) = (leaver.nick.clone(), leaver.id());
@@ -40,7 +40,7 @@ fn a_close_frame() {
 }
 
 #[test]
-fn who_speaks_and_closes_hears_itself_first() {
+fn a_client_that_sends_and_closes_receives_its_text_first() {
     let mut server = TestServer::start();
     for _ in 0..50 {
         let mut client = server.join();
@@ -66,7 +66,7 @@ fn an_end_without_a_close_frame() {
     assert_eq!(code, 1006);
 }
 
-/// Offends, and reads the close frame.
+/// Sends a violation and returns the code of the close frame.
 fn offence(bytes: &[u8]) -> u16 {
     let mut server = TestServer::start();
     let mut told = 0;
@@ -131,7 +131,7 @@ fn silence() {
     let limits = Limits { ping_after, pong_within, ..Limits::default() };
     let mut server = with_limits(limits);
     let mut witness = server.join();
-    // It answers pings only while it reads, which it does not.
+    // It answers pings only while it reads, which it does not do.
     let mut vanished = server.join();
     let since = Instant::now();
     let announced = format!(" .... {} has left.", vanished.nick);
@@ -145,12 +145,13 @@ fn silence() {
 }
 
 #[test]
-fn a_reader_that_stops_is_cut_and_delays_nobody() {
+fn a_client_that_stops_reading_is_cut_and_delays_no_other() {
     let limits = Limits { stall_max: Duration::from_millis(500), ..Limits::default() };
     let mut server = with_limits(limits);
     let (mut talker, mut stalled) = (server.join(), server.join());
     let (nick, text) = (stalled.nick.clone(), "x".repeat(8000));
-    // It reads nothing from here on. The talker goes on until it is gone, and hears all it says.
+    // It reads nothing from here on. The other sends until the first is gone, and receives all it
+    // sends.
     let goodbye = format!(" .... {nick} has left.");
     let mut said = 0;
     loop {
@@ -169,11 +170,11 @@ fn a_reader_that_stops_is_cut_and_delays_nobody() {
 }
 
 #[test]
-fn who_falls_behind_and_reads_on_stays() {
+fn a_client_that_falls_behind_and_reads_on_stays() {
     const TEXTS: usize = 60;
     let mut server = TestServer::start();
     let (mut slow, mut witness) = (server.join(), server.join());
-    // More than the kernel takes for it, and less than may wait.
+    // More than the kernel takes for it, and less than its backlog.
     SockRef::from(slow.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();
     let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
     for _ in 0..TEXTS {
@@ -188,7 +189,7 @@ fn who_falls_behind_and_reads_on_stays() {
 }
 
 #[test]
-fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
+fn a_pinged_client_has_its_time_to_answer_whatever_it_is_sent() {
     let (ping_after, pong_within) = (Duration::from_millis(100), testkit::DEADLINE);
     let limits = Limits { ping_after, pong_within, ..Limits::default() };
     let mut server = with_limits(limits);
@@ -196,7 +197,7 @@ fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
     let mut ping = [0; 2];
     silent.socket.get_mut().read_exact(&mut ping).unwrap();
     assert_eq!(&ping, b"\x89\x00");
-    // It neither answers nor reads on, and is cut for that which comes first.
+    // It neither answers nor reads. The deadline that comes first cuts it.
     let (goodbye, text) = (format!(" .... {} has left.", silent.nick), "x".repeat(8000));
     loop {
         talker.send(&text);
@@ -208,7 +209,7 @@ fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
 }
 
 #[test]
-fn stopping_tells_three_hundred_who_talk() {
+fn stopping_tells_three_hundred_clients_that_send() {
     const CLIENTS: usize = 300;
     let server = TestServer::start();
     let address = server.address();
@@ -236,7 +237,7 @@ fn stopping_tells_three_hundred_who_talk() {
 }
 
 #[test]
-fn who_is_sent_home_is_listened_to_until_it_goes() {
+fn a_closed_client_is_read_until_it_goes() {
     let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
     let mut server = with_limits(limits);
     let mut client = server.join();
@@ -255,7 +256,7 @@ fn who_is_sent_home_is_listened_to_until_it_goes() {
 }
 
 #[test]
-fn an_offender_is_not_listened_to_for_long() {
+fn a_violating_client_is_not_read_for_long() {
     let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
     let mut server = with_limits(limits);
     let mut client = server.join();
@@ -268,7 +269,7 @@ fn an_offender_is_not_listened_to_for_long() {
     assert!(took < testkit::DEADLINE / 2, "it took {took:?}");
 }
 
-/// Says one thing after the other, each when the one before has come back, until it is sent home.
+/// Sends texts, each when the one before has come back, until the server closes.
 fn talk(address: SocketAddr) -> u16 {
     let mut socket = connect(address, "/").expect("the server upgrades");
     let mut own = 0_usize;
@@ -277,7 +278,7 @@ fn talk(address: SocketAddr) -> u16 {
         match socket.read() {
             Ok(Message::Text(_)) => {
                 own += 1;
-                // A send may fail once the server is closing; the code is read all the same.
+                // A send may fail when the server is closing. The code can be read all the same.
                 if own % 300 == 0 {
                     let _ = socket.send(Message::text(format!("{own}")));
                 }

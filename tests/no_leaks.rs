@@ -1,5 +1,5 @@
-//! That a server leaves nothing behind. Alone in its file, and so alone in its process: what it
-//! counts belongs to nobody else.
+//! A server leaves nothing behind. This is the only test of its process, because it counts what the
+//! process holds.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(target_os = "linux")]
@@ -30,7 +30,7 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         for client in clients.drain(2..) {
             client.close();
         }
-        // Two are still there. They are told, and answer.
+        // Two clients are connected. They are told, and answer.
         let stopped = std::thread::scope(|scope| {
             let stopped = scope.spawn(|| server.handle.stop());
             for client in &mut clients {
@@ -41,7 +41,7 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         });
         stopped.unwrap();
     }
-    // tiny_http's own threads notice within five seconds that they are not needed any more.
+    // Idle threads of tiny_http's pool end after five seconds.
     let deadline = Instant::now() + DEADLINE;
     let nothing = crossbeam_channel::never::<()>();
     while (count("task"), count("fd")) != before && Instant::now() < deadline {

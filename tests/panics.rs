@@ -1,5 +1,5 @@
-//! A panic in the thread of one connection. It is forced by a logger that panics, which an embedder
-//! may well have, and which is the only code of others that runs in that thread.
+//! Panics in the thread of a connection and in the broadcaster. A logger causes them: it is the
+//! only code of an embedder that runs in these threads.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -8,9 +8,9 @@ use std::net::TcpStream;
 use log::{LevelFilter, Log, Metadata, Record};
 use testkit::{TestServer, connect};
 
-/// Panics when a connection that closed with this reason is logged, by its thread.
+/// Panics when the thread of a connection logs a close frame with this reason.
 const FATAL_REASON: &str = "the last straw";
-/// Panics when the arrival of this client is logged, by the broadcaster.
+/// Panics when the broadcaster logs the arrival of this client.
 const FATAL_NICKNAME: &str = "Rasputin";
 
 struct FragileLogger;
@@ -30,13 +30,13 @@ impl Log for FragileLogger {
 }
 
 fn use_fragile_logger() {
-    // The other test may have been first.
+    // The other test may have set it.
     let _ = log::set_logger(&FragileLogger);
     log::set_max_level(LevelFilter::Debug);
 }
 
 #[test]
-fn a_panic_ends_its_own_connection_with_its_goodbye() {
+fn a_panic_ends_only_its_connection_with_a_goodbye() {
     use_fragile_logger();
     let mut server = TestServer::start();
     let (mut ana, mut bo) = (server.join(), server.join());
@@ -52,7 +52,7 @@ fn a_panic_ends_its_own_connection_with_its_goodbye() {
 }
 
 #[test]
-fn a_panic_of_the_embedder_disturbs_nobody() {
+fn a_panic_of_the_embedder_disturbs_no_client() {
     let mut server = TestServer::start();
     let mut ana = server.join();
     let events = server.handle.events(10);
@@ -77,7 +77,7 @@ fn a_panic_of_the_broadcaster_is_an_orderly_end() {
     assert_eq!(ana.close_frame().0, 1011);
     assert_eq!(bo.close_frame().0, 1011);
     drop((ana, bo, rasputin));
-    // And not when a deadline has passed: no thread waits for one that is gone.
+    // Not after a deadline: no thread waits for one that is gone.
     server.handle.wait();
     assert!(TcpStream::connect(server.address()).is_err());
 }

@@ -1,4 +1,4 @@
-//! The program, as a process: its banner, its flags, its errors and its end.
+//! The program as a process: its banner, flags, errors and end.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -21,10 +21,10 @@ use testkit::{
 };
 use tungstenite::Message;
 
-/// Runs a program that does not come to serve: its exit code and what it says.
+/// Runs a program that must not start to serve. Returns its exit code and its stderr.
 fn failure(command: &mut Command) -> (i32, String) {
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    // One that comes to serve all the same is ended with the deadline.
+    // A program that serves all the same is killed at the deadline.
     let (status, said) = ServerProcess { child, banner: String::new() }.end();
     (status.code().unwrap(), said)
 }
@@ -47,13 +47,13 @@ fn connect(
 }
 
 #[test]
-fn the_banner_says_where_to_go() {
+fn the_banner_has_the_addresses() {
     let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let first = program.banner.lines().next().unwrap();
     assert_eq!(first, format!("chinwag {} · chat for your LAN", env!("CARGO_PKG_VERSION")));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
     assert!(program.page().ip().is_loopback());
-    // A machine without any network prints no address for others.
+    // A machine without a network prints no address for others.
     for line in program.banner.lines().filter(|line| line.contains("http://")) {
         let url = line.rsplit(' ').next().unwrap();
         let address = url_address(url);
@@ -77,7 +77,7 @@ fn ipv6_and_ipv4_are_both_served_by_default() {
 }
 
 #[test]
-fn it_listens_where_it_is_told_to() {
+fn it_listens_on_the_addresses_of_bind() {
     let bind = ["--bind", "127.0.0.1", "--bind", "127.0.0.2"];
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(bind));
     let (page, websocket) = (program.page().port(), program.websocket().port());
@@ -89,9 +89,9 @@ fn it_listens_where_it_is_told_to() {
     assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 3), page)).is_err());
 }
 
-/// How many sockets of the program listen.
+/// Returns how many sockets of the program listen.
 fn listeners(program: &ServerProcess) -> usize {
-    // In the file system of the kernel each has an inode, and the state 0A.
+    // `/proc` lists each with its inode and the state 0A.
     let folder = format!("/proc/{}", program.child.id());
     let descriptors = std::fs::read_dir(format!("{folder}/fd")).unwrap();
     let ours: Vec<_> = descriptors
@@ -128,7 +128,7 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         let ports = [program.page().port(), program.websocket().port()].map(|it| it.to_string());
         program.signal(Signal::TERM);
         let (_, log) = program.end();
-        // One that is only said twice is no matter.
+        // An address that is only given twice is no error.
         let is_said_twice = bind == "127.0.0.1,127.0.0.1";
         let is_told = log.contains("needs no listener of its own beside");
         assert!(is_told || is_said_twice, "{bind}: {log}");
@@ -143,7 +143,7 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
 }
 
 #[test]
-fn any_folder_for_temporary_files_will_do() {
+fn it_runs_without_a_usable_tmpdir() {
     let too_long = format!("/tmp/{}", "./".repeat(100));
     for folder in ["/nowhere", "/dev/null", "/proc", "", &too_long] {
         let program = ServerProcess::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
@@ -175,7 +175,7 @@ fn every_flag_has_a_variable() {
 }
 
 #[test]
-fn flags_come_before_variables() {
+fn flags_override_variables() {
     let command = &mut chinwag();
     command.args(["--max-clients", "3"]).args(FREE_PORTS).env("CHINWAG_MAX_CLIENTS", "2");
     assert!(ServerProcess::start(command).banner.contains("Room for 3 people"));
@@ -232,7 +232,7 @@ fn an_address_of_another_machine_is_one_sentence_with_a_remedy() {
 #[test]
 fn a_port_without_permission_is_one_sentence_with_a_remedy() {
     if rustix::process::geteuid().is_root() {
-        // Root may open every port; somebody else asks for it.
+        // Root may open every port, so another user runs the program.
         return without_permission_as_nobody();
     }
     let (code, sentence) = failure(chinwag().args(["--bind", "127.0.0.1", "--port", "1"]));
@@ -240,7 +240,7 @@ fn a_port_without_permission_is_one_sentence_with_a_remedy() {
 }
 
 fn without_permission_as_nobody() {
-    // The build folder may be closed to others, so the program is handed over as a descriptor.
+    // That user may have no access to the build folder, so it gets the program as a descriptor.
     let program = File::open(env!("CARGO_BIN_EXE_chinwag")).unwrap();
     let mut setpriv = Command::new("setpriv");
     setpriv
@@ -258,7 +258,7 @@ fn assert_no_permission(code: i32, sentence: &str) {
 }
 
 #[test]
-fn bad_usage_is_told_and_ends_with_2() {
+fn bad_usage_is_reported_and_ends_with_2() {
     for (arguments, hint) in [
         (vec!["--port", "70000"], "--port"),
         (vec!["--bind", "here"], "--bind"),
@@ -328,7 +328,7 @@ fn the_version_names_features_target_and_commit() {
     let named: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     let named = if named.is_empty() { "no features".to_owned() } else { named.join(" ") };
     assert_eq!(parts.pop(), Some(named.as_str()), "{version}");
-    // A source that came without its repository has no commit.
+    // A source without its repository has no commit.
     if let Some(commit) = parts.pop() {
         let commit = commit.strip_prefix("commit ").unwrap_or_else(|| panic!("{version}"));
         assert!(commit.len() == 9 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{version}");
@@ -373,7 +373,7 @@ fn an_error_in_a_variable_names_the_variable() {
     let (code, message) =
         failure(chinwag().env("CHINWAG_PORT", OsStr::from_bytes(b"\xff")).env("CHINWAG_RATE", "1"));
     assert!(code == 2 && message.contains("unset the variable CHINWAG_PORT"), "{message}");
-    // What is wrong with an argument is not said of a variable.
+    // The message for an argument does not name a variable.
     let (_, message) = failure(chinwag().args(["--rate", "x"]).env("CHINWAG_RATE", "y"));
     assert!(message.contains("'x' for '--rate <N>'") && !message.contains("CHINWAG"), "{message}");
 }
@@ -387,7 +387,7 @@ fn a_variable_that_needs_another_is_named() {
 }
 
 #[test]
-fn empty_variables_are_as_none() {
+fn empty_variables_count_as_unset() {
     const NAMES: [&str; 17] = [
         "BIND",
         "PORT",
@@ -409,7 +409,7 @@ fn empty_variables_are_as_none() {
     ];
     for nothing in ["", " ", "\r"] {
         let variables = NAMES.map(|name| (format!("CHINWAG_{name}"), nothing));
-        // It has come past the arguments, and not to the default ports.
+        // It has passed the arguments, and has not opened the default ports.
         let (code, message) = failure(chinwag().envs(variables).args(["--bind", "203.0.113.77"]));
         assert!(code == 1 && message.contains("no address of this machine"), "{message}");
     }
@@ -443,7 +443,7 @@ fn lists_and_numbers_may_have_blanks() {
 }
 
 #[test]
-fn numbers_beyond_reason_do_no_harm() {
+fn huge_numbers_do_no_harm() {
     let most = usize::MAX.to_string();
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
         "--max-clients",
@@ -475,14 +475,14 @@ fn numbers_beyond_reason_do_no_harm() {
     assert_serves(&program, 30);
 }
 
-/// A client comes in and is heard.
+/// Connects a client and checks that its texts come back.
 fn assert_serves(program: &ServerProcess, texts: usize) {
     let mut socket = connect(program.websocket()).unwrap();
     for _ in 0..texts {
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
     }
-    // It says goodbye, so that it is not waited for.
+    // It closes, so that the server does not wait for it.
     socket.close(None).unwrap();
     while socket.read().is_ok() {}
 }
@@ -500,7 +500,7 @@ fn every_line_of_the_log_has_its_time() {
     assert!(log.contains("stopping"), "{log}");
 }
 
-/// The journal of systemd notes the time of each line itself.
+/// The journal of systemd records the time of each line itself.
 #[test]
 fn lines_for_the_journal_have_no_time() {
     let folder = TempDir::new();
@@ -520,7 +520,7 @@ fn lines_for_the_journal_have_no_time() {
 }
 
 #[test]
-fn both_signals_tell_everybody_and_end_with_0() {
+fn both_signals_tell_all_clients_and_end_with_0() {
     for signal in [Signal::INT, Signal::TERM] {
         let program = ServerProcess::start(chinwag().args(FREE_PORTS));
         let mut socket = connect(program.websocket()).unwrap();
@@ -528,7 +528,7 @@ fn both_signals_tell_everybody_and_end_with_0() {
         program.signal(signal);
         let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
         assert_eq!(u16::from(frame.code), 1001);
-        // The client does not answer, and is not waited for beyond the bound.
+        // The client does not answer, and the server waits only for the maximum time.
         let (status, log) = program.end();
         assert!(since.elapsed() < Duration::from_secs(3), "it took {:?}", since.elapsed());
         assert_eq!(status.code(), Some(0), "{log}");
@@ -578,9 +578,9 @@ fn sigquit_ends_it_at_once() {
     assert_eq!(program.end().0.signal(), Some(Signal::QUIT.as_raw()));
 }
 
-/// A pseudo-terminal: its own end, and the program's.
+/// Opens a pseudo-terminal: this end, and that of the program.
 fn terminal() -> (OwnedFd, File) {
-    // No program that another test starts meanwhile shall hold it open.
+    // A program that another test starts meanwhile must not inherit it.
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let terminal = openpt(flags).unwrap();
     grantpt(&terminal).unwrap();
@@ -591,7 +591,7 @@ fn terminal() -> (OwnedFd, File) {
 }
 
 #[test]
-fn closing_the_terminal_stops_it_in_order() {
+fn closing_the_terminal_stops_it_cleanly() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty"]);
     let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
@@ -599,7 +599,8 @@ fn closing_the_terminal_stops_it_in_order() {
     drop(terminal);
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
     assert_eq!(u16::from(frame.code), 1001);
-    // A shell passes the signal on, too. That is no second one, which would end it at once.
+    // A shell passes the signal on, too. It must not count as a second one, which ends the program
+    // at once.
     program.signal(Signal::HUP);
     let (status, log) = program.end();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -662,7 +663,8 @@ fn a_second_signal_ends_it_at_once() {
     let mut program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let mut socket = connect(program.websocket()).unwrap();
     program.signal(Signal::TERM);
-    // The first has been taken when its notice is on the log; the client keeps the server waiting.
+    // The server has taken the first signal when its notice is in the log. The client keeps it
+    // waiting.
     let mut log = BufReader::new(program.child.stderr.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
@@ -674,12 +676,12 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn nobody_has_to_read_what_it_prints() {
+fn the_program_runs_without_a_reader_of_its_output() {
     let mut program =
         ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
-    // ServerProcess::start has dropped its end of stdout already.
+    // `ServerProcess::start` has dropped its end of stdout.
     drop(program.child.stderr.take());
-    // They stay to the end, so that nobody's goodbye comes before somebody's own words.
+    // They stay to the end, so that no goodbye comes before a text.
     let mut sockets = Vec::new();
     for _ in 0..3 {
         let mut socket = connect(program.websocket()).unwrap();
@@ -695,7 +697,7 @@ fn nobody_has_to_read_what_it_prints() {
     assert_eq!(program.end().0.code(), Some(0));
 }
 
-/// The program, with no more than so many descriptors, and fewer than that unless it asks.
+/// Returns the program with this limit of descriptors, and a lower soft limit.
 fn chinwag_with_descriptors(most: u32) -> Command {
     let mut command = chinwag();
     let program = std::mem::replace(&mut command, Command::new("sh"));
@@ -711,7 +713,7 @@ fn chinwag_with_descriptors(most: u32) -> Command {
 }
 
 #[test]
-fn it_has_room_for_as_many_as_there_are_descriptors_for() {
+fn the_number_of_clients_follows_from_the_descriptors() {
     let program = ServerProcess::start(&mut chinwag_with_descriptors(328));
     assert!(program.banner.contains("Room for 100 people"), "{}", program.banner);
 }
@@ -735,7 +737,7 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
 }
 
 #[test]
-fn a_refused_caller_leaves_a_line_at_info() {
+fn a_refused_connection_leaves_a_line_at_info() {
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
     let page = program.page();
     for _ in 0..3 {

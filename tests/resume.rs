@@ -1,5 +1,5 @@
-//! Connections of the JSON dialect that break, and those who come back: unseen by the others, with
-//! nothing lost and nothing twice.
+//! Connections of the JSON dialect that break and are resumed: unseen by the others, with no
+//! message lost and none twice.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -39,7 +39,7 @@ fn a_newer_connection_of_a_session_takes_over_unseen() {
 }
 
 #[test]
-fn a_broken_connection_is_mended_unseen_and_exactly() {
+fn a_broken_connection_is_resumed_unseen_and_completely() {
     Script::new().play(
         r#"ana enters lobby
         bo enters lobby
@@ -68,7 +68,7 @@ fn a_broken_connection_is_mended_unseen_and_exactly() {
 }
 
 #[test]
-fn who_does_not_come_back_in_time_has_left_once() {
+fn a_client_that_does_not_resume_in_time_has_left_once() {
     let grace = Duration::from_millis(300);
     let mut script = Script::with_limits(Limits { grace, ..Limits::default() });
     script.play(
@@ -85,7 +85,7 @@ fn who_does_not_come_back_in_time_has_left_once() {
         ana < {"type":"left","room":"lobby","nick":"bo","reason":"error"}"#,
     );
     assert!(since.elapsed() >= grace, "after {:?}", since.elapsed());
-    // The session is remembered all the same, and everybody sees it come back.
+    // The session is remembered, and the others see it come back.
     script.play(
         r#"bo opens
         bo > {"type":"hello","session":"<bo>"}
@@ -97,7 +97,7 @@ fn who_does_not_come_back_in_time_has_left_once() {
 }
 
 #[test]
-fn without_grace_who_breaks_off_has_left_at_once() {
+fn without_grace_a_broken_connection_has_left_at_once() {
     Script::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
         r#"ana enters lobby
         bo enters lobby
@@ -108,7 +108,7 @@ fn without_grace_who_breaks_off_has_left_at_once() {
 }
 
 #[test]
-fn who_closes_has_left_at_once_and_is_known_again() {
+fn a_client_that_closes_has_left_at_once_and_can_resume() {
     let grace = DEADLINE * 2;
     Script::with_limits(Limits { grace, ..Limits::default() }).play(
         r#"ana enters lobby
@@ -138,7 +138,7 @@ fn who_closes_has_left_at_once_and_is_known_again() {
 }
 
 #[test]
-fn who_is_away_for_a_moment_misses_what_is_private() {
+fn an_absent_client_misses_private_messages() {
     Script::new().play(
         r#"ana enters lobby
         bo enters lobby
@@ -155,7 +155,7 @@ fn who_is_away_for_a_moment_misses_what_is_private() {
 }
 
 #[test]
-fn what_is_said_again_over_another_connection_is_not_said_twice() {
+fn a_message_sent_again_over_another_connection_is_stored_once() {
     Script::new().play(
         r#"ana enters lobby
         bo enters lobby
@@ -186,7 +186,7 @@ fn what_is_said_again_over_another_connection_is_not_said_twice() {
 }
 
 #[test]
-fn a_recovery_is_whole_or_none() {
+fn a_recovery_is_complete_or_refused() {
     let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
     let mut script = Script::with_limits(Limits { history, ..Limits::default() });
     script.play("ana enters lobby");
@@ -217,7 +217,7 @@ fn a_recovery_is_whole_or_none() {
 }
 
 #[test]
-fn all_that_a_room_holds_comes_in_one_answer() {
+fn one_answer_has_all_messages_of_a_room() {
     const TEXTS: u64 = 500;
     let mut script = Script::new();
     script.play("ana enters lobby");
@@ -235,13 +235,13 @@ fn all_that_a_room_holds_comes_in_one_answer() {
 }
 
 #[test]
-fn what_is_too_much_for_one_answer_comes_in_parts() {
+fn a_gap_too_large_for_one_answer_comes_in_parts() {
     const TEXTS: u64 = 200;
     let mut script = Script::new();
     script.play("ana enters lobby");
     let epoch = script.value("epoch").to_owned();
     let ana = script.client("ana");
-    // A quotation mark is two bytes on the wire.
+    // A quotation mark takes two bytes on the wire.
     let texts = ["x".repeat(8192), "\"".repeat(8192)];
     for id in 1..=TEXTS {
         let text = &texts[usize::from(id > TEXTS / 2)];
@@ -265,7 +265,7 @@ fn what_is_too_much_for_one_answer_comes_in_parts() {
         break;
     }
     assert!(got.into_iter().eq(1..=TEXTS));
-    // Each but the last is as full as can be.
+    // Each but the last is as full as possible.
     const FULL: std::ops::RangeInclusive<usize> = 768 * 1024 - 17 * 1024..=768 * 1024;
     let (_, full) = parts.split_last().unwrap();
     assert!(full.len() >= 3 && full.iter().all(|bytes| FULL.contains(bytes)), "{parts:?}");
@@ -273,7 +273,7 @@ fn what_is_too_much_for_one_answer_comes_in_parts() {
 }
 
 #[test]
-fn a_client_that_catches_up_is_seen_and_not_told_what_is_said() {
+fn a_client_that_catches_up_is_present_but_gets_no_new_messages() {
     const TEXTS: u64 = 150;
     let mut script = Script::new();
     script.play("ana enters lobby");
@@ -323,7 +323,7 @@ fn a_text_that_is_all_escapes_fits_its_frame() {
         ana.send(&format!(
             r#"{{"type":"say","room":"lobby","text":"{text}","id":"{id}","ref":"{id}"}}"#
         ));
-        // What is removed from it leaves nothing.
+        // Removing all of it leaves nothing.
         let expected = if escape == r"\u0001" { "error" } else { "message" };
         let told = ana.receive_json();
         assert_eq!(told["type"], expected);
@@ -334,7 +334,7 @@ fn a_text_that_is_all_escapes_fits_its_frame() {
 }
 
 #[test]
-fn who_was_cut_for_being_slow_is_made_whole() {
+fn a_client_cut_as_too_slow_recovers_all_messages() {
     let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
     let limits = Limits { history, backlog_bytes_max: 1, ..Limits::default() };
     let mut script = Script::with_limits(limits);
@@ -365,7 +365,7 @@ fn who_was_cut_for_being_slow_is_made_whole() {
     script.play("");
 }
 
-/// Somebody who comes back whenever the connection breaks, and writes down what was said.
+/// A client that resumes whenever its connection breaks, and records all texts.
 struct Returning {
     client: Client,
     session: String,
@@ -399,8 +399,8 @@ impl Returning {
         assert_eq!(message["seq"], self.heard.len(), "no hole and no repeat");
     }
 
-    /// The old connection may still be there when the new one comes. Something is said while this
-    /// is on its way into the room.
+    /// Replaces the connection, which may still be open when the next one comes. `say` runs while
+    /// the client is on its way into the room.
     fn breaks(&mut self, server: &mut TestServer, say: impl FnOnce()) {
         let client = server.open_json();
         std::mem::replace(&mut self.client, client).reset();
@@ -416,7 +416,7 @@ impl Returning {
 fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
     const BREAKS: usize = 50;
     const TEXTS: usize = 100;
-    // All of it, however much of it comes between two connections.
+    // Reads all of it, however much comes between two connections.
     let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
     let mut server = TestServer::start_with_limits(Limits { history, ..Limits::default() });
     let mut ana = server.join_at("/?nick=ana");
@@ -442,13 +442,13 @@ fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
 #[test]
 fn of_many_connections_of_a_session_one_is_left() {
     const CONNECTIONS: usize = 20;
-    // Those that are closed are waited for until the last of them is asked.
+    // The clients that are closed are waited for until the last of them has resumed.
     let limits = Limits { close_within: DEADLINE, ..Limits::default() };
     let mut script = Script::with_limits(limits);
     script.play("ana enters lobby");
     let hello = json!({"type": "hello", "session": script.value("ana")});
     let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| script.server.open_json()).collect();
-    // All at once: which is last, the server decides.
+    // All at once. The server decides which one is last.
     for client in &mut clients {
         client.send_json(&hello);
     }

@@ -1,4 +1,4 @@
-//! What is heard in rooms, by clients of both dialects, and what the rooms hold of it.
+//! Rooms with clients of both dialects, and the history of the rooms.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -34,7 +34,7 @@ fn a_client_is_in_sixteen_rooms_at_once_and_not_in_more() {
         ana.send_json(&json!({"type": "say", "room": room, "text": "hi", "id": id}));
     }
     for who in ["ana", "bo"] {
-        // Between rooms there is no order.
+        // There is no order between rooms.
         let told = (0..16).map(|_| script.client(who).receive_json());
         let told: BTreeSet<String> = told.map(|it| it["room"].as_str().unwrap().into()).collect();
         assert!(told.iter().eq(&rooms), "each once");
@@ -45,7 +45,7 @@ fn a_client_is_in_sixteen_rooms_at_once_and_not_in_more() {
 }
 
 #[test]
-fn each_hears_the_same_in_its_own_dialect() {
+fn both_dialects_receive_the_same_messages() {
     Script::new().play(
         r#"ana enters lobby
         bo joins
@@ -76,7 +76,7 @@ fn each_hears_the_same_in_its_own_dialect() {
 }
 
 #[test]
-fn both_dialects_hear_one_order() {
+fn both_dialects_receive_one_order() {
     const EACH: usize = 200;
     let mut script = Script::new();
     script.play("ana enters lobby");
@@ -90,7 +90,7 @@ fn both_dialects_hear_one_order() {
         client.request(&json!({"type": "join", "room": "lobby"}));
         json.push(client);
     }
-    // All talk at once.
+    // All send at once.
     for number in 0..EACH {
         for client in &mut plain {
             client.send(&number.to_string());
@@ -116,13 +116,13 @@ fn both_dialects_hear_one_order() {
 }
 
 #[test]
-fn an_answer_has_its_place_among_what_the_room_hears() {
+fn an_answer_keeps_its_place_among_the_messages_of_the_room() {
     const TEXTS: u64 = 200;
     let mut script = Script::new();
     script.play("ana enters lobby");
     let epoch = script.value("epoch").to_owned();
     let ana = script.client("ana");
-    // In one go, so that the server takes many of them in one turn.
+    // In one write, so that the server takes many of them in one turn.
     let requests = (1..=TEXTS).flat_map(|seq| {
         let id = seq.to_string();
         let say = json!({"type": "say", "room": "lobby", "text": "hi", "id": id});
@@ -140,7 +140,7 @@ fn an_answer_has_its_place_among_what_the_room_hears() {
 }
 
 #[test]
-fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
+fn a_room_is_told_of_joins_leaves_typing_and_new_names() {
     Script::new().play(
         r#"ana enters lobby
         bo enters lobby
@@ -163,7 +163,7 @@ fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
 }
 
 #[test]
-fn everybody_learns_why_somebody_is_gone() {
+fn the_room_is_told_why_a_member_left() {
     let limits = Limits { grace: Duration::ZERO, ..Limits::default() };
     let mut script = Script::with_limits(limits);
     script.play(
@@ -183,7 +183,7 @@ fn everybody_learns_why_somebody_is_gone() {
 }
 
 #[test]
-fn who_is_silent_has_timed_out() {
+fn a_silent_client_times_out() {
     let (ping_after, pong_within) = (Duration::from_millis(300), Duration::from_millis(500));
     let grace = Duration::ZERO;
     let limits = Limits { ping_after, pong_within, grace, ..Limits::default() };
@@ -193,7 +193,7 @@ fn who_is_silent_has_timed_out() {
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
-    // It answers pings only while it reads, which it does not.
+    // It answers pings only while it reads, which it does not do.
     assert_eq!(
         script.client("ana").receive_json(),
         json!({"type": "left", "room": "lobby", "nick": "bo", "reason": "timed_out"})
@@ -201,7 +201,7 @@ fn who_is_silent_has_timed_out() {
 }
 
 #[test]
-fn who_does_not_read_is_too_slow() {
+fn a_client_that_does_not_read_is_too_slow() {
     let stall_max = Duration::from_millis(500);
     let limits = Limits { stall_max, grace: Duration::ZERO, ..Limits::default() };
     let mut script = Script::with_limits(limits);
@@ -222,7 +222,7 @@ fn who_does_not_read_is_too_slow() {
 }
 
 #[test]
-fn what_is_private_reaches_no_third() {
+fn a_private_message_reaches_no_third_client() {
     Script::new().play(
         r#"ana enters lobby
         bo enters lobby
@@ -276,7 +276,7 @@ fn history_is_read_page_by_page() {
 }
 
 #[test]
-fn a_server_may_hold_nothing_of_what_was_said() {
+fn a_server_may_hold_no_messages() {
     let history = HistoryLimits { lines_max: 0, ..HistoryLimits::default() };
     Script::with_limits(Limits { history, ..Limits::default() }).play(
         r#"ana enters lobby

@@ -1,7 +1,7 @@
 //! Saturated: every sender answers each echo of its own with a new message.
 //!
-//! The load finds its own level, so this shows how much the server can carry,
-//! not how it feels: latency here is mostly the queue that the senders make.
+//! The load finds its own level. So this shows how much the server can carry. The latency is mostly
+//! that of the queue that the senders make.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,49 +17,48 @@ use testkit::{Dialect, LOBBY};
 
 /// Clients in the room.
 const CLIENTS: usize = 100;
-/// Those of them that also send.
+/// Clients that also send.
 const SENDERS: usize = 20;
 /// Time for queues and caches to reach their level before measuring.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Time in which system calls are counted.
 const COUNTED: Duration = Duration::from_secs(1);
-/// How long somebody is waited for.
+/// How long a turn waits for the next event.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Silence that means that the loop has come to a halt.
+/// A loop without a delivery for this long has halted.
 const STALL: Duration = Duration::from_secs(5);
-/// What is said of it then.
+/// The error of a loop that has halted.
 const HALT: &str = "the senders wait for echoes that do not come";
 
-/// One closed loop under way.
+/// A running loop.
 struct Loop {
     pool: ClientPool,
     senders: Vec<Sender>,
-    /// Messages of each sender.
+    /// Messages in flight of each sender.
     in_flight: usize,
-    /// Nothing more is sent.
+    /// Set when nothing more is to be sent.
     is_ending: bool,
     ready: Vec<usize>,
     deliveries: u64,
-    /// What the pool had read when the counting of deliveries began.
+    /// Bytes that the pool had read when the counting of deliveries began.
     bytes_before: u64,
     round_trips: Vec<Duration>,
 }
 
-/// A client that keeps the same number of messages on their way.
+/// A client that keeps the same number of messages in flight.
 struct Sender {
     dialect: Dialect,
     marker: Vec<u8>,
-    /// As many frames of this sender as may be sent at a time, encoded
-    /// beforehand and only numbered anew: the generator has to outrun the
-    /// server.
+    /// Frames for the maximum number of messages in flight. They are encoded once, and only their
+    /// numbers change: the generator has to be faster than the server.
     frames: Vec<u8>,
     frame_bytes: usize,
     number: u32,
-    /// When the messages on their way were sent. They come back in this order.
+    /// When the messages in flight were sent. They come back in this order.
     sent: VecDeque<Instant>,
 }
 
-/// Measures with `in_flight` messages of each sender on their way.
+/// Measures with `in_flight` messages of each sender in flight.
 pub(crate) fn run(cores: &Cores, target: &Target, in_flight: usize, seconds: u32) -> Outcome<Row> {
     let server = target.start(cores)?;
     let mut closed = Loop::new(
@@ -110,7 +109,7 @@ impl Loop {
         (0..SENDERS).try_for_each(|index| self.send(index, self.in_flight))
     }
 
-    /// Sends nothing more, and waits until nothing is on its way to anybody.
+    /// Stops sending and waits until nothing is in flight.
     fn end(&mut self) -> Outcome {
         self.is_ending = true;
         while self.turn()? {}
@@ -120,7 +119,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Keeps the loop turning for this long.
+    /// Runs the loop for this long.
     fn turn_for(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         let mut last_seen = Instant::now();
@@ -136,7 +135,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Reads whoever has something; false when for a while nobody had.
+    /// Reads the clients that are ready. Returns false if none was for a while.
     fn turn(&mut self) -> Outcome<bool> {
         let mut ready = std::mem::take(&mut self.ready);
         self.pool.wait(PATIENCE, &mut ready)?;
@@ -147,8 +146,8 @@ impl Loop {
         Ok(!self.ready.is_empty())
     }
 
-    /// Reads one client, and sends anew if it was a sender whose messages
-    /// came back. All of them go out in one write.
+    /// Reads one client. If messages of its own have come back, sends as many new ones in one
+    /// write.
     fn receive(&mut self, index: usize) -> Outcome {
         let Some(sender) = self.senders.get(index) else {
             self.deliveries += self.pool.read(index, |_| {})? as u64;
@@ -182,12 +181,12 @@ impl Loop {
         self.pool.send(index, sender.next(count))
     }
 
-    /// Bytes of all deliveries.
+    /// Returns the bytes of all deliveries.
     fn bytes(&self) -> u64 {
         self.pool.bytes() - self.bytes_before
     }
 
-    /// Drops what the warm-up has counted.
+    /// Drops the counts of the warm-up.
     fn forget(&mut self) {
         self.deliveries = 0;
         self.bytes_before = self.pool.bytes();
@@ -209,7 +208,7 @@ impl Sender {
         }
     }
 
-    /// The next messages, each with a number of its own.
+    /// Returns the next messages, each with its number.
     fn next(&mut self, count: usize) -> &[u8] {
         let frames = &mut self.frames[..count * self.frame_bytes];
         for frame in frames.chunks_exact_mut(self.frame_bytes) {

@@ -1,4 +1,4 @@
-//! Start: from running the program to the first whole page.
+//! Start: from running the program to the first complete page.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,11 +9,11 @@ use crate::report::Row;
 use crate::target::{Program, Target};
 use testkit::Outcome;
 
-/// How often the server is started; the median counts.
+/// How often the server is started. The median counts.
 const STARTS: usize = 10;
-/// How long a connection or an answer may take.
+/// How long a connection or a response may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Time for a fresh server to come to rest before it is weighed.
+/// How long a new server settles before its memory is measured.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures the time to the first page and the memory before any client.
@@ -60,7 +60,7 @@ fn fetch(address: SocketAddr) -> Outcome<usize> {
     }
 }
 
-/// Connects; an address that has been printed may take a moment to listen.
+/// Connects. The server may begin to listen a moment after it prints its address.
 fn connect(address: SocketAddr) -> Outcome<TcpStream> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -75,7 +75,7 @@ fn connect(address: SocketAddr) -> Outcome<TcpStream> {
     }
 }
 
-/// The length of the body once all of it has come.
+/// Returns the length of the body when all of it has come.
 fn whole_body(answer: &[u8]) -> Outcome<Option<usize>> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut fields);

@@ -1,4 +1,4 @@
-//! Idle: what it costs to hold clients that say nothing.
+//! Idle: the cost of clients that send nothing.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ use testkit::ClientPool;
 use testkit::Dialect;
 use testkit::Outcome;
 
-/// How long nobody says anything.
+/// How long all clients are silent.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How long a client hears nothing before the server pings it. A silence that
-/// has ended before shows what wakes the server without a reason.
+/// How long a client is silent before the server pings it. A shorter silence shows wake-ups without
+/// a reason.
 const FIRST_PING: Duration = Duration::from_secs(25);
-/// Time for new threads to come to rest before they are counted and weighed.
+/// How long new threads settle before they are counted and memory is measured.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// Measures memory, the connecting of all clients, and wake-ups in silence.
+/// Measures the memory, the time to connect all clients, and the wake-ups in silence.
 pub(crate) fn run(cores: &Cores, target: &Target, clients: usize) -> Outcome<Row> {
     let server = target.start(cores)?;
     std::thread::sleep(SETTLE);

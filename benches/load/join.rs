@@ -1,8 +1,7 @@
-//! Join: what it costs the broadcaster when somebody comes into a full room.
+//! Join: the cost for the broadcaster when a client joins a full room.
 //!
-//! One guest joins and parts over and over, and nothing else goes on. A join
-//! is over when the broadcaster sleeps again: when the guest has its answer,
-//! and all members who speak JSON have heard who arrived.
+//! One guest joins and parts again and again, and nothing else happens. A join is over when the
+//! broadcaster sleeps again, after the guest has its answer and all JSON members have their event.
 
 use std::time::{Duration, Instant};
 
@@ -19,40 +18,39 @@ use testkit::{Dialect, LOBBY};
 
 /// Members of the room, besides the guest.
 const MEMBERS: usize = 1_000;
-/// What was said there before: all that the server keeps of a room.
+/// Messages before the joins: as many as the server holds of a room.
 const MESSAGES: u32 = 500;
 const TEXT_BYTES: usize = 100;
 /// How often the guest joins.
 const JOINS: usize = 100;
 /// Joins that are not counted.
 const WARM_UP: usize = 10;
-/// The thread whose time is told.
+/// The thread that is measured.
 const BROADCASTER: &str = "broadcaster";
 
-/// A full room, and the guest before its door.
+/// A full room, and the guest.
 struct Room {
     broadcaster: Thread,
     members: ClientPool,
-    /// Members who hear of arrivals.
+    /// Members that receive `arrived`.
     listeners: usize,
     guest: ClientPool,
-    /// What the guest asks for.
+    /// The request of the guest.
     join: Vec<u8>,
     _server: Server,
 }
 
-/// What one join has taken.
+/// The cost of one join.
 struct Taken {
-    /// The broadcaster's time on its core.
+    /// Time of the broadcaster on its core.
     cpu: Duration,
-    /// From when the guest asked until it had its answer.
+    /// From the request of the guest to its answer.
     wait: Duration,
     answer_bytes: u64,
 }
 
-/// Measures in a room whose members speak this dialect. The guest has nothing
-/// of what was said there, and gets the newest 100 messages; with `replayed`,
-/// it says that it has been there, and gets all of them.
+/// Measures in a room whose members use this dialect. The guest gets the newest 100 messages. With
+/// `replayed` it resumes from the beginning, and gets all of them.
 pub(crate) fn run(cores: &Cores, dialect: Dialect, replayed: bool) -> Outcome<Row> {
     let mut room = Room::open(cores, dialect, replayed)?;
     let mut taken = Vec::with_capacity(JOINS);
@@ -82,7 +80,7 @@ impl Room {
         let server = Target::new(Program::Chinwag, dialect).start(cores)?;
         let mut members = ClientPool::connect(server.chat, MEMBERS, dialect)?;
         for number in 0..MESSAGES {
-            // One at a time, so that nobody falls behind.
+            // One at a time, so that no client falls behind.
             let message = dialect.message(LOBBY, TEXT_BYTES, number, 0);
             members.send(0, &message)?;
             members.receive(MEMBERS, |_| {})?;
@@ -106,7 +104,7 @@ impl Room {
         Ok(Self { broadcaster, members, listeners, guest, join, _server: server })
     }
 
-    /// The guest comes, and goes again.
+    /// The guest joins and parts.
     fn join(&mut self) -> Outcome<Taken> {
         let before = self.broadcaster.cpu_at_rest()?;
         let (bytes, start) = (self.guest.bytes(), Instant::now());
@@ -119,7 +117,7 @@ impl Room {
 
         self.guest.send(0, &frames::zero_masked_text(r#"{"type":"part","room":"lobby"}"#))?;
         self.guest.receive(1, |_| {})?;
-        // In either dialect all hear who has left.
+        // In both dialects all members are told who has left.
         self.members.receive(MEMBERS, |_| {})?;
         Ok(Taken { cpu: after.saturating_sub(before), wait, answer_bytes })
     }

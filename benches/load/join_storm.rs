@@ -1,4 +1,4 @@
-//! Join storm: everybody comes at once, as after a power cut.
+//! Join storm: all clients connect at once, as after a power cut.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::{Dialect, LOBBY};
 
-/// Clients that come, into one room.
+/// Clients that join one room.
 const CLIENTS: usize = 5_000;
-/// How the answer to a join begins.
+/// The beginning of the answer to a join.
 const JOINED: &[u8] = br#"{"type":"joined""#;
 
-/// Measures the time until all are in the room, and until nothing is on its way any more: in JSON
-/// everybody hears of everybody who comes later, in plain of one message that is said in the end.
+/// Measures the time until all are in the room, and until no delivery is in flight. In JSON each
+/// client is told of each that comes later. In plain all receive one message at the end.
 pub(crate) fn run(cores: &Cores, target: &Target) -> Outcome<Row> {
     let server = target.start(cores)?;
     let measurement = Measurement::begin(&server, cores)?;

@@ -1,4 +1,4 @@
-//! The time in which a scenario is measured, and who used the cores in it.
+//! The time in which a scenario is measured, and the use of the cores in it.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::cores::Cores;
 use crate::server::{Server, Usage};
 use testkit::Outcome;
 
-/// A measurement that has begun.
+/// A running measurement.
 pub(crate) struct Measurement<'a> {
     server: &'a Server,
     cores: &'a Cores,
@@ -17,15 +17,14 @@ pub(crate) struct Measurement<'a> {
     start: Instant,
 }
 
-/// What was used from its beginning to its end.
+/// The use of the cores during a measurement.
 pub(crate) struct Spent {
     pub(crate) elapsed: Duration,
     pub(crate) server: Usage,
-    /// The generator's own time on its core.
+    /// Time of the generator on its core.
     pub(crate) load: Duration,
-    /// What neither the server nor the generator, but somebody else has taken
-    /// of their cores. The kernel's odd jobs take a little in the best of
-    /// runs; a browser or a compiler beside the bench spoils it.
+    /// Time of other programs on these cores. The kernel takes a little in every run. A browser or
+    /// a compiler beside the benchmark spoils it.
     pub(crate) others: Duration,
 }
 
@@ -52,7 +51,7 @@ impl<'a> Measurement<'a> {
     }
 }
 
-/// The time that this thread, the only one of the generator, was on its core.
+/// Returns the time of this thread, the only one of the generator, on its core.
 fn own_cpu() -> Outcome<Duration> {
     let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
     let ns = schedstat.split_whitespace().next().ok_or("no schedstat")?;

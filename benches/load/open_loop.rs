@@ -1,9 +1,8 @@
-//! Quiet, busy, fan-out, many rooms: messages at a fixed rate, whatever the server does.
+//! Quiet, busy, fan-out, many rooms: messages at a fixed rate, however slow the server is.
 //!
-//! The clock of a message starts when it was *due*, not when it was sent, so
-//! a server (or a generator) that falls behind cannot hide it. The generator
-//! spins while a message is due or on its way, so that its own waking up is
-//! in nobody's figures; between messages it sleeps.
+//! The clock of a message starts when it is *due*, not when it is sent, so that a server (or a
+//! generator) that falls behind cannot hide it. The generator spins while a message is due or in
+//! flight, so that the figures exclude its own wake-ups. Between messages it sleeps.
 
 use std::time::{Duration, Instant};
 
@@ -16,29 +15,30 @@ use testkit::ClientPool;
 use testkit::Outcome;
 use testkit::{Dialect, LOBBY};
 
-/// Time for a fresh server to come to rest before it is weighed.
+/// How long a new server settles before its memory is measured.
 const SETTLE: Duration = Duration::from_millis(200);
 /// Seconds in which system calls are counted.
 const COUNTED: u32 = 1;
-/// With more threads than that, finding them all takes perf too long.
+/// Maximum number of clients with which system calls are counted. With more threads perf takes too
+/// long to find them.
 const COUNTED_MAX: usize = 1_000;
 /// Seconds for caches and the branch predictor before measuring.
 const WARM_UP: u32 = 1;
-/// How long the last deliveries may take once everything has been sent.
+/// How long the last deliveries may take after the last message.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-/// The last stretch before a message is due, which is spun: epoll rounds up
-/// to a millisecond, and waking up takes a while too.
+/// How long before a message is due the generator begins to spin: epoll rounds up to a millisecond,
+/// and a wake-up takes a while.
 const SPIN: Duration = Duration::from_millis(2);
 
-/// How many talk to how many, and how fast.
+/// The numbers of clients, rooms and senders, and the rate.
 pub(crate) struct Plan {
     pub(crate) name: &'static str,
     pub(crate) clients: usize,
-    /// Rooms that the clients are in, as many in each.
+    /// Rooms of the same size.
     pub(crate) rooms: usize,
-    /// They take turns.
+    /// Clients that send in turn.
     pub(crate) senders: usize,
-    /// Messages a second, all senders together.
+    /// Messages a second of all senders together.
     pub(crate) per_second: u32,
 }
 
@@ -53,7 +53,7 @@ struct Series<'a> {
     senders: usize,
     start: Instant,
     gap: Duration,
-    /// The number of the first message; no other series has used it.
+    /// The number of the first message. No other series has used it.
     first: u32,
     count: u32,
     sent: u32,
@@ -61,15 +61,15 @@ struct Series<'a> {
     latencies: Vec<Duration>,
 }
 
-/// What became of one message.
+/// The deliveries of one message.
 #[derive(Clone, Copy, Default)]
 struct Message {
     received: usize,
-    /// From when it was due until its last receiver (so far) had it.
+    /// From when it was due until its last receiver so far had it.
     last: Duration,
 }
 
-/// Measures one plan, in one way.
+/// Measures one plan with one target.
 pub(crate) fn run(cores: &Cores, plan: &Plan, target: &Target, seconds: u32) -> Outcome<Row> {
     let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
@@ -136,8 +136,8 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// Sends everything when it is due, lets the gap after the last message
-    /// pass too, and waits for every delivery, but not for ever.
+    /// Sends each message when it is due, and waits for the gap after the last and, for a limited
+    /// time, for every delivery.
     fn play(mut self) -> Outcome<Self> {
         let end = self.due(self.count);
         let mut ready = Vec::new();
@@ -163,8 +163,8 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
-    /// How long there is nothing to do: not at all while a message is on its
-    /// way, or about to be.
+    /// Returns how long there is nothing to do. It is zero while a message is in flight or almost
+    /// due.
     fn patience(&self) -> Duration {
         if self.on_their_way() > 0 {
             return Duration::ZERO;
@@ -195,12 +195,12 @@ impl<'a> Series<'a> {
         self.start + self.gap * place
     }
 
-    /// Deliveries of what has been sent that are still to come.
+    /// Returns how many deliveries of sent messages are missing.
     fn on_their_way(&self) -> usize {
         self.sent as usize * self.members - self.latencies.len()
     }
 
-    /// Deliveries still to come, of all the series.
+    /// Returns how many deliveries of the whole series are missing.
     fn missing(&self) -> usize {
         self.messages.len() * self.members - self.latencies.len()
     }

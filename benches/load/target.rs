@@ -1,4 +1,4 @@
-//! Which program is measured, and in which way: in either dialect, with a history file or without.
+//! The programs that are measured, in either dialect, with a history file or without.
 
 use crate::cores::Cores;
 use crate::server::Server;
@@ -9,9 +9,9 @@ use testkit::{Dialect, JSON_BYTES, PLAIN_BYTES, TEXT_BYTES};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     Chinwag,
-    /// The [bare program](crate::floor) that does nothing but send.
+    /// The [bare program](crate::floor) that only sends.
     Floor,
-    /// Another server, which speaks the plain dialect.
+    /// Another server of the plain dialect.
     Peer {
         name: String,
         /// Program and arguments.
@@ -19,13 +19,13 @@ pub(crate) enum Program {
     },
 }
 
-/// One of the targets to play a scenario.
+/// A program and its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) program: Program,
-    /// Others than chinwag are spoken to in plain, and only send as many bytes as this dialect has.
+    /// Other programs than chinwag use the plain dialect. This determines how many bytes they send.
     pub(crate) dialect: Dialect,
-    /// The server keeps what is said in a file.
+    /// The server keeps a history in a file.
     pub(crate) keeps_history: bool,
 }
 
@@ -38,8 +38,8 @@ impl Target {
         Self::new(program, Dialect::Plain)
     }
 
-    /// Every way of chinwag, and the floor beside it. What is compared is measured one after the
-    /// other.
+    /// Returns all configurations of chinwag, each beside the floor. Targets to compare are
+    /// measured one after the other.
     pub(crate) fn all() -> Vec<Self> {
         let of = |dialect| {
             let chinwag = Self::new(Program::Chinwag, dialect);
@@ -53,13 +53,13 @@ impl Target {
         Server::start(cores, &self.program, self.keeps_history)
     }
 
-    /// The dialect in which the server is spoken to.
+    /// Returns the dialect of the connections.
     pub(crate) fn wire_dialect(&self) -> Dialect {
         if self.program == Program::Chinwag { self.dialect } else { Dialect::Plain }
     }
 
-    /// Bytes of the text of a message. chinwag puts a nickname before it, and in JSON more than
-    /// that; others are given what makes their deliveries as long as its own.
+    /// Returns the length of a text. chinwag adds a nickname, and more in JSON. Texts for other
+    /// programs are longer, so that their deliveries have the same length.
     pub(crate) fn text_bytes(&self) -> usize {
         match (&self.program, self.dialect) {
             (Program::Chinwag, _) => TEXT_BYTES,
@@ -77,7 +77,7 @@ impl Target {
         }
     }
 
-    /// What the row of this way is called.
+    /// Returns the name of the row.
     pub(crate) fn name(&self) -> String {
         let dialect = if self.dialect == Dialect::Json { " json" } else { "" };
         let kept = if self.keeps_history { " kept" } else { "" };

@@ -300,7 +300,7 @@ fn script_with(rules: Rules, script: &str) {
 }
 
 #[test]
-fn plain_clients_hear_everybody_and_themselves() {
+fn plain_clients_receive_all_messages_of_the_room() {
     script(
         "ana joins lobby
          ana > anybody?
@@ -318,7 +318,7 @@ fn plain_clients_hear_everybody_and_themselves() {
 }
 
 #[test]
-fn a_room_is_joined_with_what_was_said_and_who_is_there() {
+fn a_join_is_answered_with_messages_and_members() {
     script(
         "ana enters lobby
          ana > say lobby one
@@ -356,7 +356,7 @@ fn hello_comes_first_and_once() {
 }
 
 #[test]
-fn who_parts_hears_the_room_no_more() {
+fn a_client_that_parts_receives_nothing_from_the_room() {
     script(
         "ana enters lobby
          bo enters lobby
@@ -378,7 +378,7 @@ fn who_parts_hears_the_room_no_more() {
 }
 
 #[test]
-fn sixteen_rooms_are_as_many_as_can_be() {
+fn a_client_is_in_sixteen_rooms_at_most() {
     let mut stage = Stage::new(rules());
     stage.play("ana opens\nana > hello");
     for number in 0..16 {
@@ -391,7 +391,7 @@ fn sixteen_rooms_are_as_many_as_can_be() {
 
 #[cfg(feature = "confusables")]
 #[test]
-fn a_nickname_is_taken_by_all_that_look_like_it() {
+fn a_nickname_that_looks_like_a_taken_one_is_refused() {
     script(
         "ana enters lobby
          Iris enters lobby
@@ -410,7 +410,7 @@ fn a_nickname_is_taken_by_all_that_look_like_it() {
 }
 
 #[test]
-fn what_is_sent_again_is_not_said_again() {
+fn a_message_that_is_sent_again_is_stored_once() {
     script(
         "ana enters lobby
          bo enters lobby
@@ -435,7 +435,7 @@ fn what_is_sent_again_is_not_said_again() {
 }
 
 #[test]
-fn what_nobody_holds_any_more_is_known_by_its_number() {
+fn a_forgotten_message_is_known_by_its_number() {
     let history = HistoryLimits { lines_max: 1, ..HistoryLimits::default() };
     script_with(
         Rules { history, ..rules() },
@@ -452,7 +452,7 @@ fn what_nobody_holds_any_more_is_known_by_its_number() {
 }
 
 #[test]
-fn a_secret_is_for_one() {
+fn a_private_message_is_for_one_client() {
     script(
         "ana opens
          ana > hello
@@ -468,7 +468,7 @@ fn a_secret_is_for_one() {
 }
 
 #[test]
-fn that_somebody_writes_is_passed_on_every_three_seconds() {
+fn typing_is_passed_on_every_three_seconds() {
     script(
         "ana enters lobby
          bo enters lobby
@@ -484,7 +484,7 @@ fn that_somebody_writes_is_passed_on_every_three_seconds() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_mended_unseen() {
+fn a_broken_connection_is_resumed_unseen() {
     script(
         "ana enters lobby
          bo enters lobby
@@ -508,7 +508,7 @@ fn a_connection_that_breaks_is_mended_unseen() {
 }
 
 #[test]
-fn who_does_not_come_back_in_time_has_left() {
+fn a_client_that_does_not_resume_in_time_has_left() {
     script(
         "ana enters lobby
          bo enters lobby
@@ -556,7 +556,7 @@ fn a_newer_connection_takes_over() {
 }
 
 #[test]
-fn who_closes_after_a_take_over_is_gone_at_once() {
+fn a_client_that_closes_after_a_takeover_has_left_at_once() {
     script(
         "bo enters lobby
          bo opens
@@ -609,7 +609,7 @@ fn a_client_that_closed_and_comes_back_may_be_called_something_else() {
 }
 
 #[test]
-fn without_grace_everybody_leaves_at_once() {
+fn without_grace_clients_leave_at_once() {
     script_with(
         Rules { has_archive: false, grace: Duration::ZERO, ..rules() },
         "ana joins lobby
@@ -656,7 +656,7 @@ fn a_session_that_said_nothing_is_not_remembered_beyond_the_grace() {
 }
 
 #[test]
-fn a_recovery_is_whole_or_none() {
+fn a_recovery_is_complete_or_refused() {
     script(
         "ana enters lobby
          ana > say lobby one
@@ -691,7 +691,7 @@ fn a_recovery_is_whole_or_none() {
 }
 
 #[test]
-fn an_empty_room_is_held_for_what_was_said_there() {
+fn an_empty_room_is_held_for_its_messages() {
     let history = HistoryLimits { lines_max: 5, idle_rooms_max: 1, ..HistoryLimits::default() };
     script_with(
         Rules { history, ..rules() },
@@ -768,7 +768,7 @@ fn ended_sessions_are_bounded() {
 }
 
 #[test]
-fn every_given_name_is_given_once() {
+fn every_given_name_is_unique() {
     let mut stage = Stage::new(rules());
     // A thousand of the hundred thousand collide a few times; the last of a full house walks far.
     for number in 0..1000 {
@@ -803,7 +803,7 @@ fn counted(people_per_network_max: usize) -> Stage {
 }
 
 #[test]
-fn people_who_are_away_count_and_make_way_for_those_of_their_network() {
+fn absent_clients_count_and_make_way_for_others_of_their_network() {
     let mut stage = counted(4);
     let other = Network::of([192, 0, 2, 1].into());
     stage.play("ana opens\nana > hello");
@@ -836,7 +836,7 @@ fn people_who_are_away_count_and_make_way_for_those_of_their_network() {
 }
 
 #[test]
-fn where_the_chat_is_full_a_person_who_is_away_makes_way() {
+fn in_a_full_chat_an_absent_client_makes_way() {
     let quota = Quota { people_max: 3, ..Rules::simple().quota };
     let mut stage = Stage::new(Rules { quota, ..rules() });
     for name in ["ana", "bo", "carl"] {
@@ -855,7 +855,7 @@ fn where_the_chat_is_full_a_person_who_is_away_makes_way() {
 }
 
 #[test]
-fn a_session_that_is_known_goes_on_without_a_price() {
+fn resuming_a_session_costs_no_quota() {
     let mut stage = counted(4);
     stage.play("ana opens\nana > hello");
     for _ in 0..100 {
@@ -908,7 +908,7 @@ fn the_rooms_of_a_network_are_bounded() {
 }
 
 #[test]
-fn rooms_are_listed_and_members_named_in_pages() {
+fn rooms_and_members_are_listed_in_pages() {
     script(
         "ana joins a
          bo joins b
@@ -944,7 +944,7 @@ fn rooms_are_listed_and_members_named_in_pages() {
 }
 
 #[test]
-fn a_client_is_told_only_so_much_and_the_sender_is_told_so() {
+fn private_messages_to_a_client_are_limited_and_the_sender_is_told() {
     let mut stage = Stage::new(rules());
     for name in ["ana", "bo", "carl"] {
         stage.play(&format!("{name} opens\n{name} > hello"));
@@ -993,7 +993,7 @@ fn the_largest_rooms_shrink_first() {
 }
 
 #[test]
-fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
+fn an_idle_room_of_the_network_with_most_rooms_is_forgotten_first() {
     let mut stage = counted(64);
     let other = stage.connect("bo");
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
@@ -1013,7 +1013,7 @@ fn an_idle_room_of_the_network_that_opened_most_is_forgotten_first() {
 }
 
 #[test]
-fn a_large_gap_is_made_up_for_in_parts() {
+fn a_large_gap_is_recovered_in_parts() {
     let history = HistoryLimits { lines_max: 50, ..HistoryLimits::default() };
     // Some five messages fit into an answer.
     let quota = Quota { answer_bytes_max: 1000, ..Rules::simple().quota };

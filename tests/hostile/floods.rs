@@ -237,7 +237,7 @@ fn private_messages_without_end_cut_no_client() {
 }
 
 #[test]
-fn presence_has_its_price() {
+fn joining_and_renaming_are_rate_limited() {
     const FLOODERS: usize = 32;
     const REQUESTS: usize = 40;
     let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));

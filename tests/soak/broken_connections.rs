@@ -1,4 +1,4 @@
-//! Connections that break all the time, in the middle of frames too, while a hundred people talk.
+//! Connections that break all the time, also in the middle of frames, while a hundred clients talk.
 
 use std::time::Duration;
 
@@ -10,12 +10,17 @@ use crate::{duration, seed};
 fn connections_that_break_lose_nothing() {
     let seed = seed();
     let duration = duration();
-    // All of them together: 10,000 in a minute.
+    // All clients together: 10,000 in a minute.
     let texts = 10_000 * duration.as_secs() / 60;
-    let people = 100;
-    let texts_each = usize::try_from(texts).unwrap() / people;
+    let clients = 100;
+    let texts_each = usize::try_from(texts).unwrap() / clients;
     run(
-        FaultRun { clients: people, texts_each, duration, connection_life: Duration::from_secs(2) },
+        FaultRun {
+            clients: clients,
+            texts_each,
+            duration,
+            connection_life: Duration::from_secs(2),
+        },
         seed,
     );
 }

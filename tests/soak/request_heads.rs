@@ -1,4 +1,4 @@
-//! Request heads gone wrong, as many as there is time for.
+//! Random damaged requests, as many as there is time for.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -18,19 +18,19 @@ use testkit::{
 use crate::mutations::head_gone_wrong;
 use crate::{duration, seed};
 
-const CALLERS: u8 = 64;
-/// So many connections each caller leaves open and says nothing more on.
+const THREADS: u8 = 64;
+/// Number of silent connections that each thread leaves open.
 const LEFT_OPEN: usize = 8;
 
-/// What a caller does once it has sent its head.
+/// The end of a connection after its request.
 #[derive(Clone, Copy, Debug)]
-enum Then {
+enum End {
     ReadTheAnswer,
     Reset,
     LeaveOpen,
 }
 
-/// How often each status came; 0 is no answer, to a head without an end.
+/// Number of responses by status. 0 is no response, to a head without an end.
 type Tally = BTreeMap<u16, usize>;
 
 /// Sends its head in two pieces.
@@ -39,7 +39,7 @@ fn call(mut stream: &TcpStream, head: &[u8], cut: usize) -> std::io::Result<()> 
     stream.write_all(&head[cut..])
 }
 
-/// The status of a complete answer.
+/// Returns the status of a complete response.
 fn read_answer(mut stream: TcpStream, head: &[u8]) -> u16 {
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
@@ -51,26 +51,26 @@ fn read_answer(mut stream: TcpStream, head: &[u8]) -> u16 {
     }
 }
 
-fn call_again_and_again(
-    caller: u8,
+fn send_requests(
+    thread: u8,
     servers: [SocketAddr; 2],
     mut runner: TestRunner,
     until: Instant,
 ) -> Tally {
-    let then = select(&[Then::ReadTheAnswer, Then::Reset, Then::LeaveOpen][..]);
+    let then = select(&[End::ReadTheAnswer, End::Reset, End::LeaveOpen][..]);
     let calls = (head_gone_wrong(), any::<Index>(), select(servers.to_vec()), then);
-    let ours = Ipv4Addr::new(127, 0, 1, caller);
+    let ours = Ipv4Addr::new(127, 0, 1, thread);
     let mut tally = Tally::new();
     let mut open = Vec::new();
     while Instant::now() < until {
         let (head, cut, server, then) = calls.new_tree(&mut runner).unwrap().current();
         let stream = connect_from(ours, server);
-        // A server that has heard enough may be gone.
+        // The server may have closed before all is sent.
         let _ = call(&stream, &head, cut.index(head.len() + 1));
         match then {
-            Then::ReadTheAnswer => *tally.entry(read_answer(stream, &head)).or_default() += 1,
-            Then::Reset => reset(stream),
-            Then::LeaveOpen => {
+            End::ReadTheAnswer => *tally.entry(read_answer(stream, &head)).or_default() += 1,
+            End::Reset => reset(stream),
+            End::LeaveOpen => {
                 if open.len() == LEFT_OPEN {
                     reset(open.remove(0));
                 }
@@ -82,11 +82,11 @@ fn call_again_and_again(
 }
 
 #[test]
-fn no_head_does_harm() {
+fn damaged_requests_do_no_harm() {
     let seed = seed();
     let duration = duration();
-    let runner_of = |caller: u8| {
-        let mut bytes = [caller; 32];
+    let runner_of = |thread: u8| {
+        let mut bytes = [thread; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         TestRunner::new_with_rng(Config::default(), rng)
@@ -98,14 +98,14 @@ fn no_head_does_harm() {
     let until = Instant::now() + duration;
     let mut total = Tally::new();
     std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|caller| {
-                let runner = runner_of(caller);
-                scope.spawn(move || call_again_and_again(caller, servers, runner, until))
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let runner = runner_of(thread);
+                scope.spawn(move || send_requests(thread, servers, runner, until))
             })
             .collect();
-        for caller in callers {
-            for (status, count) in caller.join().expect("every answer is complete") {
+        for thread in threads {
+            for (status, count) in thread.join().expect("every answer is complete") {
                 *total.entry(status).or_default() += count;
             }
         }

@@ -1,4 +1,4 @@
-//! In place of the door: a place among the clients, which nobody counts.
+//! Stands in for the limit of connections.
 
 use std::marker::PhantomData;
 

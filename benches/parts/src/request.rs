@@ -1,4 +1,4 @@
-//! In place of what is known of requests: the names that the configuration has in it.
+//! Stands in for the types of requests that the configuration refers to.
 
 #[derive(Clone, Debug)]
 pub struct HostName;

@@ -1,4 +1,4 @@
-//! What people do in a room where others are.
+//! Commands in a room with other members.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGES_PER_ANSWER, Quota, RoomName,
     Rules, Text,
 };
-use crate::client::{WORDS, saying};
+use crate::client::{TEXT, encode_message};
 use crate::config::Limits;
 use crate::protocol::Dialect;
 use crate::protocol::json::parse;
 
-/// The one who does what is measured.
+/// The client that sends the measured commands.
 const ANA: ClientId = ClientId(1);
 const MEMBERS: u64 = 100;
 
@@ -83,7 +83,7 @@ fn request(kind: &str, member: &str, value: &str) -> Command {
 }
 
 fn read(request: &str) -> Command {
-    parse(request, WORDS.len()).command.expect("it is a request")
+    parse(request, TEXT.len()).command.expect("it is a request")
 }
 
 fn now() -> Now {
@@ -95,7 +95,7 @@ fn say_plain(bencher: Bencher<'_, '_>) {
     let mut house = House::of_plain();
     bencher
         .counter(ItemsCount::new(1_usize))
-        .with_inputs(|| Text::parse(WORDS, WORDS.len()).expect("the words are short"))
+        .with_inputs(|| Text::parse(TEXT, TEXT.len()).expect("the words are short"))
         .bench_local_values(|text| house.chat.say(ANA, text, now()));
 }
 
@@ -107,7 +107,7 @@ fn say_json(bencher: Bencher<'_, '_>) {
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| {
             said += 1;
-            read(&saying(WORDS, said, Dialect::Json))
+            read(&encode_message(TEXT, said, Dialect::Json))
         })
         .bench_local_values(|say| house.apply(ANA, say));
 }

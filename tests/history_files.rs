@@ -160,7 +160,7 @@ fn a_file_that_is_no_history_is_refused_and_unchanged() {
         fs::write(&file, &bytes).unwrap();
         let sentence = refusal(&file).expect("it is refused");
         assert!(sentence.contains("is no history of chinwag; choose another file"), "{sentence}");
-        assert!(fs::read(&file).unwrap() == bytes, "it is not what it was");
+        assert!(fs::read(&file).unwrap() == bytes, "the file has changed");
         assert!(!folder.file("notes-wal").exists() && !folder.file("notes-search").exists());
     }
     let sentence = refusal(folder.path()).expect("a folder is refused");

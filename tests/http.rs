@@ -248,7 +248,7 @@ fn a_missing_head_times_out() {
     slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
     let mut answer = String::new();
     idle.read_to_string(&mut answer).unwrap();
-    assert_eq!(answer, "", "who says nothing is told nothing");
+    assert_eq!(answer, "", "a silent client gets no response");
     slow.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }

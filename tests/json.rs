@@ -284,7 +284,7 @@ fn a_client_over_its_rate_limit_is_told_and_then_closed() {
                 let event: Value = serde_json::from_str(&text).unwrap();
                 if event["type"] == "message" {
                     said += 1;
-                    assert_eq!(event["seq"], said, "what is refused has no number");
+                    assert_eq!(event["seq"], said, "a refused message has no number");
                     continue;
                 }
                 refused += 1;

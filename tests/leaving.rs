@@ -16,14 +16,14 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 /// Lets a client leave and checks that the rest are told once. Returns the close code that the
 /// server saw or sent.
 fn announced_once(server: &mut TestServer, leave: impl FnOnce(Client)) -> u16 {
-    let (mut witness, leaver) = (server.join(), server.join());
+    let (mut observer, leaver) = (server.join(), server.join());
     let (nick, id) = (leaver.nick.clone(), leaver.id());
     leave(leaver);
     let (code, _) = server.wait_for_close(id);
-    assert_eq!(witness.receive(), format!(" .... {nick} has left."));
-    witness.send_and_receive("nothing between the goodbye and this");
-    let witness_id = witness.id();
-    witness.close();
+    assert_eq!(observer.receive(), format!(" .... {nick} has left."));
+    observer.send_and_receive("nothing between the goodbye and this");
+    let witness_id = observer.id();
+    observer.close();
     server.wait_for_close(witness_id);
     code
 }
@@ -74,7 +74,7 @@ fn offence(bytes: &[u8]) -> u16 {
         client.send_bytes(bytes);
         told = client.close_frame().0;
     });
-    assert_eq!(told, seen, "the client is told what the server saw");
+    assert_eq!(told, seen, "the client is told the code that the server saw");
     told
 }
 
@@ -130,18 +130,18 @@ fn silence() {
     let (ping_after, pong_within) = (Duration::from_millis(200), Duration::from_millis(300));
     let limits = Limits { ping_after, pong_within, ..Limits::default() };
     let mut server = with_limits(limits);
-    let mut witness = server.join();
+    let mut observer = server.join();
     // It answers pings only while it reads, which it does not do.
     let mut vanished = server.join();
     let since = Instant::now();
     let announced = format!(" .... {} has left.", vanished.nick);
-    assert_eq!(witness.receive(), announced, "and the witness, who reads, stays");
+    assert_eq!(observer.receive(), announced, "and the observer stays");
     assert!(since.elapsed() >= Duration::from_millis(400));
     assert_eq!(server.wait_for_close(vanished.id()), (1006, "no sign of life".into()));
     let mut got = Vec::new();
     vanished.socket.get_mut().read_to_end(&mut got).unwrap();
     assert_eq!(got, b"\x89\x00", "a ping, and no close frame: 1006 is never sent");
-    witness.send_and_receive("still here");
+    observer.send_and_receive("still here");
 }
 
 #[test]
@@ -173,14 +173,14 @@ fn a_client_that_stops_reading_is_cut_and_delays_no_other() {
 fn a_client_that_falls_behind_and_reads_on_stays() {
     const TEXTS: usize = 60;
     let mut server = TestServer::start();
-    let (mut slow, mut witness) = (server.join(), server.join());
+    let (mut slow, mut observer) = (server.join(), server.join());
     // More than the kernel takes for it, and less than its backlog.
     SockRef::from(slow.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();
     let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
     for _ in 0..TEXTS {
         server.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
     }
-    for client in [&mut witness, &mut slow] {
+    for client in [&mut observer, &mut slow] {
         for _ in 0..TEXTS {
             assert_eq!(client.receive(), format!("cook: {text}"));
         }

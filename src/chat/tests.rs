@@ -1,4 +1,4 @@
-//! The chat by scripts. What holds in any stream of commands is in `chat/streams.rs`.
+//! Tests of the chat by scripts. Properties of any stream of commands are in `chat/streams.rs`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use testkit::{Line, lines};
 use super::nickname::GIVEN_NAMES;
 use super::*;
 
-/// A chat with people in it whose names the test knows.
+/// A chat, and its clients by name.
 struct Stage {
     chat: Chat,
     random: StdRng,
@@ -49,7 +49,7 @@ impl Stage {
         client
     }
 
-    /// Plays the lines of a script that are no expectations.
+    /// Plays the lines of a script, which has no expectations.
     fn play(&mut self, script: &str) {
         lines(script).for_each(|line| self.play_line(&line));
     }
@@ -151,7 +151,7 @@ impl Stage {
         }
     }
 
-    /// Writes down who is told what, as a fan-out would carry it out.
+    /// Writes down which client is told what, as a fan-out would carry it out.
     fn write_down(&mut self, out: Vec<Delivery>) {
         let mut entering: Vec<_> = out
             .iter()
@@ -208,7 +208,7 @@ fn text(text: &str) -> Text {
     Text::parse(text, 8192).unwrap()
 }
 
-/// As if all that was ever said were kept, and said by the keeper.
+/// Answers a lookup as if every message were stored, and from one sender.
 fn looked_up(lookup: Lookup) -> Notice {
     let Lookup::Reading(reading) = lookup else {
         return Notice::Results { messages: vec![], before: None };
@@ -760,7 +760,7 @@ fn ended_sessions_are_bounded() {
         }
         stage.play(&format!("{name} leaves"));
     }
-    // Those that said nothing are not among them.
+    // Those that sent no message are not among them.
     assert_eq!(stage.chat.memory.len(), 2500);
     assert!(stage.chat.people.is_empty() && stage.chat.taken.is_empty());
     stage.play("guest-0 opens\nguest-0 > hello again");
@@ -770,7 +770,8 @@ fn ended_sessions_are_bounded() {
 #[test]
 fn every_given_name_is_unique() {
     let mut stage = Stage::new(rules());
-    // A thousand of the hundred thousand collide a few times; the last of a full house walks far.
+    // A thousand of the hundred thousand collide a few times. The last of a full chat searches
+    // long.
     for number in 0..1000 {
         stage.play(&format!("user-{number} joins lobby"));
     }
@@ -793,7 +794,7 @@ fn the_last_free_name_is_found() {
     assert_eq!(stage.chat.members(&room("lobby"))[0].as_str(), "user-4711");
 }
 
-/// A chat that counts networks, in which clients come from one network unless they say otherwise.
+/// A chat that counts networks. Clients come from one network unless a test names another.
 fn counted(people_per_network_max: usize) -> Stage {
     let people_per_network_max = std::num::NonZeroUsize::new(people_per_network_max);
     Stage::new(Rules {
@@ -826,7 +827,7 @@ fn absent_clients_count_and_make_way_for_others_of_their_network() {
         assert!(stage.chat.people.len() <= 4 + 1 && stage.chat.members(&room("lobby")).len() <= 5);
         assert_eq!(stage.chat.networks.people(), stage.chat.people.len());
     }
-    // Twice as many as may be there come at once, and ana was one of them.
+    // Twice the maximum number may come at once, and ana was the first.
     assert_eq!(refused, 100 - 7);
     stage.transcript.clear();
     stage.play("bo opens\nbo > hello again");
@@ -1072,7 +1073,7 @@ fn a_name_is_held_for_its_session_over_a_restart() {
     }
     before.play("time passes 10000");
     let changes = before.chat.take_name_changes();
-    // As they are kept: the last word on each session.
+    // As they are stored: the last change of each session.
     let mut kept = HashMap::new();
     for change in changes {
         match change.nickname {

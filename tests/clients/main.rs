@@ -4,7 +4,7 @@
 //! without a WebSocket takes the one of the browser tests.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
 mod proxy;
 

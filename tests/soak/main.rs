@@ -5,7 +5,7 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
 mod broken_connections;
 mod request_heads;

@@ -32,7 +32,7 @@ const COUNTED_TEXT: &str = "it is closed; at the other one, then, half past 8?";
 
 /// Delivers messages of some members to all members of a room in one turn.
 pub(crate) fn spread(messages: usize, members: usize, dialect: Dialect) {
-    let mut room = RoomUnderTest::with(members, dialect);
+    let mut room = TestRoom::with(members, dialect);
     let said = (0..messages).map(|number| room.message(COUNTED_TEXT, MESSAGES_BEFORE + number));
     room.turns.push(said.collect());
     let heard = room.play();
@@ -42,7 +42,7 @@ pub(crate) fn spread(messages: usize, members: usize, dialect: Dialect) {
 
 /// Joins a room.
 pub(crate) fn join(members: usize) {
-    let mut room = RoomUnderTest::with(members, Dialect::Json);
+    let mut room = TestRoom::with(members, Dialect::Json);
     let mut before = room.arrival();
     let join = before.pop();
     room.turns.extend([before, join.into_iter().collect()]);
@@ -53,13 +53,13 @@ pub(crate) fn join(members: usize) {
 }
 
 /// A room, its members by number, and the turns to play.
-struct RoomUnderTest {
+struct TestRoom {
     dialect: Dialect,
     far_ends: Vec<TcpStream>,
     turns: Vec<Vec<Input>>,
 }
 
-impl RoomUnderTest {
+impl TestRoom {
     /// Fills a room with members and with messages.
     fn with(members: usize, dialect: Dialect) -> Self {
         let limit = getrlimit(Resource::Nofile);

@@ -28,19 +28,19 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let result = change(&mut self.world.lock().expect("nobody panics with the lock"));
+        let result = change(&mut self.world.lock().expect("no thread panics with the lock"));
         self.changed.notify_all();
         result
     }
 
     /// Waits until `look` returns a value.
     pub(crate) fn wait_until<T>(&self, look: impl Fn(&World) -> Option<T>) -> T {
-        let mut world = self.world.lock().expect("nobody panics with the lock");
+        let mut world = self.world.lock().expect("no thread panics with the lock");
         loop {
             if let Some(seen) = look(&world) {
                 return seen;
             }
-            world = self.changed.wait(world).expect("nobody panics with the lock");
+            world = self.changed.wait(world).expect("no thread panics with the lock");
         }
     }
 }

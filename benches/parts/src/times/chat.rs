@@ -19,39 +19,33 @@ use crate::protocol::json::parse;
 const ANA: ClientId = ClientId(1);
 const MEMBERS: u64 = 100;
 
-struct House {
+struct TestRoom {
     chat: Chat,
     random: StdRng,
     deliveries: Vec<Delivery>,
 }
 
-impl House {
+impl TestRoom {
     fn of_json() -> Self {
-        let mut house = Self::empty();
+        let mut room = Self::empty();
         for number in 1..=MEMBERS {
             let name = format!("ana-{number}");
             for request in [request("hello", "nick", &name), request("join", "room", "lobby")] {
-                house.apply(ClientId(number), request);
+                room.apply(ClientId(number), request);
             }
         }
-        house
+        room
     }
 
     fn of_plain() -> Self {
-        let mut house = Self::empty();
+        let mut room = Self::empty();
         for number in 1..=MEMBERS {
-            let (room, random) = (RoomName::lobby(), &mut house.random);
-            let entered = house.chat.enter(
-                ClientId(number),
-                room,
-                None,
-                now(),
-                random,
-                &mut house.deliveries,
-            );
+            let (lobby, random) = (RoomName::lobby(), &mut room.random);
+            let entered =
+                room.chat.enter(ClientId(number), lobby, None, now(), random, &mut room.deliveries);
             entered.expect("there is a place");
         }
-        house
+        room
     }
 
     fn empty() -> Self {
@@ -92,16 +86,16 @@ fn now() -> Now {
 
 #[divan::bench(sample_size = 32)]
 fn say_plain(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_plain();
+    let mut room = TestRoom::of_plain();
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| Text::parse(TEXT, TEXT.len()).expect("the words are short"))
-        .bench_local_values(|text| house.chat.say(ANA, text, now()));
+        .bench_local_values(|text| room.chat.say(ANA, text, now()));
 }
 
 #[divan::bench(sample_size = 32)]
 fn say_json(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     let mut said = 0;
     bencher
         .counter(ItemsCount::new(1_usize))
@@ -109,24 +103,24 @@ fn say_json(bencher: Bencher<'_, '_>) {
             said += 1;
             read(&encode_message(TEXT, said, Dialect::Json))
         })
-        .bench_local_values(|say| house.apply(ANA, say));
+        .bench_local_values(|say| room.apply(ANA, say));
 }
 
 #[divan::bench(sample_size = 32)]
 fn part_and_join(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| ["part", "join"].map(|kind| request(kind, "room", "lobby")))
         .bench_local_values(|[part, join]| {
-            house.apply(ANA, part);
-            house.apply(ANA, join);
+            room.apply(ANA, part);
+            room.apply(ANA, join);
         });
 }
 
 #[divan::bench(sample_size = 32)]
 fn nick(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     let mut is_bo = false;
     bencher
         .counter(ItemsCount::new(1_usize))
@@ -134,5 +128,5 @@ fn nick(bencher: Bencher<'_, '_>) {
             is_bo = !is_bo;
             request("nick", "nick", if is_bo { "bo" } else { "ana" })
         })
-        .bench_local_values(|nick| house.apply(ANA, nick));
+        .bench_local_values(|nick| room.apply(ANA, nick));
 }

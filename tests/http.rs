@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chinwag::{Config, Limits};
 use flate2::read::GzDecoder;
-use testkit::{HttpResponse, TestServer, config, connect, exchange_bytes, exchange_text, tcp};
+use testkit::{
+    HttpResponse, TestServer, config, connect, exchange_bytes, exchange_text, tcp, wait_until,
+};
 
 const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
@@ -267,10 +269,7 @@ fn a_full_server_says_when_to_come_again() {
     first.close();
     server.wait_for_close(id);
     // The slot is free when the thread of the connection has ended, a moment later.
-    let deadline = std::time::Instant::now() + testkit::DEADLINE;
-    while connect(server.address(), "/").is_err() {
-        assert!(std::time::Instant::now() < deadline, "the place is never given back");
-    }
+    wait_until("the slot is free", || connect(server.address(), "/").is_ok());
 }
 
 #[test]
@@ -297,11 +296,10 @@ fn a_refused_browser_is_told_why() {
         let id = client.id();
         client.close();
         server.wait_for_close(id);
-        let deadline = std::time::Instant::now() + testkit::DEADLINE;
         // One port at a time, because the slot may become free in between.
-        while !exchange_text(server.page_address(), WHY).starts_with("HTTP/1.1 200 ") {
-            assert!(std::time::Instant::now() < deadline, "the place is never given back");
-        }
+        wait_until("the slot is free", || {
+            exchange_text(server.page_address(), WHY).starts_with("HTTP/1.1 200 ")
+        });
     }
     let server = TestServer::start();
     let foreign = answer(&server, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));

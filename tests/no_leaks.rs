@@ -4,9 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(target_os = "linux")]
 
-use std::time::{Duration, Instant};
-
-use testkit::{DEADLINE, TestServer, exchange_text};
+use testkit::{TestServer, exchange_text, wait_until};
 
 fn count(what: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count()
@@ -42,11 +40,8 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         stopped.unwrap();
     }
     // Idle threads of tiny_http's pool end after five seconds.
-    let deadline = Instant::now() + DEADLINE;
-    let nothing = crossbeam_channel::never::<()>();
-    while (count("task"), count("fd")) != before && Instant::now() < deadline {
-        let _ = nothing.recv_timeout(Duration::from_millis(50));
-    }
-    assert_eq!((count("task"), count("fd")), before);
+    wait_until(&format!("{before:?} threads and descriptors"), || {
+        (count("task"), count("fd")) == before
+    });
     assert_eq!(our_temporary_files(), files_before);
 }

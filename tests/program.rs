@@ -79,7 +79,7 @@ fn ipv6_and_ipv4_are_both_served_by_default() {
 #[test]
 fn it_listens_on_the_addresses_of_bind() {
     let bind = ["--bind", "127.0.0.1", "--bind", "127.0.0.2"];
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(bind));
+    let program = ServerProcess::with(bind);
     let (page, websocket) = (program.page().port(), program.websocket().port());
     for host in [[127, 0, 0, 1], [127, 0, 0, 2]] {
         for port in [page, websocket] {
@@ -121,7 +121,7 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         ("::ffff:127.0.0.1,127.0.0.1,127.0.0.2", 2),
         ("::,127.0.0.1,127.0.0.2", 1),
     ] {
-        let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", bind]));
+        let program = ServerProcess::with(["--bind", bind]);
         assert_eq!(listeners(&program), 2 * count, "{bind}, on two ports");
         assert_eq!(status_of(program.page(), "localhost", ""), "200", "{bind}");
         // The same on ports that are given.
@@ -183,7 +183,7 @@ fn flags_override_variables() {
 
 #[test]
 fn the_flags_for_hosts_and_limits_work() {
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--host-name",
         "chat.example.org",
         "--host-name",
@@ -196,7 +196,7 @@ fn the_flags_for_hosts_and_limits_work() {
         "70",
         "--log-level",
         "debug",
-    ]));
+    ]);
     assert_eq!(status_of(program.page(), "CHAT.example.org:80", ""), "200");
     assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\r\n"), "200");
     let clients: Vec<_> = (0..70).map(|_| connect(program.websocket()).unwrap()).collect();
@@ -445,7 +445,7 @@ fn lists_and_numbers_may_have_blanks() {
 #[test]
 fn huge_numbers_do_no_harm() {
     let most = usize::MAX.to_string();
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--max-clients",
         &most,
         "--max-clients-per-address",
@@ -460,9 +460,9 @@ fn huge_numbers_do_no_harm() {
         "4294967295",
         "--burst",
         "4294967295",
-    ]));
+    ]);
     assert_serves(&program, 30);
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--history-lines",
         "0",
         "--idle-rooms",
@@ -471,7 +471,7 @@ fn huge_numbers_do_no_harm() {
         "0",
         "--rate",
         "0",
-    ]));
+    ]);
     assert_serves(&program, 30);
 }
 
@@ -677,8 +677,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn the_program_runs_without_a_reader_of_its_output() {
-    let mut program =
-        ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
+    let mut program = ServerProcess::with(["--log-level", "debug"]);
     // `ServerProcess::start` has dropped its end of stdout.
     drop(program.child.stderr.take());
     // They stay to the end, so that no goodbye comes before a text.
@@ -738,7 +737,7 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
 
 #[test]
 fn a_refused_connection_leaves_a_line_at_info() {
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let program = ServerProcess::with(["--bind", "127.0.0.1"]);
     let page = program.page();
     for _ in 0..3 {
         assert_eq!(status_of(page, "evil.example", ""), "421");

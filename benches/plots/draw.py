@@ -144,7 +144,7 @@ def peers(rows):
 
 
 def panels(rows, figure, unit, scenarios):
-    """Returns a heading and the figure of each server, if there are others than chinwag."""
+    """Yields headings and the figure of each server, if there are others than chinwag."""
     for scenario, words in scenarios.items():
         found = [row for row in rows if row["scenario"] == scenario and figure in row]
         figures = {row["server"]: row[figure] / unit for row in found if row["server"] in SERVERS}

@@ -128,7 +128,7 @@ fn accept_fails_for_a_while() {
 }
 
 fn accept_fails_with(error: &str, injection: &str) {
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_ADDRESS_LIMIT));
+    let program = ServerProcess::with(NO_ADDRESS_LIMIT);
     let since = Instant::now();
     let cause = || {
         let strace = Strace::of(&program, &[injection]);

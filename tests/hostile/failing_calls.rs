@@ -19,7 +19,7 @@ const TEXTS: Texts = Texts { count: 120, per_second: 60, text_bytes: 20..=200 };
 const NO_LIMITS: [&str; 4] = ["--max-clients-per-address", "0", "--rate", "0"];
 
 fn start() -> (ServerProcess, VerifyingGroup) {
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_LIMITS));
+    let program = ServerProcess::with(NO_LIMITS);
     let group = VerifyingGroup::join(program.websocket(), MEMBERS);
     (program, group)
 }

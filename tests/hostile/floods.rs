@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use testkit::{
-    FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag, connect,
+    Load, LoadGroup, ServerProcess, connect,
     frames::{frame, text_frame},
 };
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -17,8 +17,7 @@ const GROWTH_MAX: usize = 4 * 1024 * 1024;
 
 /// Starts a server with a group of quiet clients that have talked before.
 fn start_quiet() -> (ServerProcess, LoadGroup) {
-    let program =
-        ServerProcess::start(chinwag().args(FREE_PORTS).args(["--max-clients-per-address", "0"]));
+    let program = ServerProcess::with(["--max-clients-per-address", "0"]);
     let mut group = LoadGroup::join(program.websocket(), MEMBERS);
     group.run(Load { seconds: 1, ..TALK });
     (program, group)
@@ -240,7 +239,7 @@ fn private_messages_without_end_cut_no_client() {
 fn joining_and_renaming_are_rate_limited() {
     const FLOODERS: usize = 32;
     const REQUESTS: usize = 40;
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+    let program = ServerProcess::with(["--bind", "127.0.0.1"]);
     let observer = enter_in_json(&program, "observer");
     let flooders: Vec<_> = (0..FLOODERS)
         .map(|number| {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Sender, bounded, never};
+use crossbeam_channel::{Sender, bounded};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
@@ -16,6 +16,7 @@ use serde_json::json;
 use testkit::{
     DEADLINE, ROOMS, ServerProcess, TempDir, VerifyingClient, chinwag, chinwag_under, connect,
     history::{Transcript, assert_sound, export, serve, try_export},
+    pause,
 };
 use tungstenite::{Message, WebSocket};
 
@@ -143,7 +144,7 @@ impl Clients {
             for _ in 0..size {
                 all_connected.recv_timeout(DEADLINE).expect("all connect");
             }
-            let _ = never::<()>().recv_timeout(talk);
+            pause(talk);
             kill(program)
         });
         Kill::now(&self.verifiers, unix_ms)

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use testkit::{FREE_PORTS, ServerProcess, chinwag, connect, exchange_text};
+use testkit::{ServerProcess, connect, exchange_text};
 use tungstenite::protocol::CloseFrame;
 
 #[test]
@@ -14,7 +14,7 @@ fn ten_thousand_refusals_leave_a_few_lines() {
     /// A burst of 500, and 10 a second.
     const LINES_MAX: u64 = 500 + 10 * 60;
     let arguments = ["--log-level", "debug", "--max-clients-per-address", "1"];
-    let mut program = ServerProcess::start(chinwag().args(FREE_PORTS).args(arguments));
+    let mut program = ServerProcess::with(arguments);
     let mut stderr = program.child.stderr.take().unwrap();
     let reader = std::thread::spawn(move || {
         let mut log = String::new();
@@ -52,7 +52,7 @@ fn ten_thousand_refusals_leave_a_few_lines() {
 
 #[test]
 fn text_of_a_client_is_one_short_line() {
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(["--log-level", "trace"]));
+    let program = ServerProcess::with(["--log-level", "trace"]);
     let mut client = connect(program.websocket(), "/?nick=ana").unwrap();
     let reason = format!("\u{1b}[2Jbye\r\nERROR [forged] {}", "x".repeat(90));
     client.close(Some(CloseFrame { code: 1000.into(), reason: reason.into() })).unwrap();

@@ -7,10 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testkit::{
-    Client, FREE_PORTS, ServerProcess, TempDir, chinwag, connect_from, probes::assert_healthy,
-    reset,
-};
+use testkit::{Client, ServerProcess, TempDir, connect_from, pause, probes::assert_healthy, reset};
 use tungstenite::Message;
 
 use crate::connection_storm::{json_request, read_until, request};
@@ -23,7 +20,7 @@ const SECONDS: u32 = 10;
 const FOUR_CLIENTS_MAX: u32 = 4 * (10 + 4 * SECONDS);
 
 fn server() -> ServerProcess {
-    ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]))
+    ServerProcess::with(["--bind", "127.0.0.1"])
 }
 
 /// Connects a JSON client that sends a burst and closes.
@@ -86,10 +83,9 @@ fn heard(loops: usize, burst: fn(SocketAddr)) -> (u32, usize) {
         scope.spawn(|| {
             let stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), server);
             let (mut clock, _) = tungstenite::client("ws://localhost/?nick=clock", stream).unwrap();
-            let nothing = crossbeam_channel::never::<()>();
             while Instant::now() < until + Duration::from_secs(1) {
                 clock.send(Message::text("tick")).unwrap();
-                let _ = nothing.recv_timeout(Duration::from_millis(300));
+                pause(Duration::from_millis(300));
             }
         });
     });
@@ -153,7 +149,7 @@ fn a_classroom_behind_one_address_connects_and_reconnects_at_once() {
     let mut since: Option<(String, u64)> = None;
     for round in 0..2 {
         let here = ["--bind", "127.0.0.1", "--history", history];
-        let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(here));
+        let program = ServerProcess::with(here);
         let server = program.websocket();
         let known = since.as_ref().map(|(epoch, after)| (epoch.as_str(), *after));
         let mut pupils: Vec<_> =

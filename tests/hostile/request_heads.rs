@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use testkit::{
-    FREE_PORTS, HttpResponse, ServerProcess, chinwag, connect, exchange,
+    HttpResponse, ServerProcess, connect, exchange,
     probes::{assert_healthy, ports, start_server},
     tcp,
 };
@@ -414,7 +414,7 @@ fn slow_requests() {
 #[test]
 fn a_full_server() {
     let here = ["--bind", "127.0.0.1", "--max-clients", "1"];
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(here));
+    let program = ServerProcess::with(here);
     let client = connect(program.websocket(), "/").unwrap();
     for port in ports(&program) {
         let answer = exchange(port, &get(HANDSHAKE));

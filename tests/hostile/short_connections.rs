@@ -2,15 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use testkit::{
-    DEADLINE, HttpResponse, Load, LoadGroup, ServerProcess, connect_from,
+    Client, HttpResponse, Load, LoadGroup, ServerProcess, connect_from,
     frames::text_frame,
     probes::{assert_healthy, load_page, ports, resources, start_server, wait_until_released},
-    reset,
+    reset, wait_until,
 };
-use tungstenite::{Error, WebSocket};
 
 const CONNECTIONS: usize = 20_000;
 /// The first connections fill the caches.
@@ -26,24 +25,16 @@ const REQUEST: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n";
 const TLS_HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
 
 /// Joins a room of its own, so that the group is not told of each client that leaves.
-fn join(stream: TcpStream) -> WebSocket<TcpStream> {
-    tungstenite::client("ws://localhost/?room=corridor", stream).unwrap().0
+fn join(stream: TcpStream) -> Client {
+    Client::new(tungstenite::client("ws://localhost/?room=corridor", stream).unwrap().0)
 }
 
 fn join_and_close(stream: TcpStream) {
-    let mut socket = join(stream);
-    socket.close(None).unwrap();
-    loop {
-        match socket.read() {
-            Ok(_) => {}
-            Err(Error::ConnectionClosed) => return,
-            Err(error) => panic!("{error} instead of the end"),
-        }
-    }
+    join(stream).close();
 }
 
 fn join_and_reset(stream: TcpStream) {
-    reset(join(stream).into_inner());
+    join(stream).reset();
 }
 
 fn finish_in_the_head(mut stream: TcpStream) {
@@ -58,7 +49,7 @@ fn reset_in_the_head(mut stream: TcpStream) {
 }
 
 fn reset_in_a_frame(stream: TcpStream) {
-    let mut stream = join(stream).into_inner();
+    let mut stream = join(stream).socket.into_inner();
     let frame = text_frame("this will never be");
     stream.write_all(&frame[..frame.len() / 2]).unwrap();
     reset(stream);
@@ -124,12 +115,7 @@ fn open_all_kinds(program: &ServerProcess, group: &mut LoadGroup, connections: u
 fn fill_the_caches(program: &ServerProcess) {
     let ours = Ipv4Addr::LOCALHOST;
     let callers: Vec<_> = (0..CACHED_STACKS).map(|_| connect_from(ours, program.page())).collect();
-    let deadline = Instant::now() + DEADLINE;
-    let nothing = crossbeam_channel::never::<()>();
-    while program.threads() < CACHED_STACKS {
-        assert!(Instant::now() < deadline, "{} threads", program.threads());
-        let _ = nothing.recv_timeout(Duration::from_millis(1));
-    }
+    wait_until("each has a thread", || program.threads() >= CACHED_STACKS);
     callers.into_iter().for_each(reset);
 }
 

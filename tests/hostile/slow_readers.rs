@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
-use testkit::{DEADLINE, FREE_PORTS, Load, LoadGroup, ServerProcess, chinwag, run_together};
-use tungstenite::{Message, WebSocket};
+use testkit::{Client, DEADLINE, Load, LoadGroup, ServerProcess, run_together};
 
 const MEMBERS: usize = 99;
 const LOAD: Load = Load { per_second: 50, seconds: 18, text_bytes: 1024 };
@@ -16,30 +15,19 @@ const STALL_MAX: Duration = Duration::from_secs(10);
 const MIB: usize = 1024 * 1024;
 
 /// Connects a client with the smallest receive buffer.
-fn join_with_small_buffer(address: SocketAddr, nick: &str) -> WebSocket<TcpStream> {
+fn join_with_small_buffer(address: SocketAddr, nick: &str) -> Client {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&address.into()).unwrap();
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    tungstenite::client(format!("ws://{address}/?nick={nick}"), stream).unwrap().0
-}
-
-/// Reads up to the close frame and returns its code. No frame before it is incomplete.
-fn close_code(mut socket: WebSocket<TcpStream>) -> u16 {
-    loop {
-        match socket.read() {
-            Ok(Message::Close(Some(frame))) => return frame.code.into(),
-            Ok(_) => {}
-            Err(error) => panic!("{error} instead of a close frame"),
-        }
-    }
+    let url = format!("ws://{address}/?nick={nick}");
+    Client::new(tungstenite::client(url, stream).unwrap().0)
 }
 
 #[test]
 fn a_slow_reader_is_cut_without_delaying_others() {
-    let servers =
-        [(); 2].map(|()| ServerProcess::start(chinwag().args(FREE_PORTS).args(NO_ADDRESS_LIMIT)));
+    let servers = [(); 2].map(|()| ServerProcess::with(NO_ADDRESS_LIMIT));
     let [attacked, other] = &servers;
     let mut group = LoadGroup::join(attacked.websocket(), MEMBERS);
     let mut other_crowd = LoadGroup::join(other.websocket(), MEMBERS);
@@ -52,7 +40,7 @@ fn a_slow_reader_is_cut_without_delaying_others() {
     let sizes = || [attacked.resident_bytes(), other.resident_bytes()];
     let before = sizes();
     let mut grown = 0;
-    let stopped = join_with_small_buffer(attacked.websocket(), "stopped");
+    let mut stopped = join_with_small_buffer(attacked.websocket(), "stopped");
     let mut trickling = join_with_small_buffer(attacked.websocket(), "trickling");
     // Each takes a text first, so that the server sees progress.
     let since = Instant::now();
@@ -63,7 +51,7 @@ fn a_slow_reader_is_cut_without_delaying_others() {
         if now.duration_since(since).as_secs() > read {
             read += 1;
             // Reads one byte below the WebSocket.
-            let _ = trickling.get_mut().read(&mut [0]);
+            let _ = trickling.socket.get_mut().read(&mut [0]);
         }
     };
     let [mut disturbed, mut undisturbed] =
@@ -75,7 +63,7 @@ fn a_slow_reader_is_cut_without_delaying_others() {
         println!("{nick}: cut after {after:.1?}");
         assert!(after >= STALL_MAX, "{nick} was cut after {after:?}");
     }
-    assert_eq!(close_code(stopped), 4008);
+    assert_eq!(stopped.close_frame().0, 4008);
     let (with, without) = (disturbed.percentile(99), undisturbed.percentile(99));
     println!("99 of 100 texts are heard within {with:.1?}, and within {without:.1?} without them");
     println!("resident memory grows by {} KiB more than without them", grown / 1024);

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{Client, FREE_PORTS, ServerProcess, chinwag, connect_from, probes::assert_healthy};
+use testkit::{Client, ServerProcess, connect_from, pause, probes::assert_healthy};
 
 use crate::connection_storm::{json_request, storm};
 
@@ -23,7 +23,7 @@ fn clients() -> usize {
 }
 
 fn server(grace: &str) -> ServerProcess {
-    ServerProcess::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1", "--grace", grace]))
+    ServerProcess::with(["--bind", "127.0.0.1", "--grace", grace])
 }
 
 /// Runs a storm while a client of another address sends requests. Returns the result of the storm
@@ -34,11 +34,10 @@ fn latency_during(
 ) -> (usize, Duration) {
     std::thread::scope(|scope| {
         let storm = scope.spawn(storm);
-        let nothing = crossbeam_channel::never::<()>();
         let mut longest = Duration::ZERO;
         while !storm.is_finished() {
             longest = longest.max(observer.ping());
-            let _ = nothing.recv_timeout(Duration::from_millis(20));
+            pause(Duration::from_millis(20));
         }
         (storm.join().unwrap(), longest)
     })

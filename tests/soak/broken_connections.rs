@@ -14,13 +14,5 @@ fn connections_that_break_lose_nothing() {
     let texts = 10_000 * duration.as_secs() / 60;
     let clients = 100;
     let texts_each = usize::try_from(texts).unwrap() / clients;
-    run(
-        FaultRun {
-            clients: clients,
-            texts_each,
-            duration,
-            connection_life: Duration::from_secs(2),
-        },
-        seed,
-    );
+    run(FaultRun { clients, texts_each, duration, connection_life: Duration::from_secs(2) }, seed);
 }

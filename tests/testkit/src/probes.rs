@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tungstenite::Message;
 
-use crate::{FREE_PORTS, ServerProcess, chinwag, connect, exchange, wait_until};
+use crate::{ServerProcess, connect, exchange, wait_until};
 
 /// Starts a server on the loopback interface. Every client has the same address there, so there is
 /// no limit per address.
 pub fn start_server() -> ServerProcess {
     let arguments = ["--bind", "127.0.0.1", "--max-clients-per-address", "0"];
-    ServerProcess::start(chinwag().args(FREE_PORTS).args(arguments))
+    ServerProcess::with(arguments)
 }
 
 /// Returns the port of the page and that of the WebSocket.

@@ -1,5 +1,6 @@
 //! The program as a process of its own.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -54,6 +55,11 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
+    /// Starts the program on free ports with these arguments.
+    pub fn with(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Self::start(chinwag().args(FREE_PORTS).args(arguments))
+    }
+
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut banner = String::new();

@@ -15,7 +15,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::frames::text_frame;
 use crate::verifying_client::Broken;
-use crate::{DEADLINE, FREE_PORTS, ServerProcess, chinwag, connect_json, reset, tcp};
+use crate::{DEADLINE, ServerProcess, connect_json, reset, tcp};
 
 const ROOMS: [&str; 2] = ["lobby", "kitchen"];
 
@@ -254,7 +254,7 @@ fn room_of(event: &Value) -> &'static str {
 /// messages, once and in one order, or are told of the gap.
 pub fn run(run: FaultRun, seed: u64) {
     let arguments = ["--rate", "0", "--max-clients-per-address", "0"];
-    let program = ServerProcess::start(chinwag().args(FREE_PORTS).args(arguments));
+    let program = ServerProcess::with(arguments);
     let tally = Tally::default();
     let all_have_joined = Barrier::new(run.clients);
     let transcripts: Vec<_> = std::thread::scope(|scope| {

@@ -14,7 +14,8 @@ use rand::{Rng as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::json;
 use testkit::{
-    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, stderr_of, wait_for_exit,
+    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, probes::end, stderr_of,
+    wait_for_exit,
 };
 use tungstenite::Message;
 
@@ -36,14 +37,6 @@ fn say(program: &ServerProcess, text: &str) {
     assert_eq!(socket.read().unwrap().to_text().unwrap(), format!("ana: {text}"));
 }
 
-/// Stops a server cleanly and returns its log.
-fn stop(program: ServerProcess) -> String {
-    program.signal(Signal::TERM);
-    let (status, log) = program.end();
-    assert!(status.success(), "{status}: {log}");
-    log
-}
-
 /// Returns the message of a server that does not start, which is one sentence with exit code 1.
 /// Returns `None` if it starts.
 fn refusal(file: &Path) -> Option<String> {
@@ -51,7 +44,7 @@ fn refusal(file: &Path) -> Option<String> {
     let mut program = ServerProcess { child, banner: String::new() };
     let mut stdout = program.child.stdout.take().unwrap();
     if stdout.read(&mut [0]).unwrap() > 0 {
-        stop(program);
+        end(program, Signal::TERM);
         return None;
     }
     assert_eq!(wait_for_exit(&mut program.child).code(), Some(1));
@@ -80,7 +73,7 @@ fn some_history(folder: &TempDir) -> PathBuf {
     fs::write(&lines, text).unwrap();
     let mut import = chinwag();
     assert!(import.args(["history", "import"]).args([&file, &lines]).status().unwrap().success());
-    stop(serve(&file));
+    end(serve(&file), Signal::TERM);
     file
 }
 
@@ -99,7 +92,7 @@ fn a_history_belongs_to_its_owner_alone_whatever_the_umask() {
             let mode = file.metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode & !0o600, 0, "{file:?} has {mode:o}, with a umask of {umask}");
         }
-        stop(program);
+        end(program, Signal::TERM);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the history and its index");
     }
 }
@@ -141,7 +134,7 @@ fn a_second_server_is_refused_and_the_first_continues() {
     let sentence = refusal(&file).expect("it is refused");
     assert!(sentence.contains("is in use by another server; stop that one"), "{sentence}");
     say(&program, "two");
-    let log = stop(program);
+    let log = end(program, Signal::TERM);
     assert!(!log.contains("WARN"), "{log}");
     assert_eq!(text_of(history("export", &file).stdout).lines().count(), 2);
 }

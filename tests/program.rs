@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use testkit::{
-    DEADLINE, FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, url_address,
-    wait_for_exit,
+    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, exchange_text,
+    url_address, wait_for_exit,
 };
 use tungstenite::Message;
 
@@ -30,20 +30,7 @@ fn failure(command: &mut Command) -> (i32, String) {
 }
 
 fn status_of(address: SocketAddr, host: &str, fields: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n").unwrap();
-    let mut status = [0; 12];
-    stream.read_exact(&mut status).unwrap();
-    String::from_utf8_lossy(&status[9..]).into_owned()
-}
-
-fn connect(
-    address: SocketAddr,
-) -> Result<tungstenite::WebSocket<TcpStream>, Box<dyn std::error::Error>> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
-    Ok(tungstenite::client(format!("ws://{address}/"), stream)?.0)
+    exchange_text(address, &format!("GET / HTTP/1.1\nHost: {host}\n{fields}\n"))[9..12].to_owned()
 }
 
 #[test]
@@ -60,7 +47,7 @@ fn the_banner_has_the_addresses() {
         assert!(!address.ip().is_unspecified(), "{line}");
         assert_eq!(status_of(address, &address.to_string(), ""), "200", "{line}");
     }
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     socket.send(Message::text("hello")).unwrap();
     assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
 }
@@ -167,11 +154,11 @@ fn every_flag_has_a_variable() {
     assert!(program.banner.contains("Room for 2 people"), "{}", program.banner);
     assert_eq!(status_of(page, "talk.example.org", ""), "200");
     assert_eq!(status_of(page, "other.example.org", ""), "421");
-    let origin = |origin: &str| status_of(page, "localhost", &format!("Origin: {origin}\r\n"));
+    let origin = |origin: &str| status_of(page, "localhost", &format!("Origin: {origin}\n"));
     assert_eq!(origin("https://intra.example.org"), "200");
     assert_eq!(origin("https://other.example.org"), "403");
-    let _first = connect(program.websocket()).unwrap();
-    assert!(connect(program.websocket()).is_err(), "one is enough from one address");
+    let _first = connect(program.websocket(), "/").unwrap();
+    assert!(connect(program.websocket(), "/").is_err(), "one is enough from one address");
 }
 
 #[test]
@@ -198,9 +185,9 @@ fn the_flags_for_hosts_and_limits_work() {
         "debug",
     ]);
     assert_eq!(status_of(program.page(), "CHAT.example.org:80", ""), "200");
-    assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\r\n"), "200");
-    let clients: Vec<_> = (0..70).map(|_| connect(program.websocket()).unwrap()).collect();
-    assert!(connect(program.websocket()).is_err(), "the server is full");
+    assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\n"), "200");
+    let clients: Vec<_> = (0..70).map(|_| connect(program.websocket(), "/").unwrap()).collect();
+    assert!(connect(program.websocket(), "/").is_err(), "the server is full");
     drop(clients);
     program.signal(Signal::TERM);
     let (_, log) = program.end();
@@ -437,7 +424,7 @@ fn lists_and_numbers_may_have_blanks() {
         assert_eq!(status_of(page, &format!("{name}.example.org"), ""), "200");
     }
     for name in ["a", "b"] {
-        let origin = format!("Origin: https://{name}.example.org\r\n");
+        let origin = format!("Origin: https://{name}.example.org\n");
         assert_eq!(status_of(page, "localhost", &origin), "200");
     }
 }
@@ -477,7 +464,7 @@ fn huge_numbers_do_no_harm() {
 
 /// Connects a client and checks that its texts come back.
 fn assert_serves(program: &ServerProcess, texts: usize) {
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     for _ in 0..texts {
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
@@ -523,7 +510,7 @@ fn lines_for_the_journal_have_no_time() {
 fn both_signals_tell_all_clients_and_end_with_0() {
     for signal in [Signal::INT, Signal::TERM] {
         let program = ServerProcess::start(chinwag().args(FREE_PORTS));
-        let mut socket = connect(program.websocket()).unwrap();
+        let mut socket = connect(program.websocket(), "/").unwrap();
         let since = Instant::now();
         program.signal(signal);
         let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
@@ -595,7 +582,7 @@ fn closing_the_terminal_stops_it_cleanly() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty"]);
     let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     drop(terminal);
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
     assert_eq!(u16::from(frame.code), 1001);
@@ -644,7 +631,7 @@ fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
     let mut command = chinwag_under(&["prlimit", "--fsize=200000"]);
     command.args(FREE_PORTS).args(["--rate", "0", "--history"]).arg(folder.file("history"));
     let program = ServerProcess::start(&mut command);
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     for number in 0..TEXTS {
         let text = format!("{number} {}", "x".repeat(4000));
         socket.send(Message::text(&text)).unwrap();
@@ -661,7 +648,7 @@ fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let mut program = ServerProcess::start(chinwag().args(FREE_PORTS));
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     program.signal(Signal::TERM);
     // The server has taken the first signal when its notice is in the log. The client keeps it
     // waiting.
@@ -683,7 +670,7 @@ fn the_program_runs_without_a_reader_of_its_output() {
     // They stay to the end, so that no goodbye comes before a text.
     let mut sockets = Vec::new();
     for _ in 0..3 {
-        let mut socket = connect(program.websocket()).unwrap();
+        let mut socket = connect(program.websocket(), "/").unwrap();
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
         sockets.push(socket);
@@ -730,7 +717,7 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
     }
     let program = ServerProcess::start(&mut chinwag_with_descriptors(40));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     socket.send(Message::text("hello")).unwrap();
     assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
 }
@@ -742,10 +729,10 @@ fn a_refused_connection_leaves_a_line_at_info() {
     for _ in 0..3 {
         assert_eq!(status_of(page, "evil.example", ""), "421");
     }
-    assert_eq!(status_of(page, "localhost", "Origin: http://evil.example\r\n"), "403");
+    assert_eq!(status_of(page, "localhost", "Origin: http://evil.example\n"), "403");
     assert_eq!(status_of(page, "", ""), "400");
-    assert_eq!(status_of(page, "localhost", "Transfer-Encoding: chunked\r\n"), "413");
-    let forged = format!("X-Forged: {}\r\n", "x".repeat(20_000));
+    assert_eq!(status_of(page, "localhost", "Transfer-Encoding: chunked\n"), "413");
+    let forged = format!("X-Forged: {}\n", "x".repeat(20_000));
     assert_eq!(status_of(page, "localhost", &forged), "431");
     program.signal(Signal::TERM);
     let (_, log) = program.end();

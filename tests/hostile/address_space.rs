@@ -11,11 +11,12 @@ use std::time::Instant;
 use rustix::process::{Signal, geteuid};
 use testkit::{
     DEADLINE, FREE_PORTS, ServerProcess, TempDir, binary, chinwag_under, connect,
-    frames::text_frame, prepared, probes::assert_healthy, stderr_of, wait_for_exit, wait_until,
+    frames::text_frame, prepared, probes::assert_healthy, probes::can_load_page, stderr_of,
+    wait_for_exit, wait_until,
 };
 use tungstenite::WebSocket;
 
-use crate::recovery::can_load_page;
+use crate::recovery::RECOVERY_MAX;
 
 /// Limits of address space (MiB).
 const LIMITS: [usize; 9] = [24, 32, 48, 64, 96, 128, 256, 512, 1024];
@@ -83,8 +84,9 @@ fn page_loads(program: &ServerProcess) {
     let at_once = if promised(program) < CLIENTS_FOR_A_BROWSER { 1 } else { BROWSER };
     let is_shown = || {
         std::thread::scope(|scope| {
-            let asked: Vec<_> =
-                (0..at_once).map(|_| scope.spawn(|| can_load_page(program.page()))).collect();
+            let asked: Vec<_> = (0..at_once)
+                .map(|_| scope.spawn(|| can_load_page(program.page(), RECOVERY_MAX)))
+                .collect();
             asked.into_iter().all(|it| it.join().unwrap().is_some())
         })
     };

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use testkit::{
-    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, chinwag, chinwag_under, wait_until,
+    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, chinwag, chinwag_under,
+    probes::PAGE_REQUEST, wait_until,
 };
 
 use crate::address_space::{as_other_user, with_threads};
-use crate::recovery::{LOAD, PAGE_REQUEST, SLOW_PAGE, serves_again};
+use crate::recovery::{LOAD, SLOW_PAGE, serves_again};
 use crate::strace::Strace;
 
 const MEMBERS: usize = 10;

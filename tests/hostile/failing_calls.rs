@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 use testkit::{
-    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag, tcp, wait_for_exit,
-    wait_until,
+    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag,
+    probes::{PAGE_REQUEST, can_join},
+    tcp, wait_for_exit, wait_until,
 };
 
-use crate::recovery::{PAGE_REQUEST, SLOW_PAGE, can_join, serves_again};
+use crate::recovery::{RECOVERY_MAX, SLOW_PAGE, serves_again};
 use crate::strace::{Strace, threads_of};
 
 const MEMBERS: usize = 12;
@@ -94,7 +95,7 @@ fn threads_are_refused() {
     for mut visitor in &visitors {
         visitor.write_all(PAGE_REQUEST).unwrap();
     }
-    assert!(can_join(program.websocket()).is_none(), "a client was accepted");
+    assert!(can_join(program.websocket(), RECOVERY_MAX).is_none(), "a client was accepted");
     assert_eq!(send_while_failing("EAGAIN in clone", &program, group, strace), 0);
 }
 
@@ -132,7 +133,7 @@ fn the_log_is_closed_while_much_is_logged() {
     let port = program.websocket();
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(move || (0..VISITS).for_each(|_| can_join(port).unwrap()));
+            scope.spawn(move || (0..VISITS).for_each(|_| can_join(port, RECOVERY_MAX).unwrap()));
         }
         // stdout was closed after the banner.
         drop(program.child.stderr.take());

@@ -38,8 +38,8 @@ pub use dialect::{Dialect, JSON_BYTES, LOBBY, PLAIN_BYTES, TEXT_BYTES};
 pub use http::{HttpResponse, exchange, exchange_bytes, exchange_text};
 pub use load_group::{Load, LoadGroup, Measured, run_together};
 pub use process::{
-    FREE_PORTS, ServerProcess, binary, chinwag, chinwag_under, prepared, stderr_of, url_address,
-    wait_for_exit,
+    FREE_PORTS, ServerProcess, binary, chinwag, chinwag_under, prepared, processor_time, stderr_of,
+    url_address, wait_for_exit,
 };
 pub use script::{Line, Script, lines};
 pub use server::{TestServer, config};

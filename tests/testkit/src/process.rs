@@ -1,6 +1,7 @@
 //! The program as a process of its own.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -125,14 +126,8 @@ impl ServerProcess {
         self.proc("maps").lines().count()
     }
 
-    /// Processor time of all its threads, including those that have ended.
     pub fn processor_time(&self) -> Duration {
-        let stat = self.proc("stat");
-        // The name of the process, in parentheses, may hold any character.
-        let (_, fields) = stat.rsplit_once(") ").unwrap();
-        let ticks = fields.split(' ').skip(11).take(2).map(|it| it.parse::<u64>().unwrap());
-        let per_second = rustix::param::clock_ticks_per_second();
-        Duration::from_millis(ticks.sum::<u64>() * 1000 / per_second)
+        processor_time(self.child.id())
     }
 
     fn proc(&self, file: &str) -> String {
@@ -142,6 +137,15 @@ impl ServerProcess {
     fn count(&self, folder: &str) -> usize {
         fs::read_dir(format!("/proc/{}/{folder}", self.child.id())).unwrap().count()
     }
+}
+
+/// Returns the processor time of a process, or of `self`, including threads that have ended.
+pub fn processor_time(process: impl Display) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name of the program, in parentheses, may hold any character.
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let ticks = fields.split(' ').skip(11).take(2).map(|it| it.parse::<u64>().unwrap());
+    Duration::from_millis(ticks.sum::<u64>() * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 impl Drop for ServerProcess {

@@ -23,7 +23,7 @@ pub(crate) enum Input {
     /// Messages of one client, in their order.
     Messages { client: ClientId, messages: Vec<ClientMessage> },
     /// The history has answered a query of a client.
-    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     LookupDone {
         client: ClientId,
         /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).

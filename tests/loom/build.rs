@@ -1,4 +1,4 @@
-//! Has the outbox take its lock from loom.
+//! Makes the outbox take its lock from loom.
 
 fn main() {
     println!("cargo::rustc-cfg=loom");

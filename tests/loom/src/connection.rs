@@ -1,5 +1,5 @@
-//! In place of the connection: its loops, with the same calls of the outbox in the same order, and
-//! nothing of what else they are for. What is changed in `src/connection/mod.rs` is changed here.
+//! A model of the connection: its loops make the same calls of the outbox in the same order, and do
+//! nothing else. A change in `src/connection/mod.rs` must be made here, too.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use crate::outbox::{Drained, Outbox};
 use crate::poll::{Ready, wait};
 use crate::world::WORLD;
 
-/// Runs the connection to its end, and returns why it ended.
+/// Runs the connection to its end. Returns the reason.
 pub(crate) fn run(outbox: &Outbox) -> CloseReason {
     let Err(ending) = talk(outbox);
     WORLD.change(|world| world.goodbye_said = true);

@@ -1,9 +1,9 @@
-//! The wake protocol of the outbox, under every interleaving of the threads that meet in it.
+//! The wake protocol of the outbox, under every interleaving of the threads that use it.
 //!
-//! The outbox is the real one. The socket and the bell below it are models, and so is the loop of
-//! the connection above it, which makes the calls of `src/connection/mod.rs` in their order. loom runs
-//! each test once for every order in which the locks can be taken; a wake-up that is lost leaves
-//! both threads waiting, which loom reports as a deadlock.
+//! The outbox is the real one. The socket and the waker below it are models, and so is the loop of
+//! the connection above it, which makes the calls of `src/connection/mod.rs` in their order. loom
+//! runs each test once for every order in which the locks can be taken. A lost wake-up leaves both
+//! threads waiting, which loom reports as a deadlock.
 
 #![cfg(test)]
 
@@ -29,35 +29,36 @@ use outbox::Outbox;
 use socket::Transport;
 use world::WORLD;
 
-/// So many bytes fit into the socket at first.
+/// Free space in the socket at first (bytes).
 const ROOM: usize = 3;
-/// So many may wait in the outbox behind a run that has gone out in part.
+/// Maximum size of the outbox behind a run that has been sent in part (bytes).
 const BACKLOG_BYTES_MAX: usize = 4;
 
 const INTERRUPTIONS_MAX: usize = 4;
 const SHORT: usize = 5;
 
-/// What the other threads do, in this order: the broadcaster, and the client, who makes room by
-/// reading.
+/// The actions of the other threads, in their order: the broadcaster, and the client, which makes
+/// space by reading.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// The broadcaster pushes a run of frames.
     Push(&'static str),
     /// The broadcaster asks the connection to end.
     Close,
-    /// The client reads so much.
+    /// The client reads this many bytes.
     Read(usize),
-    /// The client waits until it has been sent so much.
+    /// The client waits until it has been sent this many bytes.
     Hear(usize),
     /// The client closes.
     Hangup,
-    /// The broadcaster has heard that the client is gone.
+    /// The broadcaster waits until it is told that the client is gone.
     HearGoodbye,
-    /// The broadcaster lets go.
+    /// The broadcaster releases the outbox.
     Release,
 }
 
-/// Plays the steps against a connection: why that ended, and what the client was sent.
+/// Plays the steps against a connection. Returns the reason of its end, and the bytes sent to the
+/// client.
 fn play(steps: &[Step]) -> (CloseReason, String) {
     let outbox = Outbox::new(Arc::new(Transport::new(ROOM)), BACKLOG_BYTES_MAX);
     let outbox = Arc::new(outbox.expect("a model has no limit of descriptors"));
@@ -82,13 +83,13 @@ fn play(steps: &[Step]) -> (CloseReason, String) {
     (ending, WORLD.change(|world| String::from_utf8_lossy(&world.sent).into_owned()))
 }
 
-/// Checks every interleaving of the steps with the connection in which no thread is interrupted
-/// more often than [`INTERRUPTIONS_MAX`] times, where it could have gone on. (All of them would be
-/// millions for the longer ones; no wake-up is known that takes more to be lost.)
+/// Checks every interleaving of the steps with the connection in which no thread is preempted more
+/// than [`INTERRUPTIONS_MAX`] times. (Without a bound the longer ones have millions. No lost
+/// wake-up is known that needs more.)
 #[track_caller]
 fn check(steps: &'static [Step], ending: CloseReason, sent: &'static str) {
     let mut model = loom::model::Builder::new();
-    // The short ones are checked in all orders there are.
+    // Short ones are checked in all orders.
     model.preemption_bound = (steps.len() > SHORT).then_some(INTERRUPTIONS_MAX);
     model.check(move || assert_eq!(play(steps), (ending.clone(), sent.to_owned())));
 }
@@ -96,10 +97,11 @@ fn check(steps: &'static [Step], ending: CloseReason, sent: &'static str) {
 use Step::{Close, Hangup, Hear, HearGoodbye, Push, Read, Release};
 
 #[test]
-fn what_is_pushed_arrives_once_and_in_order() {
+fn pushed_bytes_arrive_once_and_in_order() {
     let sent = "12345ab!";
     let closed = CloseReason::Closed;
-    // Whoever waits for the rest hangs up only then, so that nothing else can have woken anybody.
+    // A client that waits for the rest closes only after it, so that nothing else can have woken
+    // the connection.
     check(
         &[
             Push("12345"),
@@ -134,7 +136,7 @@ fn what_is_pushed_arrives_once_and_in_order() {
 }
 
 #[test]
-fn what_is_pushed_after_the_goodbye_arrives_before_the_close_frame() {
+fn bytes_pushed_after_the_goodbye_arrive_before_the_close_frame() {
     let sent = "12345ab!";
     check(
         &[Hangup, Push("12345"), HearGoodbye, Push("ab"), Release, Read(9)],
@@ -149,7 +151,7 @@ fn what_is_pushed_after_the_goodbye_arrives_before_the_close_frame() {
 }
 
 #[test]
-fn a_connection_that_is_asked_to_end_does_and_nothing_comes_after() {
+fn a_connection_that_is_closed_ends_and_sends_nothing_after() {
     let sent = "12345a.";
     check(
         &[Push("12345"), Push("a"), Close, Push("b"), HearGoodbye, Release, Read(9)],
@@ -165,9 +167,9 @@ fn a_connection_that_is_asked_to_end_does_and_nothing_comes_after() {
 }
 
 #[test]
-fn a_client_that_is_too_slow_is_cut_behind_the_run_that_it_has_a_part_of() {
-    // The second run fits into the backlog and the third does not, whoever is faster: nothing is
-    // read.
+fn a_slow_client_is_cut_after_the_run_that_it_has_a_part_of() {
+    // The second run fits into the backlog and the third does not, in any order of the threads:
+    // nothing is read.
     check(
         &[Push("12345"), Push("abcd"), Push("e"), Push("f"), HearGoodbye, Release],
         CloseReason::TooSlow,

@@ -1,4 +1,4 @@
-//! In place of `poll` and the bell.
+//! A model of `poll` and of the waker.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::world::WORLD;
 #[derive(Debug)]
 pub(crate) struct Waker;
 
-/// Why a wait ended.
+/// The reasons why a wait ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ready {
     pub(crate) readable: bool,
@@ -30,7 +30,7 @@ impl Waker {
     }
 }
 
-/// Waits for the client, the bell, and for room in the socket where that is wanted.
+/// Waits for the client, for the waker, and for space in the socket where that is wanted.
 pub(crate) fn wait(readable: bool, writable: bool) -> Ready {
     WORLD.wait_until(|world| {
         let ready = Ready {

@@ -1,4 +1,4 @@
-//! In place of the socket.
+//! A model of the socket.
 
 use std::io;
 

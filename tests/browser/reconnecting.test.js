@@ -91,7 +91,8 @@ test('pauses between attempts are random, and their limit doubles up to ten seco
     await waitForClose(page);
     await page.clock.runFor(10_000);
   }
-  const all = await attempts(page);
+  // The last step may have time for more attempts than one.
+  const all = (await attempts(page)).slice(0, parts.length + 1);
   const pauses = all.slice(1).map(({ at }, index) => at - all[index].closedAt);
   assert.deepEqual(pauses, [...expected[0.5], ...expected[0.25], ...expected[0]]);
 

@@ -36,7 +36,7 @@ test('two tabs have separate sessions, and share the nickname to ask for', async
   );
   assert.deepEqual(messages.sort(), [[false, 'from the first'], [true, 'from the second']]);
 
-  // All tabs ask for the nickname that was last chosen in one.
+  // A new tab asks for the nickname that the user chose last, in any tab.
   await second.say('/nick ada');
   await second.page.getByText('ada', { exact: true }).first().waitFor();
   const third = await first.openTab();

@@ -88,7 +88,7 @@ export class ChatClient {
     this.#socket.send(JSON.stringify(request));
   }
 
-  /** Returns the first event of this type with these members, as soon as it is there. */
+  /** Waits for an event of this type with these members, which may have arrived already. Returns it. */
   waitFor(type, members) {
     return this.#waitFor({ type, ...members });
   }

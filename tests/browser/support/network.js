@@ -21,7 +21,7 @@ export class Network {
     return network;
   }
 
-  /** Resets all connections, and new ones until it is repaired. */
+  /** Resets all connections, and each new connection until the repair. */
   break() {
     this.#isBroken = true;
     for (const { client, server } of this.#connections) {

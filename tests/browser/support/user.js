@@ -3,7 +3,7 @@
 import { within } from './within.js';
 
 const WAIT_MAX_MS = 15_000;
-// The last is the response of a server that is full.
+// A server that is full responds with status 503.
 const OUTAGE = /WebSocket connection to '.*' failed|net::ERR_|status of 503/u;
 
 /** For `context`: a phone of modest size, without a keyboard. */
@@ -151,7 +151,7 @@ export class PageUser {
     await this.#waitUntil(() => this.#look(), (seen) => seen.title === title, title);
   }
 
-  /** Waits for a message, which may also be one of our own that the server has sent back. */
+  /** Waits for a message, from `nick` if that is given. Our own message must have come back from the server. */
   async waitForMessage(text, nick) {
     await this.#waitForEntry({ text, state: '', ...(nick && { nick }) });
   }

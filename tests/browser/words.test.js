@@ -1,11 +1,10 @@
-// The page speaks the language of its reader, completely.
+// The phrases of the page in all languages.
 
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
 const WEB = new URL('../../web/', import.meta.url);
 const { default: phrases } = await import(new URL('phrases.js', WEB));
@@ -14,19 +13,7 @@ const rows = phrases
   .split('\n')
   .map((row) => row.split('|'));
 
-// One for each test.
-const chats = new WeakMap();
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('every phrase is there in every language, with the same places for values', () => {
+test('every phrase exists in every language, with the same placeholders', () => {
   const placesIn = (text) => [...new Set(text.match(/\{\w+\}/gu))].sort();
   for (const [key, ...phrases] of rows) {
     assert.equal(phrases.length, 5, key);
@@ -42,7 +29,7 @@ test('every phrase is there in every language, with the same places for values',
   assert.equal(new Set(rows.map(([key]) => key)).size, rows.length);
 });
 
-test('the page has words for all that it says, and says all that it has words for', async () => {
+test('the page uses exactly the phrases that exist', async () => {
   const sources = [];
   for (const name of await readdir(WEB)) {
     if (/\.(?:js|html)$/u.test(name) && name !== 'phrases.js') sources.push(await readFile(new URL(name, WEB), 'utf8'));
@@ -51,12 +38,13 @@ test('the page has words for all that it says, and says all that it has words fo
   const keys = rows.map(([key]) => key);
   const asked = [...source.matchAll(/\bsay\('(\w+)'|data-(?:say|label|title|hint)="(\w+)"/gu)].map(([, a, b]) => a ?? b);
   assert.ok(asked.length > 30);
-  for (const key of asked) assert.ok(keys.includes(key), `no words for ${key}`);
+  for (const key of asked) assert.ok(keys.includes(key), `no phrase for ${key}`);
   const isUsed = (key) => new RegExp(`\\b${key.replace(/^help_/u, '')}\\b`, 'u').test(source);
   assert.deepEqual(keys.filter((key) => !isUsed(key)), []);
 });
 
-test('the first language of the reader that the page knows is spoken', async (t) => {
+test('the page uses the first preferred language that it has', async (t) => {
+  const server = await TestServer.start(t);
   const spoken = {
     'de-CH': ['de-CH', 'Senden'],
     fr: ['fr', 'Envoyer'],
@@ -68,14 +56,15 @@ test('the first language of the reader that the page knows is spoken', async (t)
     '': ['en', 'Send'],
   };
   for (const [languages, expected] of Object.entries(spoken)) {
-    const { page } = await reader(t, languages ? languages.split(', ') : []);
+    const { page } = await openIn(server, languages ? languages.split(', ') : []);
     const found = await page.evaluate(() => [document.documentElement.lang, document.querySelector('[name=send]').textContent]);
     assert.deepEqual(found, expected, languages);
   }
 });
 
-test('values are put in their places, once, and numbers choose the form', async (t) => {
-  const { words } = await reader(t, ['en']);
+test('placeholders are replaced once, and numbers choose the plural form', async (t) => {
+  const server = await TestServer.start(t);
+  const { words } = await openIn(server, ['en']);
   assert.deepEqual(
     await words(({ say }) => [
       say('renamed', { from: '{to}', to: '$& {from}' }),
@@ -84,17 +73,18 @@ test('values are put in their places, once, and numbers choose the form', async 
     ]),
     ['{to} is now $& {from}', '1 new message', '1,234 new messages'],
   );
-  const { words: french } = await reader(t, ['fr']);
+  const { words: french } = await openIn(server, ['fr']);
   assert.deepEqual(
     await french(({ say }) => [0, 1_000_000].map((n) => say('n_new', { n }).replace(/\s/gu, ' '))),
     ['0 nouveau message', '1 000 000 nouveaux messages'],
   );
-  const { words: chinese } = await reader(t, ['zh-CN']);
+  const { words: chinese } = await openIn(server, ['zh-CN']);
   assert.equal(await chinese(({ say }) => say('n_new', { n: 1 })), '1 条新消息');
 });
 
-test('elements are filled in by what they ask for', async (t) => {
-  const { words } = await reader(t, ['de']);
+test('elements are filled with the phrases that their data attributes name', async (t) => {
+  const server = await TestServer.start(t);
+  const { words } = await openIn(server, ['de']);
   const filled = await words(({ fillIn }) => {
     const [button, input] = [document.createElement('button'), document.createElement('input')];
     Object.assign(button.dataset, { say: 'send', title: 'copy' });
@@ -106,24 +96,23 @@ test('elements are filled in by what they ask for', async (t) => {
   assert.deepEqual(filled, ['Senden', 'Kopieren', 'Leute', 'Schreib etwas']);
 });
 
-test('times and days are said as the reader says them', async (t) => {
+test('times and days are formatted for the language', async (t) => {
+  const server = await TestServer.start(t);
   const say = ({ day, time }) => {
     const then = new Date(2024, 2, 29, 15, 5).getTime();
     return [day(then), time(then).replace(/\s/gu, ' ')];
   };
-  const { words: american } = await reader(t, ['en-US']);
+  const { words: american } = await openIn(server, ['en-US']);
   assert.deepEqual(await american(say), ['Friday, March 29, 2024', '3:05 PM']);
-  const { words: german } = await reader(t, ['de']);
+  const { words: german } = await openIn(server, ['de']);
   assert.deepEqual(await german(say), ['Freitag, 29. März 2024', '15:05']);
 });
 
-/** Somebody whose browser prefers `languages`; `words` asks the module. */
-async function reader(t, languages) {
-  const chat = chats.get(t) ?? (await Chat.open(t));
-  chats.set(t, chat);
+/** Opens the page in a browser that prefers `languages`. `words` calls the module. */
+async function openIn(server, languages) {
   const preference = JSON.stringify(languages);
   const script = `Object.defineProperty(Navigator.prototype, 'languages', { get: () => ${preference} });`;
-  const { page } = await chat.visit(browser, { script });
+  const { page } = await server.openPage({ script });
   return {
     page,
     async words(question, value) {

@@ -1,33 +1,26 @@
-// A server that keeps what is said, and somebody who searches it in the page.
+// The search in the page.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+const INDEXED_MAX_MS = 10_000;
 
-/** Arguments for a server with a history in a file, for as long as the test `t`. */
-export async function withHistory(t) {
-  const folder = await mkdtemp(join(tmpdir(), 'chinwag-'));
-  t.after(() => rm(folder, { recursive: true }));
-  return ['--history', join(folder, 'history.db')];
-}
-
-/** Waits until the server finds so many messages: it may take some tenths of a second. */
-export async function isFound(member, query, count = 1) {
+/** Waits until the server finds this number of messages. It may take some tenths of a second. */
+export async function waitUntilIndexed(client, query, count = 1) {
+  const deadline = Date.now() + INDEXED_MAX_MS;
   for (;;) {
-    const { messages } = await member.ask('search', 'results', { query, limit: 100 });
+    const { messages } = await client.request('search', { query, limit: 100 });
     if (messages.length === count) return;
+    if (Date.now() > deadline) throw new Error(`the server found ${messages.length} messages with ${query}, and not ${count}`);
   }
 }
 
-/** Types `words` into the box, and waits until the page says how many it has found. */
+/** Types `words` into the box, and waits until the page says that it has found `count` messages. */
 export async function search({ page }, words, count) {
-  // What it said before counts no longer.
+  // The count of the search before is not the answer.
   await page.locator('#matches').evaluate((matches) => (matches.textContent = ''));
   await page.getByRole('searchbox', { name: 'Search' }).fill(words);
   await page.locator('#matches', { hasText: new RegExp(`: ${count.replace('+', '\\+')}$`, 'u') }).waitFor();
 }
 
-/** What is found, as `ana #kitchen text`; the words that are marked stand in brackets. */
+/** Returns the results as `ana #kitchen text`, with the words that are marked in brackets. */
 export function results({ page }) {
   return page.locator('#results li').evaluateAll((all) =>
     all.map((result) => {
@@ -38,7 +31,7 @@ export function results({ page }) {
   );
 }
 
-/** Leads to the message that says `text`, and waits until it is there. */
+/** Follows the first result with `text`, and waits until that message has the focus. */
 export async function jumpTo({ page }, text) {
   await page.locator('#results button', { hasText: text }).first().click();
   await page.locator('#messages li:focus', { hasText: text }).waitFor();

@@ -29,7 +29,7 @@ impl Chat {
         self.start_grace(person, now);
     }
 
-    /// Returns the nickname that is held for a session, and ends the holding.
+    /// Returns the nickname that is held for a session, and releases it.
     pub(super) fn take_held(&mut self, token: Token, turn: &mut Turn<'_>) -> Option<Nickname> {
         if self.held.is_empty() {
             return None;

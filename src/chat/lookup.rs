@@ -150,7 +150,6 @@ impl HistoryRead {
     }
 
     /// Returns whether an answer is a batch without messages: the history lacks those after `after`.
-    #[cfg_attr(not(any(test, feature = "history")), allow(dead_code, reason = "needs a history"))]
     pub(crate) fn is_empty_batch(notice: &Notice) -> bool {
         matches!(notice, Notice::Joined(joined) if joined.more && joined.messages.is_empty())
     }

@@ -19,7 +19,7 @@ const WISH_BYTES_MAX: usize = 4 * NICKNAME_BYTES_MAX;
 /// Number of random nicknames, `user-<number>`.
 pub(crate) const GIVEN_NAMES: u32 = 100_000;
 
-/// A name that is shown to people. It is never a key of clients: [`ClientId`](super::ClientId) is.
+/// A name that is shown to people. It does not identify a client; [`ClientId`](super::ClientId) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nickname(Arc<str>);
 

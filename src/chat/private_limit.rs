@@ -14,11 +14,14 @@ const PRIVATE_PER_SECOND: u32 = 8;
 /// Length of the text of one more unit (bytes).
 const PRIVATE_UNIT_BYTES: usize = 1024;
 
-/// Limits the private messages to one person: those of all senders, and to half of that those of each
-/// network. A client is cut when its backlog is too long, and other clients must not cause that.
+/// Limits the private messages to one person. Senders of one network may use half of the limit.
+///
+/// The server cuts a client whose backlog is too long, and other clients must not cause that.
 #[derive(Debug)]
 pub(super) struct PrivateLimit {
+    /// Units from all senders.
     all: TokenBucket,
+    /// Units from each network.
     by_network: HashMap<Network, TokenBucket>,
 }
 

@@ -32,6 +32,7 @@ impl JoinAnswer {
 }
 
 impl Chat {
+    /// Makes a person a member of a room, or brings it back, and sends the messages that it missed.
     pub(super) fn join(
         &mut self,
         requester: Requester,
@@ -48,7 +49,7 @@ impl Chat {
             self.admit_to_room(&room, person.network, turn.now)?;
             self.add_member(id, &room, turn.out);
         }
-        // A client that comes back joins one room after the other. Each gets it more time.
+        // A client that comes back joins its rooms one by one. Each join extends the grace.
         if self.people[&id].is_away_from_any_room() {
             self.start_grace(id, turn.now);
         }
@@ -121,6 +122,7 @@ impl Chat {
         Delivery::Reply { client, notice: read.complete(std::iter::empty()) }
     }
 
+    /// Removes a person from a room.
     pub(super) fn part(
         &mut self,
         requester: Requester,
@@ -139,6 +141,7 @@ impl Chat {
         Ok(())
     }
 
+    /// Sends a page of older messages.
     pub(super) fn history(
         &self,
         requester: Requester,
@@ -157,6 +160,7 @@ impl Chat {
         Ok(())
     }
 
+    /// Hands out a search, which the history answers.
     pub(super) fn search(
         &self,
         client: ClientId,
@@ -170,6 +174,7 @@ impl Chat {
         Ok(())
     }
 
+    /// Sends a page of the members of a room.
     pub(super) fn list_members(
         &self,
         requester: Requester,
@@ -200,6 +205,7 @@ impl Chat {
         self.rooms.get(name).filter(|_| person.is_here(name))
     }
 
+    /// Sends a page of the list of rooms.
     pub(super) fn list_rooms(
         &self,
         client: ClientId,

@@ -301,7 +301,7 @@ impl Rooms {
 
     /// Returns the number of rooms, the number of idle ones, and the weight of all messages (bytes).
     #[cfg(test)]
-    pub(super) fn held(&self) -> (usize, usize, usize) {
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
         (self.rooms.len(), self.idle.len(), self.history_bytes)
     }
 }

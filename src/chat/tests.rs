@@ -755,13 +755,13 @@ fn history_is_bounded_in_bytes() {
             stage.play(&format!("ana > say room-{number} {word}-{number}-{}", "x".repeat(50)));
         }
         stage.play(&format!("ana > part room-{number}"));
-        let (rooms, idle, bytes) = stage.chat.rooms.held();
+        let (rooms, idle, bytes) = stage.chat.rooms.sizes();
         assert!(bytes <= 3000 && rooms == idle, "{bytes} bytes, {rooms} rooms, {idle} idle");
     }
     stage.play("ana > join long");
     for number in 0..50 {
         stage.play(&format!("ana > say long {number}-{}", "x".repeat(50)));
-        assert!(stage.chat.rooms.held().2 <= 3000);
+        assert!(stage.chat.rooms.sizes().2 <= 3000);
     }
 }
 
@@ -922,7 +922,7 @@ fn the_rooms_of_a_network_are_bounded() {
         stage.play(&format!("{guest} > join room-{number}"));
         refused += usize::from(stage.transcript.contains("refused: there are too many rooms"));
     }
-    assert_eq!((refused, stage.chat.rooms.held().0), (300 - 256, 256));
+    assert_eq!((refused, stage.chat.rooms.sizes().0), (300 - 256, 256));
     let other = stage.connect("bo");
     stage.chat.connect(other, Network::of([192, 0, 2, 1].into()));
     let (now, mut out) = (stage.now, Vec::new());
@@ -1029,7 +1029,7 @@ fn the_largest_rooms_shrink_first() {
     let held = |name: &str| stage.chat.rooms.get(&room(name)).map(|it| it.before(u64::MAX).len());
     assert_eq!((held("lobby"), held("left")), (Some(8), Some(8)));
     assert!(held("large").is_some_and(|held| held > 70), "{:?}", held("large"));
-    assert!(stage.chat.rooms.held().2 <= 100_000);
+    assert!(stage.chat.rooms.sizes().2 <= 100_000);
 }
 
 #[test]
@@ -1056,7 +1056,7 @@ fn an_idle_room_of_the_network_with_most_rooms_is_forgotten_first() {
         stage.play("ana > flushed?");
         stage.play("ana leaves");
     }
-    assert_eq!(stage.chat.rooms.held().1, 100);
+    assert_eq!(stage.chat.rooms.sizes().1, 100);
     assert_eq!(stage.chat.rooms.get(&room("kitchen")).map(Room::seq), Some(1));
 }
 

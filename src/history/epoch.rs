@@ -55,8 +55,8 @@ pub(super) fn renew(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(update, []).map(drop)
 }
 
-/// Records that a server has the history open. If this is still there at the next start, the server
-/// did not end in order.
+/// Records that a server has the history open. At the next start this shows that the server did not
+/// end in order.
 pub(super) fn set_opened(connection: &Connection, durability: Sync) -> rusqlite::Result<()> {
     let opened_in = match durability {
         Sync::Process => boot_id(),

@@ -101,7 +101,7 @@ impl HistoryFile {
         Ok(pooled)
     }
 
-    /// Returns whether the locked file is at its path and can be read, as far as metadata tell.
+    /// Returns whether the locked file is still at its path and safe to read. Checks only metadata.
     pub(super) fn is_intact(&self) -> bool {
         let is_at_path = || id_and_length(&self.path).is_some_and(|(id, _)| Some(id) == self.id());
         let shm_length = || id_and_length(&sibling(&self.path, "-shm")).map_or(0, |(_, it)| it);

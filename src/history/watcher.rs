@@ -85,7 +85,7 @@ impl FileWatcher {
         Self { paths, expected, open: None, checked: None, next_check: None }
     }
 
-    /// Takes the files as they are for the history, and starts to watch them.
+    /// Starts to watch the present files, which are the history from now on.
     pub(super) fn start(&mut self, file: &HistoryFile) {
         let [path, wal, shm] = &self.paths;
         let [wal_found, shm_found] = [wal, shm].map(|it| id_and_length(it).unwrap_or_default());
@@ -147,8 +147,8 @@ impl FileWatcher {
         Ok(())
     }
 
-    /// Expects the present length of the WAL, after a write that may have made it shorter:
-    /// `is_truncated` says that it has.
+    /// Remembers the length of the WAL, after a write that may have truncated it. `is_truncated` means
+    /// that it may have done so at any length.
     pub(super) fn expect_wal(&mut self, is_truncated: bool) {
         let Some([_, wal, _]) = &self.open else { return };
         if is_truncated || self.expected.wal.1 > WAL_BYTES {
@@ -166,8 +166,8 @@ impl FileWatcher {
         file.lock_again()
     }
 
-    /// Removes the WAL and the `-shm` file of the lost file. SQLite would take them for a part of the
-    /// next. If they came with another file, they stay.
+    /// Removes the WAL and the `-shm` file of the lost file, which SQLite would apply to the next file.
+    /// If they belong to that one, they stay.
     fn remove_leftovers(&self, loss: Loss) -> Result<(), HistoryError> {
         let [_, wal, shm] = &self.paths;
         let may_be_new = matches!(loss, Loss::Gone | Loss::Replaced);

@@ -42,7 +42,7 @@ pub(super) struct Writer {
     /// `None` while the file is lost.
     connection: Option<Connection>,
     watcher: FileWatcher,
-    /// How the file was lost, until another is open in its place.
+    /// How the file was lost. `None` once another file is open in its place.
     loss: Option<Loss>,
     /// The epoch that clients were told.
     epoch: String,
@@ -55,7 +55,7 @@ pub(super) struct Writer {
     messages: Vec<Arc<Message>>,
     /// Nicknames of sessions that changed in this turn.
     name_changes: Vec<NameChange>,
-    /// Wakes the maintenance. Its capacity is 1: more than one wake-up says nothing new.
+    /// Wakes the maintenance. Its capacity is 1: a second wake-up would add nothing.
     wakeup: Sender<()>,
     /// Number of messages written since the length of the WAL was checked.
     since_wal_check: usize,
@@ -128,7 +128,7 @@ impl Writer {
         })
     }
 
-    /// Checks the machine's clock, before anything with a time of it is written.
+    /// Checks the machine's clock, before messages with its times are written.
     fn check_clock(&mut self, now: Instant) {
         let next = self.last_number.saturating_add(1);
         if let Some(change) = self.clock.check(ClockReading::now(now), next) {
@@ -292,7 +292,7 @@ impl Writer {
                 self.loss = Some(Loss::Replaced);
             }
         }
-        // Without a loss it may be another file, too: on a disk that was removed and attached again.
+        // Even without a loss it may be another file, if a disk was unmounted and mounted again.
         let path = self.file.path();
         let sql = |error| HistoryError::of(path, error);
         let mut connection = self.file.connect(Access::Write).map_err(sql)?;

@@ -114,7 +114,7 @@ impl Model {
         if history.bytes_max < 1 << 20 {
             self.in_memory.clear();
         }
-        let (rooms, idle, bytes) = self.chat.rooms.held();
+        let (rooms, idle, bytes) = self.chat.rooms.sizes();
         assert!(rooms == open + idle && idle <= history.idle_rooms_max);
         let messages = self.chat.rooms.after(None).flat_map(|(_, room)| room.before(u64::MAX));
         let weight: usize =

@@ -217,7 +217,7 @@ impl Model {
         let person = self.person(client);
         let until = self.now.instant + self.rules.grace;
         let person = &mut self.people[person];
-        // A client that comes back joins one room after the other. Each gets it more time.
+        // A client that comes back joins its rooms one by one. Each join extends the grace.
         if person.memberships.values().any(|membership| membership.away.is_some()) {
             person.grace_until = Some(until);
         }

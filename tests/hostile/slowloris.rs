@@ -126,7 +126,7 @@ fn visit(servers: [&ServerProcess; 2], over: &AtomicBool) -> [Vec<Duration>; 2] 
 }
 
 #[test]
-fn heads_that_drip_and_heads_that_never_come() {
+fn silent_clients_and_slow_requests_do_not_delay_others() {
     // A pause of the machine delays both servers.
     let [program, other] = [start_server(), start_server()];
     load_page(program.page());
@@ -144,7 +144,7 @@ fn heads_that_drip_and_heads_that_never_come() {
         let (typical, longest) = (waits[visits / 2], waits[visits - 1]);
         let longest_elsewhere = at_other[visits - 1];
         println!(
-            "{} clients that take their time are open_for for {open_for:.1?} at most; {visits} visitors \
+            "{} clients that take their time are kept for {open_for:.1?} at most; {visits} visitors \
              wait for {longest:.1?} at most, and for {longest_elsewhere:.1?} without them",
             4 * CLIENTS
         );

@@ -57,7 +57,7 @@ test('a page that shall wait at the door says hello again, and says that it wait
     });
   };
   const ana = await chat.visit(browser, { nick: 'ana', prepare, script });
-  assert.deepEqual((await seen(ana)).slice(-2), ['It is crowded here. Waiting to be let in…', 'Connected']);
+  assert.deepEqual((await seen(ana)).slice(-2), ['The server is busy. Waiting to get in…', 'Connected']);
   assert.equal(prepare.requests.filter(({ type }) => type === 'hello').length, 3);
   assert.equal(await ana.nickname(), 'ana');
 });

@@ -27,7 +27,7 @@ test('nothing that is written can do anything', async (t) => {
   assert.ok(ATTACKS.length >= 30);
   for (const attack of [...ATTACKS, ATTACKS.join('\n'), ATTACKS.join('*_`:')]) {
     const found = await render.page.evaluate(async (attack) => {
-      const { render } = await import('/markup.js');
+      const { render } = await import('/view/render.js');
       const place = document.createElement('div');
       document.body.append(place);
       place.append(render(attack, 'alert'));
@@ -68,14 +68,15 @@ test('the longest message is shown at once, whatever stands in it', async (t) =>
   for (const [name, unit] of Object.entries(HOSTILE)) {
     const text = unit.repeat(Math.ceil(8192 / unit.length)).slice(0, 8192);
     const milliseconds = await page.evaluate(async (text) => {
-      const { mentionsMe, render } = await import('/markup.js');
+      const { mentions } = await import('/model/markup.js');
+      const { render } = await import('/view/render.js');
       // A busy machine is not our fault: the best of several.
       const times = [];
       for (let round = 0; round < 10; round += 1) {
         const start = performance.now();
         render(text, 'aaaaaaaa');
         times.push(performance.now() - start);
-        mentionsMe(text, '***');
+        mentions(text, '***');
       }
       return Math.min(...times);
     }, text);

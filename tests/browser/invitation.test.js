@@ -64,7 +64,7 @@ for (const host of ['127.0.0.1', 'localhost']) {
   test(`without a network the page on ${host} says so, and shows no code`, async (t) => {
     const house = await House.open(t);
     const ana = await house.visit(browser, { nick: 'ana', host });
-    assert.equal(await open(ana.page), 'No network to join from');
+    assert.equal(await open(ana.page), 'No network address to share');
     assert.equal(await ana.page.locator('#code').isVisible(), false);
     assert.equal(await ana.page.locator('#copy').isVisible(), false);
   });

@@ -265,7 +265,7 @@ test('globs and other asterisks stay', async (t) => {
 test('nothing of a text is lost but the marks of what they make', async (t) => {
   const { page } = await renderer(t, browser);
   const lost = await page.evaluate(async () => {
-    const { render } = await import('/markup.js');
+    const { render } = await import('/view/render.js');
     const PIECES = ['*', '**', '_', '__', '`', '```', ' ', '\n', '/', '.', '"', '(', ')', 'a', 'b2', 'é', '中', 'ana', '.js', 'http://a.example', '\u0301\u0301\u0301', '\u200d', '“', '!', '&', '<'];
     const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
     const MARKS = {
@@ -301,7 +301,7 @@ test('emoji have names', async (t) => {
   });
   await render.unchanged(':nothing:', 'at 10:100:20', ': joy :', ':constructor:', ':__proto__:');
 
-  const matching = await render.page.evaluate(async () => (await import('/emoji.js')).emojiMatching('Thumbs'));
+  const matching = await render.page.evaluate(async () => (await import('/model/emoji.js')).emojiMatching('Thumbs'));
   assert.deepEqual(matching, ['👍', '👎']);
 });
 
@@ -335,7 +335,7 @@ test('our nickname is marked where it is a word', async (t) => {
   }
 
   const mentioned = (text, nick) =>
-    render.page.evaluate(async ([text, nick]) => (await import('/markup.js')).mentionsMe(text, nick), [text, nick]);
+    render.page.evaluate(async ([text, nick]) => (await import('/model/markup.js')).mentions(text, nick), [text, nick]);
   assert.deepEqual(
     await Promise.all(['hey Ana', 'banana', '`ana`', 'http://ana/'].map((text) => mentioned(text, 'ana'))),
     [true, false, false, false],

@@ -24,7 +24,7 @@ test('an empty room invites to speak', async (t) => {
   const chat = await Chat.open(t);
   const ana = await chat.visit(browser);
 
-  await ana.page.getByText('Nothing was said yet. Say hello!').waitFor();
+  await ana.page.getByText('No messages yet. Say hello!').waitFor();
   await ana.say('hello');
   await ana.page.locator('#silence').waitFor({ state: 'hidden' });
 });

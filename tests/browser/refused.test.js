@@ -71,7 +71,7 @@ test('a close code that is a verdict falls on the message that was sent last', a
     await ana.say(String(code));
     await ana.say(`after ${code}`);
     await bo.hears('message', { text: `after ${code}` });
-    const reason = `the connection ended over it \\(${code === 1009 ? 'too big' : code}\\)`;
+    const reason = `the server closed the connection \\(${code === 1009 ? 'too big' : code}\\)`;
     assert.match(await problem(ana, String(code)).first().textContent(), new RegExp(`^Refused: ${reason} `, 'u'));
   }
   await ana.page.reload();

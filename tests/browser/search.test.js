@@ -280,7 +280,7 @@ test('one press leads back to now, and so does saying something', async (t) => {
   const ana = await chat.visit(browser, { nick: 'ana' });
   await search(ana, '"line 100"', '1');
   await jumpTo(ana, 'line 100');
-  await ana.page.getByRole('button', { name: 'To the newest' }).click();
+  await ana.page.getByRole('button', { name: 'Jump to latest' }).click();
   await ana.reads('bo', 'line 400');
   assert.equal(await distanceToEnd(ana), 0);
 

@@ -10,12 +10,11 @@ import { setUpComposer } from './view/composer.js';
 import { setUpDialogs } from './view/dialogs.js';
 import { page } from './view/elements.js';
 import { setUpFinder } from './view/finder.js';
-import { notify, showUnread } from './view/notifications.js';
 import { setUpRoster } from './view/roster.js';
-import { showConnecting, showStatus } from './view/status.js';
+import { notify, showConnecting, showStatus, showUnread } from './view/status.js';
 import { setUpTimeline } from './view/timeline.js';
 
-/** @import { ChatEvent } from './model/events.js' */
+/** @import { ChatEvent } from './model/types' */
 
 /** @type {number | undefined} */
 let listTimer;
@@ -38,10 +37,7 @@ const timeline = setUpTimeline(chat, {
 	},
 });
 
-/**
- * Shows a change of the chat.
- * @param {ChatEvent} event
- */
+/** @param {ChatEvent} event */
 function show(event) {
 	switch (event.type) {
 		case 'status':
@@ -79,7 +75,7 @@ function showTitle() {
 	page.topic.textContent = isRoom ? '' : translate('not_stored');
 }
 
-/** Shows conversations, members and unread counts, once for all changes of this moment. */
+/** Shows conversations, members and unread counts, once for all changes of the moment. */
 function showListsSoon() {
 	listTimer ??= setTimeout(() => {
 		listTimer = undefined;
@@ -88,16 +84,12 @@ function showListsSoon() {
 	});
 }
 
-/**
- * Shows why something failed. The status line tells of a lost connection.
- * @param {Error} error
- */
+/** The status line tells of a lost connection. @param {Error} error */
 function showError(error) {
 	const isClosed = error instanceof RequestError && error.code === 'closed';
 	composer.showError(isClosed ? '' : error.message);
 }
 
-/** Joins the room in the address of the page. */
 function joinFromAddress() {
 	try {
 		join(decodeURIComponent(location.hash));

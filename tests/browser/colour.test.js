@@ -44,7 +44,7 @@ test('a nickname has the same colour everywhere, in every letter case', async (t
   const { page } = await chat.visit(browser);
   const hues = (nicks) =>
     page.evaluate(async (nicks) => {
-      const { hueOf } = await import('/view/colour.js');
+      const { hueOf } = await import('/view/render.js');
       return nicks.map(hueOf);
     }, nicks);
 
@@ -57,7 +57,7 @@ test('a nickname has the same colour everywhere, in every letter case', async (t
 
 /** In the page: what is drawn of each hue and ground, as bytes of sRGB. */
 async function paint(names) {
-  const { author } = await import('/view/colour.js');
+  const { author } = await import('/view/render.js');
   const canvas = document.createElement('canvas');
   const pen = canvas.getContext('2d', { willReadFrequently: true });
   const drawn = (color) => {

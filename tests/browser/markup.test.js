@@ -301,7 +301,7 @@ test('emoji have names', async (t) => {
   });
   await render.unchanged(':nothing:', 'at 10:100:20', ': joy :', ':constructor:', ':__proto__:');
 
-  const matching = await render.page.evaluate(async () => (await import('/model/emoji.js')).emojiMatching('Thumbs'));
+  const matching = await render.page.evaluate(async () => (await import('/model/characters.js')).emojiMatching('Thumbs'));
   assert.deepEqual(matching, ['👍', '👎']);
 });
 

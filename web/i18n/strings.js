@@ -1,11 +1,10 @@
 // @ts-check
-// Texts of the page in each language. Names in braces are replaced by values.
+// Texts in all languages, in the order of `LANGUAGES`. Names in braces stand for values.
 
 export const LANGUAGES = ['en', 'de', 'fr', 'es', 'zh'];
 
-/** @typedef {string | { one: string, other: string }} LocalizedText a text, or its forms for one and for other numbers */
+/** @typedef {string | { one: string, other: string }} LocalizedText forms for singular and plural, if they differ */
 
-/** Texts by key. Each has one entry per language, in the order of `LANGUAGES`. */
 export const STRINGS = /** @satisfies {Record<string, LocalizedText[]>} */ ({
 	connecting: ['Connecting…', 'Verbinde…', 'Connexion…', 'Conectando…', '连接中…'],
 	connected: ['Connected', 'Verbunden', 'Connecté', 'Conectado', '已连接'],

@@ -1,13 +1,12 @@
 // @ts-check
-// Texts, dates and times in the reader's language: the first language of the
-// browser that the page has texts for, or English.
+// Texts, dates and times in the first language of the browser that has texts, or English.
 
 import { LANGUAGES, STRINGS } from './strings.js';
 
 /** @import { LocalizedText } from './strings.js' */
 /** @typedef {keyof typeof STRINGS} StringKey */
 
-/** @param {string} tag a BCP 47 language tag, such as `de-CH` */
+/** @param {string} tag such as `de-CH` */
 const languageOf = (tag) => tag.split('-')[0];
 
 const locale = navigator.languages.find((tag) => LANGUAGES.includes(languageOf(tag))) ?? 'en';
@@ -15,9 +14,9 @@ const column = LANGUAGES.indexOf(languageOf(locale));
 const pluralRules = new Intl.PluralRules(locale);
 
 /**
- * Returns a text in the reader's language.
+ * Returns a text with `values` for the names in braces. The value `n` selects the plural form.
  * @param {StringKey} key
- * @param {Record<string, string | number>} [values] replace the names in braces; `n` selects the plural form
+ * @param {Record<string, string | number>} [values]
  * @returns {string}
  */
 export function translate(key, values = {}) {
@@ -31,7 +30,7 @@ export function translate(key, values = {}) {
 	});
 }
 
-/** Sets the texts of elements with a `data-text`, `data-label`, `data-title` or `data-placeholder` attribute. */
+/** Sets the texts of elements with data attributes. */
 export function translatePage() {
 	document.documentElement.lang = locale;
 	translateElements('text', (element, text) => (element.textContent = text));
@@ -41,7 +40,7 @@ export function translatePage() {
 }
 
 /**
- * @param {string} name of the data attribute that holds the key of the text
+ * @param {string} name of the data attribute
  * @param {(element: HTMLElement, text: string) => void} setText
  */
 function translateElements(name, setText) {
@@ -50,10 +49,7 @@ function translateElements(name, setText) {
 	}
 }
 
-/**
- * @param {Intl.DateTimeFormatOptions} options
- * @returns {(time: number) => string} formats a Unix time in milliseconds
- */
+/** @param {Intl.DateTimeFormatOptions} options */
 const formatter = (options) => new Intl.DateTimeFormat(locale, options).format;
 
 export const formatDay = formatter({ dateStyle: 'full' });

@@ -1,39 +1,35 @@
 // @ts-check
-// The state of the chat: its conversations, and which of them is shown. It is kept
-// in step with the server. The view is notified of changes, and never asked.
+// The state of the chat, in step with the server. The view is told of changes, and not asked.
 
 import { translate } from '../i18n/translate.js';
-import { addOwnNick } from '../net/identity.js';
+import { addOwnNick } from '../net/send-queue.js';
 import { Session } from '../net/session.js';
 import { browser, tab } from '../storage/storage.js';
 import { Conversation } from './conversation.js';
 import { History } from './history.js';
+import { mentions } from './markup.js';
 import { LOBBY, RoomJoiner } from './rooms.js';
-import { UnreadCounter } from './unread.js';
 
-/** @import { Limits, PrivateEvent, RenamedEvent, ServerEvent, WelcomeEvent } from '../net/protocol.js' */
-/** @import { UnsentMessage } from '../net/send-queue.js' */
-/** @import { ChatEvent } from './events.js' */
-/** @import { Item, MemberChange, PastItems, ReceivedMessage } from './items.js' */
-/** @import { Attention } from './unread.js' */
+/** @import { Limits, PrivateEvent, RenamedEvent, ServerEvent, UnsentMessage, WelcomeEvent } from '../net/types' */
+/** @import { Attention, ChatEvent, Item, MemberChange, MessageItem, ReceivedMessage } from './types' */
+/** @import { PastItems } from './conversation.js' */
 
 export class Chat {
 	/** By key. @type {Map<string, Conversation>} */
 	conversations = new Map();
-	/** The conversation that is shown. */
 	active = new Conversation(LOBBY);
-	/** Messages of its past that are shown instead of the newest. @type {PastItems | null} */
+	/** Messages of its past, if they are shown instead of the newest. @type {PastItems | null} */
 	past = null;
 	nick = '';
-	/** Limits of the server, once it is known. @type {Partial<Limits>} */
+	/** @type {Partial<Limits>} */
 	limits = {};
-	/** Whether the server can search. */
 	canSearch = false;
 	history = new History(this);
-	unread = new UnreadCounter(this);
 	#rooms = new RoomJoiner(this);
+	/** @type {Attention} */
+	#attention = { isVisible: false, isAtEnd: false };
 
-	/** @param {(event: ChatEvent) => void} notify is called after each change */
+	/** @param {(event: ChatEvent) => void} notify */
 	constructor(notify) {
 		this.notify = notify;
 		this.session = new Session({
@@ -49,7 +45,7 @@ export class Chat {
 		for (const key of tab.get('rooms', [LOBBY])) this.open(key);
 	}
 
-	/** The items that are shown: of the past, or of the active conversation. */
+	/** The items to show. */
 	get shown() {
 		return this.past ?? this.active;
 	}
@@ -64,7 +60,7 @@ export class Chat {
 	}
 
 	/**
-	 * Shows a conversation. Joins the room if the user is not in it.
+	 * Shows a conversation, and joins its room.
 	 * @param {string} key
 	 */
 	async visit(key) {
@@ -83,23 +79,17 @@ export class Chat {
 	/** @param {string} nick */
 	async rename(nick) {
 		if (this.session.isReady) await this.session.request('nick', { nick });
-		// The server normalises a nickname. As typed, it would seem taken the next time.
+		// The server may normalise a nickname. As typed, it would seem taken the next time.
 		browser.set('nickname', this.session.isReady ? this.nick : nick);
 	}
 
-	/**
-	 * Requests more members of a large room.
-	 * @param {Conversation} conversation
-	 */
+	/** @param {Conversation} conversation */
 	async loadMembers({ key, members }) {
 		await members.loadPage(this.session, key);
 		this.notify({ type: 'list' });
 	}
 
-	/**
-	 * Sends a refused message again.
-	 * @param {UnsentMessage} message
-	 */
+	/** Sends a refused message again. @param {UnsentMessage} message */
 	async retry(message) {
 		const conversation = this.conversations.get(message.key);
 		const mustJoin = conversation?.isRoom && !conversation.isJoined && this.session.isReady;
@@ -108,28 +98,45 @@ export class Chat {
 		await joining;
 	}
 
-	/**
-	 * Sets whether the page is visible, and whether the end of the timeline is in
-	 * sight. While both are true, new messages count as seen.
-	 * @param {Partial<Attention>} attention
-	 */
+	/** New messages count as seen while both are true. @param {Partial<Attention>} attention */
 	setAttention(attention) {
-		this.unread.setAttention(attention);
+		Object.assign(this.#attention, attention);
+		const { active } = this;
+		if (!active.unread || !this.#isSeen(active)) return;
+		active.unread = 0;
+		active.hasMention = false;
+		this.notify({ type: 'list' });
+	}
+
+	/** @param {Conversation} conversation */
+	#isSeen(conversation) {
+		return conversation === this.active && !this.past && this.#attention.isVisible && this.#attention.isAtEnd;
 	}
 
 	/**
-	 * Adds a line for this user only.
-	 * @param {string} text
+	 * Counts a message, unless the user sees it or has written it.
+	 * @param {Conversation} conversation
+	 * @param {MessageItem} item
 	 */
+	countUnread(conversation, item) {
+		if (item.isOwn || this.#isSeen(conversation)) return;
+		if (!conversation.unread) conversation.divider = item;
+		conversation.unread += 1;
+		if (conversation.isRoom && !mentions(item.text, this.nick)) return;
+		conversation.hasMention = true;
+		this.notify({ type: 'mentioned', conversation, item });
+	}
+
+	/** Adds a line for this user only. @param {string} text */
 	note(text) {
 		this.active.addNote(text);
 		this.notify({ type: 'appended', conversation: this.active, isChange: false });
 	}
 
 	/**
-	 * Shows a conversation: its newest messages, or messages of its `past`.
+	 * Shows the newest messages, or messages of the past, from `found` on.
 	 * @param {Conversation} conversation
-	 * @param {{ past?: PastItems, found?: Item }} [options] `found` is the item to begin at
+	 * @param {{ past?: PastItems, found?: Item }} [options]
 	 */
 	show(conversation, { past, found } = {}) {
 		if (!this.past) this.active.divider = null;
@@ -138,10 +145,7 @@ export class Chat {
 		this.notify({ type: 'shown', found });
 	}
 
-	/**
-	 * Returns a conversation, which is a new one for a new key.
-	 * @param {string} key
-	 */
+	/** Returns a conversation, which may be new. @param {string} key */
 	open(key) {
 		const conversation = this.conversations.get(key) ?? new Conversation(key);
 		this.conversations.set(key, conversation);
@@ -161,7 +165,6 @@ export class Chat {
 		if (this.active.key === key) this.visit(this.conversations.keys().next().value ?? LOBBY);
 	}
 
-	/** Stores the rooms for a reload of the tab. */
 	#store() {
 		tab.set('rooms', [...this.conversations.keys()].filter((key) => !key.startsWith('@')));
 		this.notify({ type: 'list' });
@@ -176,7 +179,7 @@ export class Chat {
 		addOwnNick(nick);
 		await this.#rooms.joinAll();
 		this.notify({ type: 'renamed' });
-		if (wish && wish !== nick) this.note(translate('nick_taken', { wish, nick: this.nick }));
+		if (wish && wish !== this.nick) this.note(translate('nick_taken', { wish, nick: this.nick }));
 		this.notify({ type: 'status', status: 'connected' });
 	}
 
@@ -218,7 +221,7 @@ export class Chat {
 	#append(conversation, message) {
 		const item = conversation.receive(message);
 		if (!item) return;
-		this.unread.add(conversation, item);
+		this.countUnread(conversation, item);
 		this.notify({ type: 'appended', conversation, isChange: false });
 	}
 
@@ -247,6 +250,6 @@ export class Chat {
 			this.conversations.set(conversation.key, conversation);
 			this.session.queue.changeKey(`@${from}`, conversation.key);
 		}
-		this.notify({ type: 'renamed' });
+		if (conversation || to === this.nick) this.notify({ type: 'renamed' });
 	}
 }

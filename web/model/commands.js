@@ -2,7 +2,7 @@
 // Commands: texts that begin with a slash. Two slashes begin a message with one.
 
 import { translate } from '../i18n/translate.js';
-import { isBlank } from './invisible.js';
+import { isBlank } from './characters.js';
 import { LOBBY } from './rooms.js';
 
 /** @import { Chat } from './chat.js' */
@@ -23,14 +23,11 @@ const COMMANDS = {
 	search: (chat, query) => chat.notify({ type: 'search', query }),
 };
 
-/**
- * Returns the names of the commands that the server supports.
- * @param {Chat} chat
- */
+/** @param {Chat} chat */
 export const commandNames = (chat) => Object.keys(COMMANDS).filter((name) => name !== 'search' || chat.canSearch);
 
 /**
- * Performs a command, or sends `text` as a message to the active conversation.
+ * Performs a command, or sends a message.
  * @param {Chat} chat
  * @param {string} text
  */
@@ -43,7 +40,7 @@ export async function perform(chat, text) {
 
 /**
  * @param {Chat} chat
- * @param {string} rest a nickname and a text
+ * @param {string} rest
  */
 async function sendPrivate(chat, rest) {
 	const nickAndText = rest.replace('@', '');
@@ -73,7 +70,7 @@ function listMembers(chat) {
 
 /**
  * @param {Chat} chat
- * @param {string} after the room before the first to list
+ * @param {string} after
  */
 async function listRooms(chat, after) {
 	const { rooms, more } = await chat.session.request('rooms', { after: after || undefined });

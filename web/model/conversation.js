@@ -1,26 +1,71 @@
 // @ts-check
 // A room, or a private conversation with another user, up to its newest message.
 
-import { itemOf, ItemList } from './items.js';
+import { isOwn } from '../net/send-queue.js';
 import { MemberList } from './members.js';
 
-/** @import { HistoryEvent, JoinedEvent } from '../net/protocol.js' */
-/** @import { GapItem, Item, MemberChange, MessageItem, PastItems, ReceivedMessage } from './items.js' */
+/** @import { JoinedEvent } from '../net/types' */
+/** @import { GapChange, GapItem, Item, MemberChange, MessageItem, MessagePage, ReceivedMessage } from './types' */
 
-/** @typedef {{ at: number, added: MessageItem[], isClosed: boolean }} GapChange where items were added, and whether the gap is gone */
+/**
+ * @param {ReceivedMessage} message
+ * @returns {MessageItem}
+ */
+const itemOf = (message) => ({ kind: 'say', ...message, isOwn: isOwn(message) });
+
+class ItemList {
+	/** @type {Item[]} */
+	items = [];
+	/** Whether the server has older messages. */
+	hasMore = false;
+
+	get firstSeq() {
+		return this.items.find((item) => item.seq)?.seq;
+	}
+
+	/** @param {MessagePage} page */
+	prepend({ messages, more }) {
+		this.items.unshift(...messages.map(itemOf));
+		this.hasMore = more;
+	}
+}
+
+/** Messages of a room that do not reach up to the newest. */
+export class PastItems extends ItemList {
+	/** @param {MessagePage} page */
+	constructor(page) {
+		super();
+		this.prepend(page);
+	}
+
+	get lastSeq() {
+		return this.items.at(-1)?.seq ?? 0;
+	}
+
+	/**
+	 * Adds those of `messages` that are newer. Returns how many.
+	 * @param {ReceivedMessage[]} messages
+	 */
+	append(messages) {
+		const last = this.lastSeq;
+		const newer = messages.filter(({ seq = 0 }) => seq > last);
+		this.items.push(...newer.map(itemOf));
+		return newer.length;
+	}
+}
 
 export class Conversation extends ItemList {
 	members = new MemberList();
 	/** Number of messages that the user has not seen. */
 	unread = 0;
-	/** The first of them. It stays marked while the conversation is shown. @type {Item | null} */
+	/** The first of them, also when they are seen. @type {Item | null} */
 	divider = null;
 	/** Whether one of them mentions the user, or is private. */
 	hasMention = false;
 	isJoined = false;
 	/** Ends when the room is joined. @type {Promise<void> | null} */
 	joining = null;
-	/** The history that the numbers of messages belong to. @type {string | undefined} */
+	/** @type {string | undefined} */
 	#epoch;
 	/** Number of the newest message. */
 	#seq = 0;
@@ -41,14 +86,13 @@ export class Conversation extends ItemList {
 		return !this.#epoch;
 	}
 
-	/** The members of a `join` request for all messages after the newest one here. */
+	/** Asks for the messages after the newest one here. */
 	get joinRequest() {
 		return { room: this.key, epoch: this.#epoch, after: this.#epoch && this.#seq };
 	}
 
 	/**
-	 * Adds the messages of an answer to `join`. Returns those that are new. The room
-	 * is joined when no further part follows.
+	 * Adds the messages of an answer to `join`. Returns those that are new.
 	 * @param {JoinedEvent} answer
 	 */
 	joined({ epoch, seq, recovered, messages, members, members_count = members.length, more = false }) {
@@ -66,8 +110,7 @@ export class Conversation extends ItemList {
 	}
 
 	/**
-	 * Messages of an earlier epoch have other numbers, so that neither those in the
-	 * gap nor older ones can be requested.
+	 * Messages of an earlier epoch have other numbers, and cannot be requested.
 	 * @param {boolean} isSameEpoch
 	 */
 	#addGap(isSameEpoch) {
@@ -76,18 +119,15 @@ export class Conversation extends ItemList {
 		if (!isSameEpoch) this.hasMore = false;
 	}
 
-	/**
-	 * Returns the number of the first message after a gap.
-	 * @param {GapItem} gap
-	 */
+	/** Number of the first message after a gap. @param {GapItem} gap */
 	seqAfter(gap) {
 		return this.items.slice(this.items.indexOf(gap) + 1).find((item) => item.seq)?.seq;
 	}
 
 	/**
-	 * Adds a page of the missing messages, the newest first. A gap in which messages are lost for good stays.
+	 * Adds the newest of the missing messages. The gap stays if others are lost for good.
 	 * @param {GapItem} gap
-	 * @param {Pick<HistoryEvent, 'messages' | 'more'>} page
+	 * @param {MessagePage} page
 	 * @returns {GapChange}
 	 */
 	fillGap(gap, { messages, more }) {
@@ -105,7 +145,7 @@ export class Conversation extends ItemList {
 	}
 
 	/**
-	 * Adds a message. Returns its item, or null if it was here already.
+	 * Returns the new item, or null if the message was here already.
 	 * @param {ReceivedMessage} message
 	 */
 	receive(message) {
@@ -129,17 +169,14 @@ export class Conversation extends ItemList {
 		return true;
 	}
 
-	/**
-	 * Adds a line for this user only.
-	 * @param {string} text
-	 */
+	/** @param {string} text */
 	addNote(text) {
 		this.items.push({ kind: 'note', time: Date.now(), text });
 	}
 
 	/**
-	 * Applies a change to the members. Changes between two messages make one item, in
-	 * which the arrival and the departure of a user cancel out. Returns whether the item is new.
+	 * Changes between two messages make one item. An arrival and a departure cancel out.
+	 * Returns whether the item is new.
 	 * @param {MemberChange} change
 	 */
 	recordChange(change) {

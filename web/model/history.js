@@ -2,17 +2,17 @@
 // Requests older messages for the conversation that is shown, one page at a time.
 
 import { RequestError } from '../net/protocol.js';
-import { PastItems } from './items.js';
+import { PastItems } from './conversation.js';
 
-/** @import { HistoryEvent } from '../net/protocol.js' */
+/** @import { HistoryEvent } from '../net/types' */
+/** @import { GapItem } from './types' */
 /** @import { Chat } from './chat.js' */
-/** @import { GapItem } from './items.js' */
 
-/** Number of messages per page towards the newest. An answer may hold no more if they are long. */
+/** Page size towards the newest. Even the longest messages fit into one answer. */
 const NEWER_PAGE = 15;
-/** Number of messages per page in a gap: the maximum of the protocol. */
+/** Maximum page size of the protocol. */
 const GAP_PAGE = 100;
-/** How many messages newer than a search result are requested with it. */
+/** Number of messages that are requested after a search result. */
 const RESULT_CONTEXT = 7;
 
 export class History {
@@ -24,7 +24,6 @@ export class History {
 		this.#chat = chat;
 	}
 
-	/** Adds older messages to those that are shown. */
 	async loadOlder() {
 		const { active, shown } = this.#chat;
 		if (this.#isLoading || !active.isJoined) return;
@@ -35,11 +34,10 @@ export class History {
 		}
 	}
 
-	/** Adds newer messages to those from the past that are shown, up to the newest. */
 	async loadNewer() {
 		const { active, past } = this.#chat;
 		if (this.#isLoading || !active.isJoined || !past) return;
-		// A page ends before a number, which may be one that does not exist yet.
+		// `before` may be a number that does not exist yet.
 		const page = await this.#load({ room: active.key, before: past.lastSeq + NEWER_PAGE + 1, limit: NEWER_PAGE });
 		const count = past.append(page.messages);
 		if (!count || past !== this.#chat.past) return;
@@ -47,16 +45,13 @@ export class History {
 		this.#chat.notify({ type: 'extended', olderCount: 0 });
 	}
 
-	/**
-	 * Requests the newest of the messages that are missing at a gap.
-	 * @param {GapItem} gap
-	 */
+	/** @param {GapItem} gap */
 	async fillGap(gap) {
 		const { active } = this.#chat;
 		const before = active.seqAfter(gap);
 		if (this.#isLoading || !active.isJoined || !before) return;
 		const page = await this.#load({ room: active.key, before, limit: GAP_PAGE }).catch((error) => {
-			// It would be requested again as long as the gap is in sight.
+			// It would be requested again and again while the gap is in sight.
 			gap.hasMore = error instanceof RequestError && error.code === 'closed';
 			throw error;
 		});

@@ -2,7 +2,7 @@
 // Finds addresses in texts: where they begin, where the sentence goes on, and
 // whether they lead where a reader expects.
 
-import { INVISIBLE } from './invisible.js';
+import { INVISIBLE } from './characters.js';
 
 // Letters, digits and marks of every script belong to an address, and of ASCII
 // those characters that RFC 3986 allows. Punctuation of other scripts does not, such

@@ -2,14 +2,10 @@
 // Parses the markup of messages: links, `code`, ```blocks```, *bold*, _italic_,
 // :emoji: and mentions. It takes linear time, whatever the text.
 
-import { emojiNamed } from './emoji.js';
+import { emojiNamed } from './characters.js';
 import { LINK, linkOf } from './link.js';
 
-/**
- * @typedef {{ type: 'text' | 'code' | 'block' | 'mention', text: string }
- *   | { type: 'link', text: string, href: string }
- *   | { type: 'bold' | 'italic', content: Token[] }} Token
- */
+/** @import { Token } from './types' */
 
 /** A letter or digit in a script that has spaces between words. Chinese and Japanese do not. */
 const LETTER = String.raw`(?:(?![\p{Ideographic}\p{sc=Hira}\p{sc=Kana}])[\p{L}\p{M}\p{N}])`;
@@ -21,10 +17,9 @@ const WORD_FOLLOWS = String.raw`(?![\s/\\,;)\]}~?|&=-]|\.(?!\.)|(?<=["'][*_]+)["
 const WORD_PRECEDES = String.raw`(?<![\s/\\([{])`;
 
 /**
- * Returns a pattern with the group `name` for the text between two marks.
- * @param {'bold' | 'italic'} name
+ * @param {'bold' | 'italic'} name of the group for the text between the marks
  * @param {string} mark
- * @param {string} marks how many of them open and close
+ * @param {string} marks
  */
 function emphasis(name, mark, marks) {
 	const opening = String.raw`(?<!${LETTER}|[\\/]|${mark})(?<${name}Mark>${marks})(?!${mark})${WORD_FOLLOWS}`;
@@ -65,9 +60,8 @@ function patternFor(nick) {
 }
 
 /**
- * Parses a text.
  * @param {string} text
- * @param {string} [nick] the nickname to find mentions of
+ * @param {string} [nick] for mentions
  * @returns {Token[]}
  */
 export function parse(text, nick = '') {

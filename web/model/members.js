@@ -3,21 +3,20 @@
 
 import { RequestError } from '../net/protocol.js';
 
-/** @import { MembersEvent } from '../net/protocol.js' */
+/** @import { MembersEvent } from '../net/types' */
+/** @import { MemberChange } from './types' */
 /** @import { Session } from '../net/session.js' */
-/** @import { MemberChange } from './items.js' */
 
 export class MemberList {
-	/** The members that are known, in the order of their arrival. @type {string[]} */
+	/** Known members, in the order of their arrival. @type {string[]} */
 	nicks = [];
 	/** Number of all members. */
 	count = 0;
-	/** How many of `nicks` came in pages. The others arrived later. */
+	/** How many came in pages. The others arrived later. */
 	#paged = 0;
 	#isLoading = false;
 
 	/**
-	 * Replaces all by the first page.
 	 * @param {string[]} nicks
 	 * @param {number} count
 	 */
@@ -28,7 +27,6 @@ export class MemberList {
 	}
 
 	/**
-	 * Requests the next page.
 	 * @param {Session} session
 	 * @param {string} room
 	 */

@@ -3,7 +3,7 @@
 
 import { RequestError } from '../net/protocol.js';
 
-/** @import { JoinedEvent } from '../net/protocol.js' */
+/** @import { JoinedEvent } from '../net/types' */
 /** @import { Chat } from './chat.js' */
 /** @import { Conversation } from './conversation.js' */
 
@@ -17,19 +17,13 @@ export class RoomJoiner {
 		this.#chat = chat;
 	}
 
-	/**
-	 * Joins a room. A second call waits for the first.
-	 * @param {Conversation} room
-	 */
+	/** A second call waits for the first. @param {Conversation} room */
 	join(room) {
 		room.joining ??= this.#joinInParts(room);
 		return room.joining;
 	}
 
-	/**
-	 * Joins a room that the server says the user is not in. Returns false if it is not one of the user's rooms.
-	 * @param {string} key
-	 */
+	/** Returns false if it is not one of the user's rooms. @param {string} key */
 	rejoin(key) {
 		const room = this.#chat.conversations.get(key);
 		if (!room?.isRoom) return false;
@@ -38,7 +32,7 @@ export class RoomJoiner {
 		return true;
 	}
 
-	/** Joins all rooms after a new connection, one by one: the answers may be long. */
+	/** Joins the rooms one after the other: the answers may be long. */
 	async joinAll() {
 		for (const conversation of this.#chat.conversations.values()) {
 			if (conversation.isRoom && !conversation.isJoined) await this.join(conversation);
@@ -58,7 +52,7 @@ export class RoomJoiner {
 			if (!(error instanceof RequestError) || error.code === 'closed') throw error;
 			this.#failed(room, error);
 		}
-		// Not after a broken connection: this belongs to the next join then.
+		// After a broken connection, this belongs to the next join.
 		room.joining = null;
 		session.queue.flush();
 	}
@@ -72,7 +66,7 @@ export class RoomJoiner {
 		const chat = this.#chat;
 		for (const item of room.joined(answer)) {
 			chat.session.queue.confirm(item.id);
-			if (countsUnread) chat.unread.add(room, item);
+			if (countsUnread) chat.countUnread(room, item);
 		}
 		// The numbers of messages from its past may be invalid now.
 		if (!answer.recovered && chat.past && room === chat.active) chat.show(room);
@@ -80,7 +74,7 @@ export class RoomJoiner {
 	}
 
 	/**
-	 * Closes a room that was never joined. Others stay, with their messages.
+	 * Closes a room without messages.
 	 * @param {Conversation} room
 	 * @param {RequestError} error
 	 */

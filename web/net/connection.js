@@ -1,26 +1,18 @@
 // @ts-check
 // A WebSocket to the server that reconnects by itself. JSON objects go in and out.
 
-/** @import { ServerEvent } from './protocol.js' */
+/** @import { ConnectionHandlers } from './types' */
 
-/** Backoff after the first failure, which doubles with each failure, and its maximum. */
+/** Maximum pause before the first retry. It doubles with each failure. */
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
 const OPENING_MAX_MS = 10_000;
 /** How long the server may be silent before it gets a ping. */
 const SILENCE_MAX_MS = 20_000;
 const PONG_MAX_MS = 5_000;
-/** How long a connection must last to reset the backoff. A server that drops clients is spared. */
+/** How long a connection must last to reset the backoff. */
 const STABLE_MS = 5_000;
 const REASON_CHARACTERS_MAX = 300;
-
-/**
- * @typedef {object} ConnectionHandlers
- * @property {() => void} onOpen
- * @property {(event: ServerEvent) => void} onEvent
- * @property {(code?: number, reason?: string) => void} onClose without `code`, the page gave up
- * @property {(reason: string) => void} onRefused the handshake failed; `reason` is empty if the server is not reachable
- */
 
 export class Connection {
 	#handlers;
@@ -46,10 +38,7 @@ export class Connection {
 		return this.#socket?.readyState === WebSocket.OPEN;
 	}
 
-	/**
-	 * Sends a request if the connection is open.
-	 * @param {object} request
-	 */
+	/** Sends a request if the connection is open. @param {object} request */
 	send(request) {
 		if (this.isOpen) this.#socket?.send(JSON.stringify(request));
 	}
@@ -70,7 +59,7 @@ export class Connection {
 		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
 	}
 
-	/** Checks the connection when the network or the reader is back: it may have broken unnoticed. */
+	/** The connection may have broken unnoticed while the network or the reader was away. */
 	#wake() {
 		if (document.hidden) return;
 		if (this.isOpen) this.#ping();
@@ -78,7 +67,6 @@ export class Connection {
 	}
 
 	/**
-	 * Replaces the only timer.
 	 * @param {number} ms
 	 * @param {() => void} act
 	 */
@@ -108,24 +96,21 @@ export class Connection {
 		if (code && openedAt === null) this.#reportRefusal();
 	}
 
-	/** Full jitter: many pages that lost a server do not return at once. */
 	#reopenLater() {
 		const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
 		this.#failures += 1;
+		// Full jitter: many pages that lost a server do not return at once.
 		this.#schedule(Math.random() * backoff, () => this.open());
 	}
 
-	/** Asks the server why the handshake failed, as browsers do not tell the page. */
+	/** Browsers do not tell why a handshake failed, but the server does. */
 	async #reportRefusal() {
 		const reason = await refusalReason().catch(() => '');
 		if (!this.isOpen) this.#handlers.onRefused(reason);
 	}
 }
 
-/**
- * Closes a socket, and ignores its further events.
- * @param {WebSocket} socket
- */
+/** @param {WebSocket} socket */
 function discard(socket) {
 	socket.onopen = null;
 	socket.onmessage = null;
@@ -133,7 +118,6 @@ function discard(socket) {
 	socket.close();
 }
 
-/** @returns {Promise<string>} the server's reason for refusing a handshake, or an empty string */
 async function refusalReason() {
 	const address = `/healthz?why=${encodeURIComponent(location.origin)}`;
 	const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });

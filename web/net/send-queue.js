@@ -1,43 +1,41 @@
 // @ts-check
-// Messages of the user until the server has confirmed them. They are sent one by
-// one, and again with the same id after a broken connection, so that each is said
-// once and in order. A message that is refused waits for its author.
+// Messages of the user until the server confirms them. They are sent singly, and again
+// with the same id after a broken connection, so that each arrives once and in order.
 
 import { translate } from '../i18n/translate.js';
 import { isReload, tab } from '../storage/storage.js';
-import { newMessageId } from './identity.js';
 import { ABNORMAL, excessOf, isCausedByMessage } from './protocol.js';
 
+/** @import { SendQueueHandlers, UnsentMessage } from './types' */
 /** @import { RequestError } from './protocol.js' */
 
-/**
- * @typedef {object} UnsentMessage
- * @property {string} key of the conversation: a room name, or a nickname after an @
- * @property {string} text
- * @property {'say' | 'me'} kind
- * @property {string} id
- * @property {number} time
- * @property {string} [problem] why it is not sent; only its author sends it again
- * @property {number} [breaks] how many connections broke while it was in flight
- * @property {boolean} [hasRejoined] whether the room was joined again for it
- */
+const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
 
-/**
- * @typedef {object} SendQueueHandlers
- * @property {(request: object) => void} send
- * @property {(key: string) => boolean} canSend returns whether messages of the conversation can be sent now
- * @property {(key: string) => boolean} rejoin joins a room again; returns false if it is not one of the user's rooms
- * @property {() => void} onChange
- */
+/** Prefix of all message ids of this tab. @type {string} */
+const ID_PREFIX = (isReload && tab.get('mark')) || random();
+tab.set('mark', ID_PREFIX);
 
-/** Maximum number of connections that break while a message is in flight. It may be the cause. */
+/** Nicknames of this tab. Others may use the prefix, but not under these. @type {Set<string>} */
+const ownNicks = new Set(isReload ? tab.get('nicks', []) : []);
+
+const newMessageId = () => `${ID_PREFIX}.${random()}`;
+
+/** @param {string} nick */
+export function addOwnNick(nick) {
+	tab.set('nicks', [...ownNicks.add(nick)]);
+}
+
+/** Returns whether this tab has sent a message. @param {{ id: string, nick: string }} message */
+export const isOwn = ({ id, nick }) => id.startsWith(ID_PREFIX) && ownNicks.has(nick);
+
+/** Maximum number of connections that break with the same message in flight. */
 const BREAKS_MAX = 3;
 
 export class SendQueue {
 	/** Unconfirmed messages, the oldest first. @type {UnsentMessage[]} */
 	messages = isReload ? tab.get('unsent', []) : [];
 	#handlers;
-	/** Id of the message that was sent and has no answer. @type {string | null} */
+	/** Id of the message that waits for an answer. @type {string | null} */
 	#inFlight = null;
 	/** Conversations whose messages the server accepts later. @type {Set<string>} */
 	#paused = new Set();
@@ -48,7 +46,6 @@ export class SendQueue {
 	}
 
 	/**
-	 * Adds a message, and sends it as soon as possible.
 	 * @param {string} key
 	 * @param {string} text
 	 * @param {'say' | 'me'} kind
@@ -59,7 +56,6 @@ export class SendQueue {
 	}
 
 	/**
-	 * Sends a refused message again.
 	 * @param {UnsentMessage} message
 	 */
 	retry(message) {
@@ -75,17 +71,13 @@ export class SendQueue {
 		this.#changed();
 	}
 
-	/**
-	 * Removes a message that came back from the server, if it is in the queue.
-	 * @param {string} id
-	 */
+	/** Removes a message that came back from the server. @param {string} id */
 	confirm(id) {
 		const message = this.#find(id);
 		if (message) this.remove(message);
 	}
 
 	/**
-	 * Moves messages to a conversation partner's new nickname.
 	 * @param {string} from
 	 * @param {string} to
 	 */
@@ -109,10 +101,7 @@ export class SendQueue {
 		this.#handlers.send(request);
 	}
 
-	/**
-	 * Ends the flight of a message. Returns false if another message, or none, is in flight.
-	 * @param {string | undefined} id
-	 */
+	/** Returns whether the message was in flight. @param {string | undefined} id */
 	land(id) {
 		if (!this.#inFlight || id !== this.#inFlight) return false;
 		this.#inFlight = null;
@@ -120,7 +109,6 @@ export class SendQueue {
 	}
 
 	/**
-	 * Handles the error answer to a message.
 	 * @param {string | undefined} id
 	 * @param {RequestError} error
 	 */
@@ -133,7 +121,6 @@ export class SendQueue {
 	}
 
 	/**
-	 * Handles the end of the connection.
 	 * @param {number} [code]
 	 * @param {string} [reason]
 	 */
@@ -151,7 +138,6 @@ export class SendQueue {
 	}
 
 	/**
-	 * Only messages of the same conversation wait.
 	 * @param {string} key
 	 * @param {number} ms
 	 */
@@ -172,7 +158,7 @@ export class SendQueue {
 	}
 
 	/**
-	 * The message may be the cause, but not if the page gave up or the server closed for another reason.
+	 * The message may be the cause, unless the page gave up.
 	 * @param {UnsentMessage} message
 	 * @param {number} [code]
 	 * @param {string} [reason]
@@ -195,7 +181,6 @@ export class SendQueue {
 		this.#changed();
 	}
 
-	/** Stores the messages for a reload of the tab, and sends the next. */
 	#changed() {
 		tab.set('unsent', this.messages);
 		this.#handlers.onChange();

@@ -1,6 +1,5 @@
 // @ts-check
-// The session of this tab with the server, over any number of connections:
-// requests and their answers, and the queue of messages to send.
+// The session of this tab, over any number of connections: requests and answers.
 
 import { translate } from '../i18n/translate.js';
 import { browser, isReload, offerSessionOnClose, tab, takeClosedSession } from '../storage/storage.js';
@@ -8,31 +7,17 @@ import { Connection } from './connection.js';
 import { excessOf, REPLACED, RequestError } from './protocol.js';
 import { SendQueue } from './send-queue.js';
 
-/** @import { Answers, ServerEvent, WelcomeEvent } from './protocol.js' */
-
-/**
- * @typedef {object} SessionHandlers
- * @property {(event: WelcomeEvent) => Promise<void>} onWelcome joins the rooms; messages are sent when it is done
- * @property {(event: ServerEvent) => void} onEvent
- * @property {() => void} onClose
- * @property {() => void} onWait the server asks the client to say hello later
- * @property {(reason: string) => void} onRefused the handshake failed; `reason` may be empty
- * @property {() => void} onQueueChange
- * @property {(key: string) => boolean} canSend see `SendQueueHandlers`
- * @property {(key: string) => boolean} rejoin see `SendQueueHandlers`
- */
-
-/** @typedef {{ resolve?: (answer: any) => void, reject: (error: RequestError) => void }} Pending */
+/** @import { Answers, Pending, ServerEvent, SessionHandlers } from './types' */
 
 const closedError = () => new RequestError({ code: 'closed', message: translate('disconnected') });
 
 export class Session {
-	/** Whether the server has welcomed this connection and the rooms are joined. */
+	/** Whether the rooms are joined in this connection. */
 	isReady = false;
 	#handlers;
 	/** @type {string | null} */
 	#token = isReload ? tab.get('session', null) : takeClosedSession();
-	/** Requests without an answer, by `ref`, and pauses before a request. All end with the connection. @type {Map<string | symbol, Pending>} */
+	/** Requests by `ref`, and pauses. All end with the connection. @type {Map<string | symbol, Pending>} */
 	#pending = new Map();
 	#requestCount = 0;
 
@@ -55,7 +40,7 @@ export class Session {
 	}
 
 	/**
-	 * Sends a request. Returns its answer, or fails with the `RequestError` that it gets.
+	 * Returns the answer to a request. Fails with a `RequestError`.
 	 * @template {keyof Answers} T
 	 * @param {T} type
 	 * @param {object} members
@@ -73,11 +58,11 @@ export class Session {
 	}
 
 	/**
-	 * Sends a request, and sends it again as often as the server asks for it to come later.
+	 * Sends a request again each time the server asks the client to wait.
 	 * @template {keyof Answers} T
 	 * @param {T} type
 	 * @param {object} members
-	 * @param {() => void} [onWait] called before each pause
+	 * @param {() => void} [onWait]
 	 * @returns {Promise<Answers[T]>}
 	 */
 	async requestWithRetry(type, members, onWait) {
@@ -88,7 +73,7 @@ export class Session {
 				const pause = error instanceof RequestError ? error.pause : null;
 				if (pause === null) throw error;
 				onWait?.();
-				// Jitter: clients that were refused together do not return together.
+				// Jitter: clients that are refused together do not return at once.
 				await this.#pause(pause * (1 + Math.random() / 2));
 			}
 		}

@@ -1,11 +1,10 @@
 // @ts-check
 // Values that the browser stores: `browser` for all tabs, `tab` for this tab and
-// its reloads. Where storage is not allowed, nothing is stored.
+// its reloads. If storage is not allowed, nothing is stored.
 
-/** @param {() => Storage} storage throws where storage is not allowed */
+/** @param {() => Storage} storage throws if storage is not allowed */
 const store = (storage) => ({
 	/**
-	 * Returns the stored value, or `fallback`.
 	 * @param {string} key
 	 * @param {any} [fallback]
 	 * @returns {any}
@@ -18,7 +17,6 @@ const store = (storage) => ({
 		}
 	},
 	/**
-	 * Stores a value, which must be JSON.
 	 * @param {string} key
 	 * @param {unknown} [value]
 	 */
@@ -33,8 +31,8 @@ export const browser = store(() => localStorage);
 export const tab = store(() => sessionStorage);
 
 /**
- * Whether this tab was loaded before and has left the page. A duplicated tab has a
- * copy of the stored values of a tab that is still there, and must not use them.
+ * Whether the page was in this tab before. A duplicated tab has a copy of the values
+ * of a tab that is still open, and must not use them.
  * @type {boolean}
  */
 export const isReload = tab.get('away', false);
@@ -45,13 +43,12 @@ document.addEventListener('visibilitychange', recordVisibility);
 addEventListener('pageshow', recordVisibility);
 addEventListener('pagehide', () => tab.set('away', true));
 
-// The server reserves the nickname of a closed tab for its session for a short
-// time. The next new tab takes over that session, so that a user who closes the
-// page and opens it again keeps the nickname.
+// For a short time, the server reserves the nickname of a closed tab for its session.
+// A new tab takes that session over, so that reopening the page keeps the nickname.
 const SESSION_RESERVED_MS = 10_000;
 
 /**
- * Returns the session of a tab that was closed just now. No other tab gets it then.
+ * Takes the session of a tab that was closed just now.
  * @returns {string | null}
  */
 export function takeClosedSession() {
@@ -61,8 +58,8 @@ export function takeClosedSession() {
 }
 
 /**
- * Offers the session of this tab to the next new tab when this tab is closed.
- * @param {() => string | null} session returns the current session
+ * Leaves the session to a new tab when this tab is closed.
+ * @param {() => string | null} session
  */
 export function offerSessionOnClose(session) {
 	addEventListener('pagehide', () => browser.set('left', { session: session(), at: Date.now() }));

@@ -4,7 +4,7 @@
 import { translate } from '../i18n/translate.js';
 import { browser } from '../storage/storage.js';
 import { field, onSubmit, page } from './elements.js';
-import { canNotify, hasNotifications } from './notifications.js';
+import { canNotify, hasNotifications } from './status.js';
 
 /** @import { Chat } from '../model/chat.js' */
 /** @import { Conversation } from '../model/conversation.js' */

@@ -1,60 +1,14 @@
 // @ts-check
-// Elements of the page: those of index.html, and new ones.
+// Elements of index.html by id, and new elements.
+
+/** @import { Page } from './types' */
+
+export const page = /** @type {Page} */ (
+	/** @type {unknown} */ (Object.fromEntries([...document.querySelectorAll('[id]')].map((element) => [element.id, element])))
+);
 
 /**
- * Returns the element with an id.
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
- */
-function byId(id, type) {
-	const element = document.getElementById(id);
-	if (!(element instanceof type)) throw new Error(`#${id} is missing`);
-	return element;
-}
-
-/** The elements that the page changes, by id. */
-export const page = {
-	side: byId('side', HTMLElement),
-	query: byId('query', HTMLInputElement),
-	everywhere: byId('everywhere', HTMLInputElement),
-	matches: byId('matches', HTMLElement),
-	results: byId('results', HTMLElement),
-	rooms: byId('rooms', HTMLElement),
-	join: byId('join', HTMLFormElement),
-	count: byId('count', HTMLElement),
-	people: byId('people', HTMLElement),
-	shade: byId('shade', HTMLElement),
-	menu: byId('menu', HTMLButtonElement),
-	title: byId('title', HTMLElement),
-	topic: byId('topic', HTMLElement),
-	status: byId('status', HTMLElement),
-	me: byId('me', HTMLButtonElement),
-	nickname: byId('nickname', HTMLElement),
-	rename: byId('rename', HTMLFormElement),
-	wish: byId('wish', HTMLInputElement),
-	keep: byId('keep', HTMLButtonElement),
-	invite: byId('invite', HTMLButtonElement),
-	settings: byId('settings', HTMLButtonElement),
-	timeline: byId('timeline', HTMLElement),
-	silence: byId('silence', HTMLElement),
-	messages: byId('messages', HTMLElement),
-	unsent: byId('unsent', HTMLElement),
-	composer: byId('composer', HTMLFormElement),
-	newer: byId('newer', HTMLButtonElement),
-	objection: byId('objection', HTMLElement),
-	text: byId('text', HTMLTextAreaElement),
-	invitation: byId('invitation', HTMLDialogElement),
-	code: byId('code', HTMLImageElement),
-	address: byId('address', HTMLElement),
-	copy: byId('copy', HTMLButtonElement),
-	choices: byId('choices', HTMLDialogElement),
-	icon: byId('icon', HTMLLinkElement),
-};
-
-/**
- * Returns the input, select or button of a form with a name.
+ * Returns a control of a form.
  * @template {HTMLElement} T
  * @param {HTMLFormElement} form
  * @param {string} name
@@ -68,10 +22,9 @@ export function field(form, name, type) {
 }
 
 /**
- * Creates an element.
  * @template {keyof HTMLElementTagNameMap} N
  * @param {N} name
- * @param {string} className may be empty
+ * @param {string} className
  * @param {(Node | string)[]} content
  */
 export function create(name, className, ...content) {
@@ -82,7 +35,6 @@ export function create(name, className, ...content) {
 }
 
 /**
- * Creates a button.
  * @param {string} className
  * @param {() => void} act
  * @param {(Node | string)[]} content
@@ -96,7 +48,7 @@ export function button(className, act, ...content) {
 }
 
 /**
- * Keeps the focus where it is when a button is pressed. On a phone, the keyboard would disappear.
+ * Keeps the focus in the input when a button is pressed: on a phone, the keyboard stays.
  * @param {HTMLElement} element
  */
 export function keepFocus(element) {

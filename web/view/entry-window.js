@@ -1,16 +1,16 @@
 // @ts-check
-// The entries that are drawn: a window of at most 300 over the items of a
-// conversation. What the reader sees does not move when the window does.
+// A window over the items that are shown: only these are drawn. The messages in
+// sight do not move when the window does.
 
 import { page } from './elements.js';
 import { draw } from './entry.js';
 
+/** @import { GapChange } from '../model/types' */
 /** @import { Chat } from '../model/chat.js' */
-/** @import { GapChange } from '../model/conversation.js' */
 
 /** Maximum number of entries. */
 export const ENTRIES_MAX = 300;
-/** How long after a move new entries are not read out, in milliseconds. */
+/** How long screen readers ignore moved entries, in milliseconds. */
 const SILENT_MS = 200;
 
 const { timeline: scroller, messages } = page;
@@ -26,22 +26,18 @@ export class EntryWindow {
 		this.#chat = chat;
 	}
 
-	/** Draws all entries again at the next move. */
 	reset() {
 		this.start = 0;
 		this.end = 0;
 	}
 
-	/**
-	 * Returns the entry of a drawn item.
-	 * @param {number} index of the item
-	 */
+	/** @param {number} index of the item */
 	entryAt(index) {
 		return /** @type {HTMLElement} */ (messages.children[index - this.start]);
 	}
 
 	/**
-	 * Moves the window to the items from `start` to `end - 1`.
+	 * Draws the items from `start` to `end - 1`.
 	 * @param {number} start
 	 * @param {number} end
 	 */
@@ -75,18 +71,15 @@ export class EntryWindow {
 		for (; messages.children.length > ENTRIES_MAX; this.start += 1) messages.firstChild?.remove();
 	}
 
-	/**
-	 * Follows the drawn items after others were added above.
-	 * @param {number} count
-	 */
+	/** Follows the drawn items when others were added above. @param {number} count */
 	shift(count) {
 		this.start += count;
 		this.end += count;
 	}
 
 	/**
-	 * Draws items that were added in a gap. An entry beside the gap stays in place:
-	 * the one below it, unless the gap is in the lower half of the screen.
+	 * Draws items that were added in a gap. The entry below stays in place, or the
+	 * entry above if the gap is in the lower half of the screen.
 	 * @param {GapChange} change
 	 * @param {boolean} keepsEnd whether the last entry stays in the window
 	 */
@@ -111,13 +104,13 @@ export class EntryWindow {
 	}
 
 	/**
-	 * Makes the window small enough again.
-	 * @param {boolean} keepsLower whether entries at its beginning are removed, rather than at its end
-	 * @param {number} endMax where it ends at the latest then
+	 * Removes entries beyond the maximum.
+	 * @param {boolean} isAtStart whether from the start of the window, rather than from its end
+	 * @param {number} endMax maximum of `end` then
 	 */
-	#shrink(keepsLower, endMax) {
-		const end = keepsLower ? Math.min(this.end, endMax) : this.end;
-		const start = keepsLower ? Math.max(this.start, end - ENTRIES_MAX) : this.start;
+	#shrink(isAtStart, endMax) {
+		const end = isAtStart ? Math.min(this.end, endMax) : this.end;
+		const start = isAtStart ? Math.max(this.start, end - ENTRIES_MAX) : this.start;
 		this.moveTo(start, Math.min(end, start + ENTRIES_MAX));
 	}
 
@@ -145,13 +138,12 @@ function isInUpperHalf(entry) {
 }
 
 /**
- * Returns where the message of an entry begins, below its head.
+ * Returns the top of the message, below the head of its entry.
  * @param {Element | null | undefined} entry
  */
 const topOf = (entry) => entry?.lastElementChild?.getBoundingClientRect().top;
 
 /**
- * Scrolls by as much as an entry has moved.
  * @param {number | undefined} before
  * @param {number | undefined} after
  */

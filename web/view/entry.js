@@ -1,28 +1,29 @@
 // @ts-check
-// One entry of the timeline as an element.
+// An entry of the timeline as an element. Long texts are folded.
 
 import { formatDay, formatTime, translate } from '../i18n/translate.js';
-import { isBlank } from '../model/invisible.js';
-import { author } from './colour.js';
-import { drawable } from './drawable.js';
-import { button, create } from './elements.js';
-import { fold } from './fold.js';
-import { render } from './render.js';
+import { isBlank } from '../model/characters.js';
+import { button, create, page } from './elements.js';
+import { author, drawable, render } from './render.js';
 
-/** @import { Item, MemberChange, MessageItem } from '../model/items.js' */
-/** @import { UnsentMessage } from '../net/send-queue.js' */
+/** @import { UnsentMessage } from '../net/types' */
+/** @import { Item, MemberChange, MessageItem } from '../model/types' */
+/** @import { UnsentActions } from './types' */
 
-/** How long after a message the next one of its author is drawn without a name, in milliseconds. */
+/** Messages of an author within this time are drawn as a group. */
 const GROUP_MS = 5 * 60_000;
 const NAMES_MAX = 5;
-
-/** @typedef {{ retry: (message: UnsentMessage) => void, withdraw: (message: UnsentMessage) => void }} UnsentActions */
+/** Maximum height of a folded text. The style sheet has it, too. */
+const LINES_MAX = 40;
+/** Shorter texts have fewer lines on any screen. */
+const SHORT_MAX = 400;
+/** How many characters a line feed counts for. */
+const LINE_FEED = 10;
 
 /**
- * Draws an item.
  * @param {Item} item
- * @param {Item | undefined} previous the item above
- * @param {string} nick of the user, for mentions
+ * @param {Item | undefined} previous
+ * @param {string} nick of the user
  * @param {boolean} [isFirstUnread]
  */
 export function draw(item, previous, nick, isFirstUnread = false) {
@@ -41,7 +42,6 @@ export function draw(item, previous, nick, isFirstUnread = false) {
 }
 
 /**
- * Draws a message that is not confirmed, with buttons for what the user can do.
  * @param {UnsentMessage} message
  * @param {UnsentActions} actions
  */
@@ -113,4 +113,84 @@ function listNames(nicks) {
 	// Isolated, as each may have its own writing direction.
 	const names = nicks.slice(0, NAMES_MAX).map((nick) => `\u2068${nick}\u2069`).join(', ');
 	return rest > 0 ? `${names}, ${translate('n_more', { n: rest })}` : names;
+}
+
+/** Items that stay unfolded when they are drawn again. @type {WeakSet<MessageItem>} */
+const unfolded = new WeakSet();
+
+const resizeObserver = new ResizeObserver((entries) => {
+	for (const { target } of entries) hideToggleIfShort(/** @type {HTMLElement} */ (target));
+});
+
+/**
+ * Folds the text of an item. Returns a button for long texts.
+ * @param {MessageItem} item
+ * @param {HTMLElement} body
+ * @returns {HTMLElement[]}
+ */
+function fold(item, body) {
+	if (item.text.length + LINE_FEED * item.text.split('\n').length < SHORT_MAX) return [];
+	const toggle = button('unfold', () => setUnfolded(!unfolded.has(item)));
+
+	/** @param {boolean} isUnfolded */
+	function setUnfolded(isUnfolded) {
+		const before = toggle.getBoundingClientRect().top;
+		if (isUnfolded) unfolded.add(item);
+		else unfolded.delete(item);
+		show();
+		// The button of a folded text stays in place.
+		if (!isUnfolded) page.timeline.scrollTop += toggle.getBoundingClientRect().top - before;
+		body.dispatchEvent(new Event('fold', { bubbles: true }));
+	}
+
+	function show() {
+		const isUnfolded = unfolded.has(item);
+		body.classList.toggle('folded', !isUnfolded);
+		toggle.ariaExpanded = String(isUnfolded);
+		toggle.textContent = translate(isUnfolded ? 'show_less' : 'show_all');
+	}
+
+	show();
+	toggle.hidden = true;
+	// The browser scrolls to a focused link, and to matches of its own search.
+	body.onscroll = () => {
+		setUnfolded(true);
+		const { activeElement } = document;
+		if (body.contains(activeElement)) activeElement?.scrollIntoView({ block: 'nearest' });
+	};
+	resizeObserver.observe(body);
+	return [toggle];
+}
+
+/**
+ * Unfolds a text. Returns the range of its character at `offset`.
+ * @param {HTMLElement} entry
+ * @param {number} offset
+ */
+export function unfoldAt(entry, offset) {
+	/** @type {HTMLElement | null} */ (entry.querySelector('.unfold[aria-expanded=false]'))?.click();
+	const range = new Range();
+	range.selectNode(entry);
+	const walker = document.createTreeWalker(entry.querySelector('.text') ?? entry, NodeFilter.SHOW_TEXT);
+	let rest = offset;
+	while (walker.nextNode()) {
+		const node = /** @type {Text} */ (walker.currentNode);
+		if (rest < node.length) {
+			range.setStart(node, rest);
+			range.setEnd(node, rest + 1);
+			return range;
+		}
+		rest -= node.length;
+	}
+	return range;
+}
+
+/**
+ * The button lies over the last lines: nothing moves when it appears.
+ * @param {HTMLElement} body
+ */
+function hideToggleIfShort(body) {
+	const lineHeight = parseFloat(getComputedStyle(body).lineHeight);
+	const toggle = /** @type {HTMLElement} */ (body.nextSibling);
+	toggle.hidden = body.scrollHeight <= LINES_MAX * lineHeight + 1;
 }

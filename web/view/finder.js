@@ -2,15 +2,13 @@
 // Search while the user types. The results replace the rooms and people.
 
 import { formatDateTime, translate } from '../i18n/translate.js';
-import { isBlank } from '../model/invisible.js';
+import { isBlank } from '../model/characters.js';
 import { RequestError } from '../net/protocol.js';
-import { author } from './colour.js';
-import { drawable } from './drawable.js';
 import { button, create, page } from './elements.js';
-import { splitAtMatches } from './highlight.js';
+import { author, drawable } from './render.js';
 
+/** @import { Message, ResultsEvent } from '../net/types' */
 /** @import { Chat } from '../model/chat.js' */
-/** @import { Message, ResultsEvent } from '../net/protocol.js' */
 
 /** How long after the last key a search begins, in milliseconds. */
 const TYPING_PAUSE_MS = 250;
@@ -19,16 +17,16 @@ const { side, query, everywhere, matches, results } = page;
 
 /**
  * @param {Chat} chat
- * @param {(message: Message) => void} show shows a result in the timeline
+ * @param {(message: Message) => void} show
  */
 export function setUpFinder(chat, show) {
 	/** @type {number | undefined} */
 	let timer;
 	let isWaiting = false;
-	/** Where the next page of older results begins. @type {number | undefined} */
+	/** Where older results begin. @type {number | undefined} */
 	let next;
 
-	/** @param {number} [before] where the page begins; the first page without it */
+	/** @param {number} [before] */
 	async function search(before) {
 		document.body.classList.toggle('finding', query.value !== '');
 		if (!query.value) return;
@@ -87,17 +85,14 @@ export function setUpFinder(chat, show) {
 		return create('li', '', button('place', () => show(message), author(message.nick), ' ', place, ' ', text));
 	}
 
-	/** Offers the search if the server supports it, and searches again after a new connection. */
+	/** Shows the search if the server supports it. */
 	function update() {
 		query.hidden = !chat.canSearch;
 		if (!chat.canSearch) query.value = '';
 		search();
 	}
 
-	/**
-	 * Searches for what the user typed elsewhere.
-	 * @param {string} words
-	 */
+	/** @param {string} words */
 	function find(words) {
 		query.value = words;
 		query.focus();
@@ -114,7 +109,7 @@ export function setUpFinder(chat, show) {
 }
 
 /**
- * Returns the text from a little before the first match on, with all matches marked.
+ * Begins a little before the first match, and marks all matches.
  * @param {string} text
  */
 function excerptOf(text) {
@@ -122,4 +117,45 @@ function excerptOf(text) {
 	const parts = splitAtMatches(text, query.value);
 	if (parts.length > 1) parts[0] = parts[0].replace(/^[^]+(?=[^]{60}$)/u, '…');
 	return parts.map((part, index) => create(index % 2 ? 'mark' : 'span', '', ...drawable(part.normalize())));
+}
+
+/**
+ * Splits a text: every second part is a match. Accents are characters of their own.
+ * @param {string} text
+ * @param {string} query
+ * @returns {string[]}
+ */
+function splitAtMatches(text, query) {
+	const words = wordsOf(query);
+	if (!words.length) return [text.normalize('NFD')];
+	const pattern = words.map((word) => word.replace(/./gu, letterPattern)).join('(?![\\p{LC}\\p{N}])|');
+	return text.normalize('NFD').split(RegExp(`(?<![\\p{LC}\\p{N}]\\p{M}*)(${pattern})`, 'giu'));
+}
+
+/**
+ * @param {string} text
+ * @param {string} query
+ */
+export function offsetOfMatch(text, query) {
+	const [before, match] = splitAtMatches(text, query);
+	return match ? before.normalize().length : 0;
+}
+
+/**
+ * @param {string} query
+ * @returns {string[]}
+ */
+function wordsOf(query) {
+	const text = query.normalize('NFD').replace(/\p{M}|(?<!\S)from:\s*("[^"]*"?|\S*)/giu, '');
+	return text.match(/[\p{L}\p{N}\p{So}'’ʼ]+/gu) ?? [];
+}
+
+/**
+ * Returns a pattern for a letter with any accents. Keyboards have different apostrophes.
+ * @param {string} letter
+ */
+function letterPattern(letter) {
+	const marks = '\\p{M}*';
+	if (/['’ʼ]/u.test(letter)) return `['’ʼ]${marks}`;
+	return letter === 'ß' ? `(?:ß|ss)${marks}` : letter + marks;
 }

@@ -1,9 +1,8 @@
 // @ts-check
-// The side of the page: the user's conversations, and the members of the room that
-// is shown. On a phone it opens over the page.
+// The side of the page: conversations, and members of the room that is shown.
 
 import { translate } from '../i18n/translate.js';
-import { author } from './colour.js';
+import { author } from './render.js';
 import { button, create, field, onSubmit, page } from './elements.js';
 
 /** @import { Chat } from '../model/chat.js' */

@@ -1,18 +1,15 @@
 // @ts-check
-// The timeline. It follows the newest message while the reader is at its end, and
-// else holds still.
+// The timeline. It follows the newest message if the reader is at its end.
 
 import { translate } from '../i18n/translate.js';
 import { page } from './elements.js';
-import { drawUnsent } from './entry.js';
+import { drawUnsent, unfoldAt } from './entry.js';
 import { ENTRIES_MAX, EntryWindow } from './entry-window.js';
-import { unfoldAt } from './fold.js';
-import { offsetOfMatch } from './highlight.js';
+import { offsetOfMatch } from './finder.js';
 
+/** @import { Item, ItemsEvent } from '../model/types' */
 /** @import { Chat } from '../model/chat.js' */
-/** @import { ItemsEvent } from '../model/events.js' */
-/** @import { GapItem, Item } from '../model/items.js' */
-/** @import { UnsentActions } from './entry.js' */
+/** @import { UnsentActions } from './types' */
 
 /** How many entries are drawn at a time. */
 const STEP = 60;
@@ -35,7 +32,7 @@ export function setUpTimeline(chat, actions) {
 	let frame = null;
 
 	/**
-	 * Shows a conversation from an item that was found, or from the first unread message on.
+	 * Shows an item that was found, or the first unread message.
 	 * @param {Item} [found]
 	 */
 	function show(found) {
@@ -78,10 +75,7 @@ export function setUpTimeline(chat, actions) {
 		isFollowing = false;
 	}
 
-	/**
-	 * Shows a change of the items.
-	 * @param {ItemsEvent} event
-	 */
+	/** @param {ItemsEvent} event */
 	function update(event) {
 		switch (event.type) {
 			case 'joined':
@@ -102,13 +96,12 @@ export function setUpTimeline(chat, actions) {
 		}
 	}
 
-	/** Shows the newest messages. */
 	function toEnd() {
 		follow();
 		reportAttention();
 	}
 
-	/** @param {number} [first] index of the first item to draw, at the latest */
+	/** @param {number} [first] item to draw */
 	function follow(first = Infinity) {
 		if (chat.past) {
 			chat.visit(chat.active.key);
@@ -122,7 +115,7 @@ export function setUpTimeline(chat, actions) {
 		scroller.scrollTop = scroller.scrollHeight;
 	}
 
-	/** @param {boolean} isChange whether the last item has changed, rather than been added */
+	/** @param {boolean} isChange */
 	function appended(isChange) {
 		const hasSpace = isFollowing || isChange || messages.children.length < ENTRIES_MAX;
 		if (hasSpace && !chat.past) entries.drawLast(isChange);
@@ -148,7 +141,6 @@ export function setUpTimeline(chat, actions) {
 	}
 
 	/**
-	 * Draws or requests more items near an edge.
 	 * @param {boolean} isNearTop
 	 * @param {boolean} isNearEnd
 	 */
@@ -166,7 +158,6 @@ export function setUpTimeline(chat, actions) {
 		}
 	}
 
-	/** Brings the rest of the page in step with the entries. */
 	function settle() {
 		const { unread } = chat.active;
 		silence.hidden = chat.shown.items.length + unsent.children.length > 0;

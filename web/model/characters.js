@@ -1,5 +1,19 @@
 // @ts-check
-// Names of common emoji.
+// Kinds of characters: those that draw nothing, and emoji with their names.
+
+/**
+ * A class of a regular expression: space, controls, format characters, fillers,
+ * variation selectors, and symbols that are blank by design (an empty Braille
+ * cell, a null notehead, two blank hieroglyphs).
+ */
+export const INVISIBLE = String.raw`[\s\p{Cc}\p{DI}\u2800\ufff9-\ufffb\u{13430}-\u{1343f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]`;
+const BLANK = new RegExp(`^${INVISIBLE}*$`, 'u');
+
+/**
+ * Returns whether a text has nothing to see.
+ * @param {string} text
+ */
+export const isBlank = (text) => BLANK.test(text);
 
 /** Each emoji follows its names. */
 const TABLE = `
@@ -25,16 +39,10 @@ for (const word of TABLE.trim().split(/\s/u)) {
 	}
 }
 
-/**
- * Returns the emoji with a name, if there is one.
- * @param {string} name in any letter case
- */
+/** @param {string} name in any letter case */
 export const emojiNamed = (name) => emojiByName.get(name.toLowerCase());
 
-/**
- * Returns the emoji whose names begin with `prefix`.
- * @param {string} prefix in any letter case
- */
+/** @param {string} prefix of names, in any letter case */
 export function emojiMatching(prefix) {
 	const matching = [...emojiByName].filter(([name]) => name.startsWith(prefix.toLowerCase()));
 	return matching.map(([, emoji]) => emoji);

@@ -96,7 +96,7 @@ test('who only came and went leaves no line behind', async (t) => {
   await bo.hears('left', { nick: 'cy' });
   await bo.say('marker');
   await ana.reads('bo', 'marker');
-  const heights = await ana.page.locator('#messages .fold').evaluateAll((all) => all.map((it) => it.offsetHeight));
+  const heights = await ana.page.locator('#messages .changes').evaluateAll((all) => all.map((it) => it.offsetHeight));
   assert.equal(heights.at(-1), 0);
 });
 

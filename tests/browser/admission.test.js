@@ -46,7 +46,7 @@ test('a page that the server asks to wait shows that, and sends hello again', as
     });
   };
   const ana = await server.openPage({ nick: 'ana', proxy, script });
-  assert.deepEqual((await ana.page.evaluate(() => window.seen)).slice(-2), ['It is crowded here. Waiting to be let in…', 'Connected']);
+  assert.deepEqual((await ana.page.evaluate(() => window.seen)).slice(-2), ['The server is busy. Waiting to get in…', 'Connected']);
   assert.equal(proxy.requests.filter(({ type }) => type === 'hello').length, 3);
   assert.equal(await ana.nickname(), 'ana');
 });

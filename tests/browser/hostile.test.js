@@ -15,7 +15,7 @@ test('no text becomes more than harmless markup', async (t) => {
   assert.ok(ATTACKS.length >= 30);
   for (const attack of [...ATTACKS, ATTACKS.join('\n'), ATTACKS.join('*_`:')]) {
     const found = await render.page.evaluate(async (attack) => {
-      const { render } = await import('/markup.js');
+      const { render } = await import('/view/render.js');
       const place = document.createElement('div');
       document.body.append(place);
       place.append(render(attack, 'alert'));
@@ -56,14 +56,15 @@ test('the longest message is rendered fast, with any content', async (t) => {
   for (const [name, unit] of Object.entries(SLOW_UNITS)) {
     const text = unit.repeat(Math.ceil(8192 / unit.length)).slice(0, 8192);
     const milliseconds = await page.evaluate(async (text) => {
-      const { mentionsMe, render } = await import('/markup.js');
+      const { mentions } = await import('/model/markup.js');
+      const { render } = await import('/view/render.js');
       // The best of several rounds, since other processes slow some of them down.
       const times = [];
       for (let round = 0; round < 10; round += 1) {
         const start = performance.now();
         render(text, 'aaaaaaaa');
         times.push(performance.now() - start);
-        mentionsMe(text, '***');
+        mentions(text, '***');
       }
       return Math.min(...times);
     }, text);

@@ -55,7 +55,7 @@ for (const host of ['127.0.0.1', 'localhost']) {
     // Without an address to join from, the response is 404.
     const isExpected = (message) => new URL(message.location().url).pathname === '/invite';
     const ana = await server.openPage({ nick: 'ana', host, isExpected });
-    assert.equal(await open(ana.page), 'No network to join from');
+    assert.equal(await open(ana.page), 'No network address to share');
     assert.equal(await ana.page.locator('#code').isVisible(), false);
     assert.equal(await ana.page.locator('#copy').isVisible(), false);
   });

@@ -16,7 +16,7 @@ test('an empty room says that it is empty', async (t) => {
   const server = await TestServer.start(t);
   const ana = await server.openPage();
 
-  await ana.page.getByText('Nothing was said yet. Say hello!').waitFor();
+  await ana.page.getByText('No messages yet. Say hello!').waitFor();
   await ana.say('hello');
   await ana.page.locator('#silence').waitFor({ state: 'hidden' });
 });

@@ -57,7 +57,7 @@ test('a close code that rejects a message marks the last one as refused', async 
     await ana.say(String(code));
     await ana.say(`after ${code}`);
     await bo.waitFor('message', { text: `after ${code}` });
-    const reason = `the connection ended over it \\(${code === 1009 ? 'too big' : code}\\)`;
+    const reason = `the server closed the connection \\(${code === 1009 ? 'too big' : code}\\)`;
     assert.match(await problem(ana, String(code)).first().textContent(), new RegExp(`^Refused: ${reason} `, 'u'));
   }
   await ana.reload();

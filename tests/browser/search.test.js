@@ -266,7 +266,7 @@ test('a button leads back to the newest messages, and so does sending one', asyn
   const ana = await server.openPage({ nick: 'ana' });
   await search(ana, '"line 100"', '1');
   await jumpTo(ana, 'line 100');
-  await ana.page.getByRole('button', { name: 'To the newest' }).click();
+  await ana.page.getByRole('button', { name: 'Jump to latest' }).click();
   await ana.waitForMessage('line 400', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
 

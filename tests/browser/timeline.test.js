@@ -100,7 +100,7 @@ test('a user that arrives and leaves between two messages adds no line', async (
   await bo.waitFor('left', { nick: 'cy' });
   await bo.say('marker');
   await ana.waitForMessage('marker', 'bo');
-  const heights = await ana.page.locator('#messages .fold').evaluateAll((all) => all.map((it) => it.offsetHeight));
+  const heights = await ana.page.locator('#messages .changes').evaluateAll((all) => all.map((it) => it.offsetHeight));
   assert.equal(heights.at(-1), 0);
 });
 

@@ -17,7 +17,7 @@ pub(crate) enum CloseReason {
     TimedOut,
     /// The client broke a rule of the protocol. Nothing more is read from it.
     Offence { code: u16, rule: String },
-    /// The client does not read what is sent to it.
+    /// The client does not read the frames that are sent to it.
     TooSlow,
     /// Another connection has taken over the session.
     Replaced,

@@ -1,8 +1,8 @@
 //! The per-client outbound channel.
 //!
 //! It writes through: while the client keeps up, [`Outbox::push`] writes to the socket in the
-//! broadcaster's own thread, and wakes no other thread. What the socket does not take is queued in a
-//! bounded channel. The connection's thread, woken once, drains it as the socket allows.
+//! broadcaster's own thread, and wakes no other thread. The rest, if the socket does not take all, is
+//! queued in a bounded channel. The connection's thread, woken once, drains it as the socket allows.
 //!
 //! Both threads write to the socket, and a lock decides the order of the bytes. A channel could not:
 //! it orders the frames, but not two writers of them. The lock is never held across a call that can

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::broadcaster::close_reason::CloseReason;
 use crate::config::Limits;
 
-/// What a client has done and has to do, and when.
+/// The times of a client's last actions, and the deadlines for its next ones.
 #[derive(Debug)]
 pub(super) struct Deadlines<'a> {
     limits: &'a Limits,
@@ -21,7 +21,7 @@ pub(super) struct Deadlines<'a> {
     pub(super) paused_until: Option<Instant>,
 }
 
-/// What the connection has to do next.
+/// The next action of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Next {
     /// Whether to send a ping now.
@@ -48,7 +48,7 @@ impl<'a> Deadlines<'a> {
         self.paused_until.take_if(|until| *until <= now).is_some()
     }
 
-    /// Returns what to do next, or why the connection has to end. A ping counts as sent.
+    /// Returns the next action, or the reason to close the connection. A ping counts as sent.
     pub(super) fn next(&mut self, now: Instant) -> Result<Next, CloseReason> {
         if self.hello_due.is_some_and(|due| due <= now) {
             return Err(CloseReason::NoHello);
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// The state of a connection, the time, and what is expected of it. All times are seconds.
+    /// The state of a connection at a time. All times are seconds.
     #[derive(Clone, Copy, Debug, Default)]
     struct Case {
         hello_due: Option<u64>,

@@ -181,9 +181,9 @@ impl<'a> Connection<'a> {
         Ok(self.deadlines.resume(Instant::now()))
     }
 
-    /// Reads what has come, within the bytes of one turn and the rate limits. A plain client that
-    /// exceeds them cannot be told. It is read more slowly until its own socket is full, and loses
-    /// nothing.
+    /// Reads the bytes that have come, up to the maximum of one turn. The plain dialect cannot tell a
+    /// client that it sends too fast. So a plain client is read more slowly, until its own socket is
+    /// full, and loses nothing.
     fn read(&mut self) -> Result<(), CloseReason> {
         let now = Instant::now();
         self.socket.get_mut().begin_turn();
@@ -338,7 +338,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Writes the rest of the outbox, and discards what the client sends meanwhile. Returns whether
+    /// Writes the rest of the outbox, and discards further bytes of the client. Returns whether
     /// everything was written in time.
     fn drain_until(&self, deadline: Instant) -> bool {
         let Outbox { transport, waker, .. } = &*self.outbox;

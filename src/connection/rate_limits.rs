@@ -1,4 +1,4 @@
-//! The rate limits of one client, and what happens above them.
+//! The rate limits of one client, and the refusal of requests above them.
 
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ pub(crate) enum RateLimited {
     Flooding,
 }
 
-/// What a request is charged as.
+/// The price of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Charge {
     /// Only the server handles it.

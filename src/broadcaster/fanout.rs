@@ -143,8 +143,8 @@ impl Fanout {
     pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &RequestTags, chat: &Chat) {
         match delivery {
             Delivery::Room { room, notice } => self.append(room, notice, chat),
-            Delivery::Others { room, but, notice } => {
-                let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *but);
+            Delivery::Others { room, except, notice } => {
+                let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *except);
                 let clients: Vec<_> = others.map(|listener| listener.client).collect();
                 self.send_to(&clients, &json::render(notice, &self.server), chat);
             }
@@ -260,18 +260,18 @@ impl Fanout {
 
     /// Appends a notice to the run of a room.
     fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
-        let (plain_listens, json_listens) = chat.audience(room);
-        if !plain_listens && !json_listens {
+        let audience = chat.audience(room);
+        if !audience.plain && !audience.json {
             return;
         }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
             None => self.runs.entry(room.clone()).or_default(),
         };
-        if plain_listens {
+        if audience.plain {
             plain::render(notice, &mut run.plain);
         }
-        if json_listens {
+        if audience.json {
             append_text_frame(&mut run.json, |text| json::write(notice, &self.server, text));
         }
         self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;

@@ -9,8 +9,8 @@ use crossbeam_channel::{Sender, TrySendError};
 use super::inbox::Input;
 use super::outbox::{Frames, Outbox};
 use crate::chat::{
-    Chat, ClientId, Digest, Level, Lookup, Message, NameChange, Nickname, Notice, Reading, Refused,
-    RoomName,
+    Chat, ClientId, CommandError, Digest, HistoryRead, Level, Lookup, Message, NameChange,
+    Nickname, Notice, RoomName,
 };
 use crate::protocol::json::{self, RequestTags, ServerInfo};
 use crate::protocol::text_frame;
@@ -104,7 +104,7 @@ impl HistoryQuery {
     pub(crate) fn is_heavy(&self) -> bool {
         match &self.lookup {
             Lookup::Search(_) => true,
-            Lookup::Reading(reading) => reading.part_after().is_some(),
+            Lookup::Read(read) => read.batch_after().is_some(),
         }
     }
 
@@ -117,28 +117,26 @@ impl HistoryQuery {
     /// (`None`), the answer from memory. Does nothing after the broadcaster has ended.
     pub(crate) fn answer(self, found: Option<Notice>) {
         let (client, number, inbox) = (self.client, self.number, self.inbox.clone());
-        let mut nothing_after = None;
+        let mut gap_after = None;
         let answer = match found {
             Some(notice) => {
-                if let (Lookup::Reading(reading), true) =
-                    (&self.lookup, Reading::is_barren(&notice))
+                if let (Lookup::Read(read), true) =
+                    (&self.lookup, HistoryRead::is_empty_batch(&notice))
                 {
-                    nothing_after = reading.part_after().map(|after| (reading.room.clone(), after));
+                    gap_after = read.batch_after().map(|after| (read.room.clone(), after));
                 }
                 text_frame(&json::reply(&notice, &self.tags, &self.server))
             }
             None => self.answer_from_memory(),
         };
-        let _ = inbox.send(Input::LookupDone { client, number, answer, nothing_after });
+        let _ = inbox.send(Input::LookupDone { client, number, answer, gap_after });
     }
 
     /// Returns the answer from the messages in memory, for a history that cannot be read.
     pub(crate) fn answer_from_memory(self) -> Frames {
         let notice = match self.lookup {
-            Lookup::Reading(reading) if reading.is_of_use_alone() => {
-                reading.complete(std::iter::empty())
-            }
-            _ => Notice::Refused(Refused::CannotRead),
+            Lookup::Read(read) if read.is_useful_alone() => read.complete(std::iter::empty()),
+            _ => Notice::Error(CommandError::HistoryUnreadable),
         };
         text_frame(&json::reply(&notice, &self.tags, &self.server))
     }

@@ -23,14 +23,14 @@ pub(crate) enum Input {
     /// Messages of one client, in their order.
     Messages { client: ClientId, messages: Vec<ClientMessage> },
     /// The history has answered a query of a client.
-    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     LookupDone {
         client: ClientId,
         /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).
         number: u64,
         answer: Frames,
         /// A room, and the message after which the history has nothing that the client missed.
-        nothing_after: Option<(RoomName, u64)>,
+        gap_after: Option<(RoomName, u64)>,
     },
     /// A client is gone. Its connection sends this exactly once.
     Disconnected { client: ClientId, reason: CloseReason },

@@ -103,7 +103,7 @@ impl Broadcaster {
         });
         let (mut writer, mut queue) = (None, None);
         if let Some(history) = history {
-            chat.count_on_from(history.floor);
+            chat.raise_floor(history.floor);
             for RestoredRoom { room, seq, messages } in history.rooms {
                 chat.restore(room, seq, messages);
             }
@@ -172,9 +172,9 @@ impl Broadcaster {
                     self.end_turn_if_long();
                 }
             }
-            Input::LookupDone { client, number, answer, nothing_after } => {
-                if let Some((room, after)) = nothing_after {
-                    self.chat.note_nothing_after(client, &room, after);
+            Input::LookupDone { client, number, answer, gap_after } => {
+                if let Some((room, after)) = gap_after {
+                    self.chat.record_gap(client, &room, after);
                 }
                 self.fanout.complete_lookup(client, number, &answer);
             }
@@ -234,7 +234,7 @@ impl Broadcaster {
             }
             Err(error) => {
                 let is_known = self.chat.nickname_of(client).is_some();
-                self.fanout.refuse(client, &error.told_to(is_known), &tags, &self.chat);
+                self.fanout.refuse(client, &error.reported_to(is_known), &tags, &self.chat);
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Compares the fan-out, with real outboxes over real sockets, with the meaning of the deliveries
-//! ([`Hearing`]).
+//! ([`DeliveryModel`]).
 
 use std::io::{Cursor, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::super::outbox::Drained;
 use super::*;
-use crate::chat::delivery_model::Hearing;
+use crate::chat::delivery_model::DeliveryModel;
 use crate::chat::{
     Command, HistoryLimits, Id, Kind, LeaveReason, NewMessage, Nickname, Now, Quota, Rules, Since,
     Text, Token, Turn,
@@ -98,10 +98,10 @@ impl Connection {
     }
 }
 
-struct Model {
+struct FanoutTest {
     chat: Chat,
     fanout: Fanout,
-    hearing: Hearing,
+    expected: DeliveryModel,
     random: StdRng,
     now: Now,
     listener: TcpListener,
@@ -115,7 +115,7 @@ struct Model {
 fn server_info() -> ServerInfo {
     ServerInfo {
         epoch: "e1".to_owned(),
-        searches: false,
+        has_search: false,
         text_bytes_max: 8192,
         burst: 10,
         per_second: 4,
@@ -126,7 +126,7 @@ fn room(index: usize) -> RoomName {
     RoomName::parse(ROOMS[index]).unwrap()
 }
 
-impl Model {
+impl FanoutTest {
     fn new() -> Self {
         let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
         // Answers are so small that some users get their missed messages in parts.
@@ -135,7 +135,7 @@ impl Model {
         Self {
             chat: Chat::new(rules),
             fanout: Fanout::new(server_info(), None, crossbeam_channel::bounded(1).0, 512 * 1024),
-            hearing: Hearing::default(),
+            expected: DeliveryModel::default(),
             random: StdRng::seed_from_u64(1),
             now: Now { instant: Instant::now(), unix_ms: 0 },
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -250,7 +250,7 @@ impl Model {
     /// Disconnects a client as the broadcaster does.
     fn disconnect(&mut self, client: ClientId) {
         self.fanout.remove(client, &self.chat);
-        self.hearing.remove(client);
+        self.expected.remove(client);
         let mut out = vec![];
         self.chat.leave(
             client,
@@ -264,8 +264,8 @@ impl Model {
         let tags = RequestTags { reference: Id::parse("ref"), id: None };
         for delivery in out {
             self.fanout.deliver(delivery, &tags, &self.chat);
-            let heard = self.hearing.carry_out(delivery, &self.chat);
-            if let Some((_, notice)) = heard.first() {
+            let notices = self.expected.carry_out(delivery, &self.chat);
+            if let Some((_, notice)) = notices.first() {
                 let is_reply = matches!(delivery, Delivery::Reply { .. });
                 let alone = !matches!(delivery, Delivery::Room { .. });
                 let (mut plain_frames, mut json_frames) = (vec![], vec![]);
@@ -276,7 +276,7 @@ impl Model {
                     json::render(notice, &server_info())
                 };
                 append_text_frame(&mut json_frames, |it| it.extend_from_slice(text.as_bytes()));
-                for (client, _) in heard {
+                for (client, _) in notices {
                     self.connection(client).expect(&plain_frames, &json_frames, alone);
                 }
             }
@@ -373,13 +373,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn each_client_gets_its_notices_once_and_in_order(steps in steps()) {
-        let mut model = Model::new();
+        let mut test = FanoutTest::new();
         for (user, step) in &steps {
-            model.run(*user, step);
-            if model.fanout.is_long() {
-                model.end_turn();
+            test.run(*user, step);
+            if test.fanout.is_long() {
+                test.end_turn();
             }
         }
-        model.check();
+        test.check();
     }
 }

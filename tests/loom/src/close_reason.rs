@@ -1,4 +1,4 @@
-//! A model of the close reasons: those that the outbox and the other models use.
+//! A model of the close reasons: those that the outbox and the models need.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
@@ -13,7 +13,7 @@ impl CloseReason {
         Self::Lost
     }
 
-    /// Returns a byte that stands for the reason.
+    /// Returns one byte that identifies the reason.
     pub(crate) fn close_frame(&self) -> &'static [u8] {
         match self {
             Self::Closed => b"!",

@@ -1,23 +1,23 @@
-//! What the page is made of.
+//! The embedded files of the page.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// A asset of the page, embedded in the program.
+/// A file of the page, embedded in the program.
 pub(super) struct Asset {
     path: &'static str,
     plain: &'static [u8],
-    /// Where that is shorter.
+    /// `None` if gzip does not make it shorter.
     gzip: Option<&'static [u8]>,
 }
 
-/// One of the lookalike_keys in which a asset is sent.
+/// The content of an asset, as it is or in gzip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) content: &'static [u8],
     pub(super) is_gzip: bool,
 }
 
-/// What `build.rs` has found in `web/`.
+/// The files that `build.rs` found in `web/`.
 const FILES: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 const HEALTH: Asset = Asset { path: "/healthz", plain: b"ok\n", gzip: None };
 
@@ -36,21 +36,21 @@ impl Asset {
         }
     }
 
-    /// Whether who takes gzip gets something else than who does not.
+    /// Returns whether the form depends on `Accept-Encoding`.
     pub(super) fn varies(&self) -> bool {
         self.gzip.is_some()
     }
 
-    pub(super) fn form(&self, takes_gzip: bool) -> Form {
+    pub(super) fn form(&self, accepts_gzip: bool) -> Form {
         match self.gzip {
-            Some(content) if takes_gzip => Form { content, is_gzip: true },
+            Some(content) if accepts_gzip => Form { content, is_gzip: true },
             _ => Form { content: self.plain, is_gzip: false },
         }
     }
 }
 
 impl Form {
-    /// Changes with the content, and so from form to form; nothing else is asked of it.
+    /// Returns a tag that changes with the content, and so differs between the forms of an asset.
     pub(super) fn etag(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.content.hash(&mut hasher);
@@ -75,9 +75,11 @@ mod tests {
 
     fn files_below(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let seen =
+        let visible =
             entries.filter(|path| !path.file_name().unwrap().as_encoded_bytes().starts_with(b"."));
-        seen.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+        visible
+            .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
+            .collect()
     }
 
     #[test]
@@ -101,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn each_part_is_of_a_kind_that_browsers_are_told() {
+    fn every_file_has_a_content_type() {
         for asset in FILES {
             assert!(!asset.content_type().starts_with("text/plain"), "{}", asset.path);
         }
     }
 
     #[test]
-    fn gzip_holds_the_same_and_is_shorter() {
+    fn gzip_has_the_same_content_and_is_shorter() {
         for asset in FILES {
             let Form { content, is_gzip } = asset.form(true);
             assert_eq!(is_gzip, asset.varies(), "{}", asset.path);
@@ -123,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_gzip_would_not_shorten_stays_as_it_is() {
+    fn content_that_gzip_does_not_shorten_is_sent_as_it_is() {
         assert!(!HEALTH.varies());
         assert_eq!(HEALTH.form(true), Form { content: b"ok\n", is_gzip: false });
     }
 
     #[test]
-    fn a_new_version_has_another_tag() {
+    fn the_tag_changes_with_the_content() {
         let tag = |content| Form { content, is_gzip: false }.etag();
         let tags = [tag(b"ok\n"), tag(b"ok!\n")];
         assert_ne!(tags[0], tags[1]);

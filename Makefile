@@ -1,11 +1,11 @@
-# `make test` is all that a newcomer needs; `make check` is what must be green before a commit.
+# `make test` is all that a newcomer needs. `make check` must pass before each commit.
 
 BROWSER_TESTS = tests/browser
-HOSTILE_TESTS = tests/hostile
 PARTS = --locked --profile counted --package chinwag-parts
 PEERS = benches/peers
 
-.PHONY: run test check fmt bench bench-peers plots bench-parts instructions hostile soak loom conformance clients browser-test browser-tools screenshots install
+.PHONY: run test check fmt bench bench-peers plots bench-parts instructions hostile soak loom \
+    conformance clients browser-test browser-packages screenshots install rust-test
 
 run:
 	cargo run --release
@@ -14,36 +14,43 @@ run:
 TESTS = rust-test
 ifneq ($(HOSTILE),no)
 TESTS += hostile
+NEEDS += hostile
 endif
 ifneq ($(BROWSER),no)
 TESTS += browser-test
+NEEDS += browser
 endif
 
-test: $(TESTS)
+# The tools come first, so that a missing one is known before the first test runs.
+test:
+	sh tests/tools.sh $(NEEDS)
+	$(MAKE) $(TESTS)
 
-.PHONY: rust-test
 rust-test:
 	cargo test --locked
 
-browser-test: browser-tools
+browser-test: browser-packages
 	cargo build --locked --release
 	cd $(BROWSER_TESTS) && npm test
 
-browser-tools:
-	sh $(BROWSER_TESTS)/tools.sh
+browser-packages:
+	sh tests/tools.sh browser
 	cd $(BROWSER_TESTS) && npm ci --silent --no-audit --no-fund
 
-# One of the example clients is for Node, as the browser tests are.
 CHECKS = test loom conformance
+CHECK_NEEDS = $(NEEDS) python
+# One of the example clients needs Node, as the browser tests do.
 ifneq ($(BROWSER),no)
 CHECKS += clients
 endif
 # Without valgrind: make check INSTRUCTIONS=no.
 ifneq ($(INSTRUCTIONS),no)
 CHECKS += instructions
+CHECK_NEEDS += instructions
 endif
 
 check:
+	sh tests/tools.sh $(CHECK_NEEDS)
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
@@ -59,47 +66,46 @@ fmt:
 	cargo fmt --all
 	cargo fmt --manifest-path $(PEERS)/axum/Cargo.toml
 
-# A table on the terminal, and bench.json in the folder of the build.
+# Prints a table and writes bench.json into the folder of the build.
 bench:
 	cargo bench --locked --bench load
 
-# The same beside two other servers: one on axum and tokio, one on Node and ws.
+# The same with two other servers: axum with tokio, and ws on Node.
 bench-peers:
-	sh $(PEERS)/ws/tools.sh
+	sh tests/tools.sh peers
 	cd $(PEERS)/ws && npm ci --silent --no-audit --no-fund
 	cargo build --locked --release --manifest-path $(PEERS)/axum/Cargo.toml --target-dir target/peers
 	cargo bench --locked --bench load -- \
 	    --peer axum=target/peers/release/chinwag-peer-axum --peer "ws=node $(PEERS)/ws/server.mjs"
 
-# What was measured, as SVG in docs/. Where the folder of the build is elsewhere:
-# make plots BENCH=path/to/bench.json
+# Draws bench.json as SVG into docs/. For a file elsewhere: make plots BENCH=path/to/bench.json
 BENCH = target/bench.json
 plots: $(BENCH)
 	PYTHON=$$(sh tests/python.sh target/plots benches/plots/requirements.txt) && \
 	    "$$PYTHON" benches/plots/draw.py "$(BENCH)" docs
 
 $(BENCH):
-	@echo "$@ is missing: make bench measures and writes it, BENCH=FILE names another." >&2
+	@echo "$@ is missing: make bench writes it, BENCH=FILE names another." >&2
 	@false
 
-# The smallest parts by themselves, against the clock.
+# Measures the time of single parts of the server.
 bench-parts:
 	cargo run $(PARTS)
 
-# The parts against the budget of their instructions. To record it anew: RECORD=yes.
+# Compares the instructions of the parts with their budget. To record a new budget: RECORD=yes.
+# To compare with other tools than the recorded ones: TOOLS=any.
 instructions:
-	sh benches/parts/tools.sh
+	sh tests/tools.sh instructions
 	RECORD=$(RECORD) cargo test $(PARTS) -- --nocapture
 
 # Attacks, faults and shortages, against the release program, one after the other.
 hostile:
-	sh $(HOSTILE_TESTS)/tools.sh
+	sh tests/tools.sh hostile
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
 	    cargo test --locked --test hostile -- --test-threads=1 --nocapture
 
-# A minute of heads gone wrong and one of connections that break, against the release program; the
-# seeds are printed.
+# A minute of damaged requests and one of breaking connections, against the release program.
 soak:
 	cargo build --locked --release
 	CHINWAG_BIN=$(CURDIR)/target/release/chinwag \
@@ -109,17 +115,17 @@ soak:
 loom:
 	cargo test --locked --release --package chinwag-loom
 
-# The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
+# The Autobahn cases against the connection loop, with a broadcaster that echoes.
 conformance:
 	cargo build --locked --release --features conformance --target-dir target/conformance
 	sh tests/conformance/run.sh target/conformance/release/chinwag
 
 # The example clients in Python and JavaScript, over a network that breaks.
-clients: browser-tools
+clients: browser-packages
 	PYTHON=$$(sh tests/python.sh target/python tests/clients/requirements.txt) && export PYTHON && \
 	    cargo test --locked --test clients
 
-screenshots: browser-tools
+screenshots: browser-packages
 	cargo build --locked --release
 	node $(BROWSER_TESTS)/screenshots.mjs docs
 

@@ -1,8 +1,7 @@
-//! Finds the parts of the page in `web/`, and compresses them, once for all who will ask for them;
-//! and finds out what the program says of itself with `--version`.
+//! Lists and compresses the files of the page in `web/`, and builds the text of `--version`.
 //!
-//! A file's path there is its path on the server, but for `index.html`, which is at `/`. Hidden
-//! files are none of the page's. The files themselves stay as they are: nothing is bundled,
+//! The path of a file in `web/` is its path on the server, except that `index.html` is at `/`.
+//! Hidden files and type declarations (`.d.ts`) are not part of the page. Nothing is bundled,
 //! minified or renamed.
 
 use std::env::{var, var_os};
@@ -16,9 +15,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 fn main() -> io::Result<()> {
-    // Cargo looks into folders, too: at what is in them, and whether something came or went.
+    // Cargo watches the folders below, too.
     println!("cargo::rerun-if-changed=web");
-    let folder = |name| PathBuf::from(var_os(name).expect("cargo says where the folders are"));
+    let folder = |name| PathBuf::from(var_os(name).expect("cargo sets the folders"));
     let (root, out) = (folder("CARGO_MANIFEST_DIR"), folder("OUT_DIR"));
     let web = root.join("web");
     println!("cargo::rustc-env=FULL_VERSION={}", full_version(&root));
@@ -28,18 +27,18 @@ fn main() -> io::Result<()> {
     fs::write(out.join("assets.rs"), list(&web, &out, &paths)?)
 }
 
-/// The files in a folder, and in those below it, by their paths from `web/` on.
+/// Collects the paths of the files in a folder and below it, relative to `web/`.
 fn collect(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        if name.starts_with('.') || name.ends_with(".d.ts") {
             continue;
         }
         let path = format!("{prefix}{name}");
-        // Anything else is spelled in more than one way in a URL, and would never be found.
+        // A URL can spell other characters in several ways, so that the file would not be found.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        assert!(name.chars().all(is_plain), "web/{path} is no name for a part of the page");
+        assert!(name.chars().all(is_plain), "web/{path} has a character that is not allowed");
         match entry.path().is_dir() {
             true => collect(&entry.path(), &format!("{path}/"), paths)?,
             false => paths.push(path),
@@ -48,7 +47,7 @@ fn collect(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
-/// The list of the parts, in Rust, for `src/http/page/assets.rs`.
+/// Returns the list of the files as Rust code for `src/http/page/assets.rs`.
 fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
     let mut list = "&[\n".to_owned();
     for path in paths {
@@ -71,15 +70,15 @@ fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
     Ok(list)
 }
 
-/// The same bytes for the same content, always: the head of gzip could hold a time, and holds none.
+/// Compresses a file. The gzip header has no time, so that the same source gives the same program.
 fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;
     encoder.finish()
 }
 
-/// The version with what makes this build different from others of it: the commit, the features
-/// and the target. It has no time, so that the same source gives the same program.
+/// Returns the version with the commit, the features and the target of this build. It has no time,
+/// so that the same source gives the same program.
 fn full_version(root: &Path) -> String {
     let set = |name: &str| var(name).unwrap_or_default();
     let feature = |name: &&str| var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
@@ -91,15 +90,15 @@ fn full_version(root: &Path) -> String {
     format!("{} ({})", set("CARGO_PKG_VERSION"), parts.join(", "))
 }
 
-/// The commit that is checked out. A source without a repository of its own has none: one from a
-/// registry or a tarball, also when it lies in the repository of something else.
+/// Returns the commit that is checked out. Source from a registry or a tarball has none, even inside
+/// the repository of another project.
 fn commit(root: &Path) -> Option<String> {
     let top = PathBuf::from(git(root, &["rev-parse", "--show-toplevel"])?);
     if top.canonicalize().ok()? != root.canonicalize().ok()? {
         return None;
     }
-    // The first says which branch or commit is checked out, the last have the commit of the branch.
-    // Cargo builds each time when one of them does not exist.
+    // `HEAD` names the branch, and the others hold the commit of the branch. Cargo would build
+    // each time for a file that does not exist.
     let branch = git(root, &["rev-parse", "--symbolic-full-name", "HEAD"])?;
     for file in ["HEAD", "logs/HEAD", &branch, "packed-refs"] {
         let path = root.join(git(root, &["rev-parse", "--git-path", file])?);
@@ -110,10 +109,10 @@ fn commit(root: &Path) -> Option<String> {
     git(root, &["rev-parse", "HEAD"])?.get(..9).map(str::to_owned)
 }
 
-/// What git answers, where it is installed and knows the folder.
+/// Runs git, and returns its output if it succeeds.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     let mut git = Command::new("git");
-    // A hook of git sets them for its own repository.
+    // A git hook sets these for its own repository.
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         git.env_remove(variable);
     }

@@ -35,16 +35,24 @@
 //! Data moves one way: door → connection → broadcaster → outbox → socket. To read the source, take
 //! the modules in the order in which they stand below.
 
-mod broadcaster;
-mod chat;
-mod config;
+mod server;
+
+mod http;
+
 mod connection;
+
 #[cfg(feature = "history")]
 mod history;
-mod http;
-mod net;
+
+mod broadcaster;
+
 mod protocol;
-mod server;
+
+mod config;
+
+mod chat;
+
+mod net;
 
 pub use broadcaster::event::Event;
 pub use chat::{

@@ -1,28 +1,25 @@
-//! That the documents say what the program does.
+//! Checks that the documents describe the program.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use chinwag::{Config, Limits};
-use support::config;
-use support::json::Scene;
+use testkit::{Script, config};
 
-/// The text between a fence of this kind and the next.
+/// Returns the text between a fence of this kind and the next fence.
 fn fenced<'a>(document: &'a str, kind: &str) -> &'a str {
     let start = document.split_once(&format!("```{kind}\n")).expect("the fence is there").1;
     start.split_once("```").expect("the fence ends").0
 }
 
 #[test]
-fn the_sessions_of_the_protocol_go_as_they_are_written() {
+fn the_sessions_in_protocol_md_can_be_replayed() {
     let protocol = include_str!("../PROTOCOL.md");
-    Scene::new().play(fenced(protocol, "plain-session"));
-    // With the limits that people have: the welcome names them.
-    Scene::with(&Config { limits: Limits::default(), ..config() })
+    Script::new().play(fenced(protocol, "plain-session"));
+    // With the default limits, which the welcome names.
+    Script::with(&Config { limits: Limits::default(), ..config() })
         .play(fenced(protocol, "json-session"));
 }
 

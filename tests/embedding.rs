@@ -1,8 +1,6 @@
-//! The library, as somebody uses it who has a program already.
+//! The library in a program that embeds it.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
@@ -12,8 +10,7 @@ use chinwag::{
     Config, Event, HistoryLimits, Limits, Nickname, RoomName, SayError, Server, StartError, Stopped,
 };
 use serde_json::json;
-use support::json::error;
-use support::{DEADLINE, House, config, connect};
+use testkit::{DEADLINE, TestServer, config, connect, error_code};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
@@ -23,7 +20,7 @@ fn addresses_are_known_before_the_start() {
     let handle = server.handle();
     assert_ne!(handle.page_addresses()[0].port(), 0);
     assert_ne!(handle.websocket_addresses()[0].port(), 0);
-    // Who connects before the start is served after it.
+    // A client that connects before the start is served after it.
     let early = thread::spawn(move || connect(handle.websocket_addresses()[0], "/").is_ok());
     let handle = server.start().unwrap();
     assert!(early.join().unwrap());
@@ -32,7 +29,7 @@ fn addresses_are_known_before_the_start() {
 
 #[test]
 fn ipv4_alone_is_no_way_round_a_port_in_use() {
-    // Where there is no IPv6, there is nothing to show.
+    // Without IPv6 there is nothing to check.
     let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
     let everywhere = vec![Ipv6Addr::UNSPECIFIED.into()];
     let page_port = taken.local_addr().unwrap().port();
@@ -65,13 +62,13 @@ fn a_server_that_is_never_started_can_be_stopped() {
 
 #[test]
 fn events_come_in_order() {
-    let house = House::open();
-    let mut socket = connect(house.address(), "/?room=kitchen&nick=ana").unwrap();
-    let Event::Open { client, address } = house.event() else {
+    let server = TestServer::start();
+    let mut socket = connect(server.address(), "/?room=kitchen&nick=ana").unwrap();
+    let Event::Open { client, address } = server.next_event() else {
         panic!("the first event is the opening");
     };
     assert!(address.is_loopback());
-    let Event::Joined { client: who, nickname, room } = house.event() else {
+    let Event::Joined { client: who, nickname, room } = server.next_event() else {
         panic!("then it is in a room");
     };
     assert_eq!(who, client);
@@ -86,38 +83,38 @@ fn events_come_in_order() {
         room: room.clone(),
         text: text.to_owned(),
     };
-    assert_eq!(house.event(), message(1, "one"));
-    assert_eq!(house.event(), message(2, "two"));
+    assert_eq!(server.next_event(), message(1, "one"));
+    assert_eq!(server.next_event(), message(2, "two"));
     let frame = CloseFrame { code: 4000.into(), reason: "bye".into() };
     socket.close(Some(frame)).unwrap();
-    assert_eq!(house.event(), Event::Close { client, code: 4000, reason: "bye".into() });
+    assert_eq!(server.next_event(), Event::Close { client, code: 4000, reason: "bye".into() });
 }
 
 #[test]
 fn an_error_comes_before_its_close() {
-    let house = House::open();
-    let mut socket = connect(house.address(), "/").unwrap();
-    let Event::Open { client, .. } = house.event() else { panic!("an opening") };
-    assert!(matches!(house.event(), Event::Joined { .. }));
+    let server = TestServer::start();
+    let mut socket = connect(server.address(), "/").unwrap();
+    let Event::Open { client, .. } = server.next_event() else { panic!("an opening") };
+    assert!(matches!(server.next_event(), Event::Joined { .. }));
     socket.send(Message::binary(vec![1])).unwrap();
-    let Event::Error { client: in_error, error } = house.event() else { panic!("an error") };
+    let Event::Error { client: in_error, error } = server.next_event() else { panic!("an error") };
     assert_eq!(in_error, client);
-    assert_eq!(house.event(), Event::Close { client, code: 1003, reason: error });
+    assert_eq!(server.next_event(), Event::Close { client, code: 1003, reason: error });
 }
 
 #[test]
-fn a_slow_embedder_loses_events_with_a_count_and_slows_nobody() {
+fn a_slow_embedder_loses_events_with_a_count_and_delays_no_client() {
     const MESSAGES: u64 = 1000;
-    let mut house = House::open();
-    let slow = house.handle.events(10);
-    let mut ana = house.join();
+    let mut server = TestServer::start();
+    let slow = server.handle.events(10);
+    let mut ana = server.join();
     for number in 0..MESSAGES {
-        ana.say_and_hear(&number.to_string());
+        ana.send_and_receive(&number.to_string());
     }
     let kept = slow.try_iter().count() as u64;
     assert_eq!(kept, 10);
-    ana.say_and_hear("after");
-    // An opening, an entry and the messages, of which some were kept.
+    ana.send_and_receive("after");
+    // Open, Joined and the messages, some of which were queued.
     let lost = 2 + MESSAGES - kept;
     assert_eq!(slow.recv_timeout(DEADLINE), Ok(Event::Lost { count: lost }));
     let Ok(Event::Message { text, .. }) = slow.recv_timeout(DEADLINE) else { panic!("a message") };
@@ -126,24 +123,24 @@ fn a_slow_embedder_loses_events_with_a_count_and_slows_nobody() {
 
 #[test]
 fn the_embedder_speaks_into_a_room() {
-    let mut house = House::open();
-    let (mut ana, mut bo) = (house.join(), house.join_at("/?room=kitchen"));
+    let mut server = TestServer::start();
+    let (mut ana, mut bo) = (server.join(), server.join_at("/?room=kitchen"));
     let (cook, kitchen) = (Nickname::parse("cook").unwrap(), RoomName::parse("kitchen").unwrap());
-    house.handle.say(&kitchen, &cook, "soup is ready").unwrap();
-    assert_eq!(bo.hear(), "cook: soup is ready");
-    ana.say_and_hear("nothing of that came here");
+    server.handle.say(&kitchen, &cook, "soup is ready").unwrap();
+    assert_eq!(bo.receive(), "cook: soup is ready");
+    ana.send_and_receive("nothing of that came here");
     let long = "x".repeat(8193);
-    assert!(matches!(house.handle.say(&kitchen, &cook, &long), Err(SayError::TooLong(_))));
-    house.handle.say(&RoomName::parse("attic").unwrap(), &cook, "nobody is here").unwrap();
+    assert!(matches!(server.handle.say(&kitchen, &cook, &long), Err(SayError::TooLong(_))));
+    server.handle.say(&RoomName::parse("attic").unwrap(), &cook, "nobody is here").unwrap();
 }
 
 #[test]
 fn events_end_with_the_server() {
-    let house = House::open();
-    let events = house.handle.events(10);
-    house.handle.stop();
+    let server = TestServer::start();
+    let events = server.handle.events(10);
+    server.handle.stop();
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
-    assert!(house.handle.events(10).recv_timeout(DEADLINE).is_err());
+    assert!(server.handle.events(10).recv_timeout(DEADLINE).is_err());
 }
 
 fn name(name: &str) -> Nickname {
@@ -166,15 +163,15 @@ fn a_server_needs_an_address() {
 }
 
 #[test]
-fn what_the_embedder_says_is_held_for_those_who_come_later() {
-    let mut house = House::open();
+fn messages_of_the_embedder_are_held_for_later_clients() {
+    let mut server = TestServer::start();
     for text in ["welcome", "lunch is at noon"] {
-        house.handle.say(&room("attic"), &name("kiosk"), text).unwrap();
+        server.handle.say(&room("attic"), &name("kiosk"), text).unwrap();
     }
-    assert_eq!(house.handle.rooms().unwrap(), [(room("attic"), Vec::new())]);
-    let mut ana = house.open_json();
-    ana.asked(&json!({"type": "hello"}));
-    let joined = ana.asked(&json!({"type": "join", "room": "attic"}));
+    assert_eq!(server.handle.rooms().unwrap(), [(room("attic"), Vec::new())]);
+    let mut ana = server.open_json();
+    ana.request(&json!({"type": "hello"}));
+    let joined = ana.request(&json!({"type": "join", "room": "attic"}));
     let said = |index: usize| {
         let message = &joined["messages"][index];
         (message["seq"].as_u64(), message["nick"].as_str(), message["text"].as_str())
@@ -190,11 +187,11 @@ fn rooms_of_the_embedder_are_bounded_like_all_others() {
         (HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() }, 0),
         (HistoryLimits { lines_max: 0, ..HistoryLimits::default() }, 0),
     ] {
-        let house = House::with(&with_history(limits));
+        let server = TestServer::start_with(&with_history(limits));
         for number in 0..10 {
-            house.handle.say(&room(&format!("room-{number}")), &name("kiosk"), "hello").unwrap();
+            server.handle.say(&room(&format!("room-{number}")), &name("kiosk"), "hello").unwrap();
         }
-        let rooms = house.handle.rooms().unwrap();
+        let rooms = server.handle.rooms().unwrap();
         let newest: Vec<_> =
             (10 - held..10).map(|number| room(&format!("room-{number}"))).collect();
         assert_eq!(rooms.into_iter().map(|(room, _)| room).collect::<Vec<_>>(), newest);
@@ -202,50 +199,50 @@ fn rooms_of_the_embedder_are_bounded_like_all_others() {
 }
 
 #[test]
-fn no_client_passes_for_the_embedder() {
-    let mut house = House::open();
-    house.handle.say(&RoomName::lobby(), &name("Iris"), "I am a program").unwrap();
-    house.handle.reserve(&name("Clock")).unwrap();
+fn no_client_can_take_the_name_of_the_embedder() {
+    let mut server = TestServer::start();
+    server.handle.say(&RoomName::lobby(), &name("Iris"), "I am a program").unwrap();
+    server.handle.reserve(&name("Clock")).unwrap();
     let mut wishes = vec!["Iris", "iRIS", "clock"];
     // Begins with a small L.
     wishes.extend(cfg!(feature = "confusables").then_some("lris"));
     for wish in &wishes {
-        let plain = house.join_at(&format!("/?nick={wish}"));
+        let plain = server.join_at(&format!("/?nick={wish}"));
         assert!(plain.nick.starts_with("user-"), "{wish}: {}", plain.nick);
-        let mut json = house.open_json();
-        let welcome = json.asked(&json!({"type": "hello", "nick": wish}));
+        let mut json = server.open_json();
+        let welcome = json.request(&json!({"type": "hello", "nick": wish}));
         assert!(welcome["nick"].as_str().unwrap().starts_with("user-"), "{welcome}");
-        let answer = json.asked(&json!({"type": "nick", "nick": wish}));
-        assert_eq!(error(&answer), "nick_taken", "{wish}");
+        let answer = json.request(&json!({"type": "nick", "nick": wish}));
+        assert_eq!(error_code(&answer), "nick_taken", "{wish}");
     }
-    // The embedder itself goes on.
-    house.handle.say(&RoomName::lobby(), &name("Iris"), "still here").unwrap();
-    house.handle.say(&RoomName::lobby(), &name("CLOCK"), "ten to two").unwrap();
+    // The embedder itself continues.
+    server.handle.say(&RoomName::lobby(), &name("Iris"), "still here").unwrap();
+    server.handle.say(&RoomName::lobby(), &name("CLOCK"), "ten to two").unwrap();
 }
 
 #[test]
-fn the_embedder_does_not_pass_for_a_client() {
-    let mut house = House::open();
-    let (mut ana, mut bo) = (house.join_at("/?nick=ana"), house.join());
+fn the_embedder_cannot_take_the_name_of_a_client() {
+    let mut server = TestServer::start();
+    let (mut ana, mut bo) = (server.join_at("/?nick=ana"), server.join());
     let lobby = RoomName::lobby();
     for nickname in ["ana", "ANA"] {
-        let said = house.handle.say(&lobby, &name(nickname), "nothing of this is said");
+        let said = server.handle.say(&lobby, &name(nickname), "nothing of this is said");
         assert_eq!(said, Err(SayError::NicknameTaken));
-        assert_eq!(house.handle.reserve(&name(nickname)), Err(SayError::NicknameTaken));
+        assert_eq!(server.handle.reserve(&name(nickname)), Err(SayError::NicknameTaken));
     }
-    ana.say("hello");
-    while bo.hear() != "ana: hello" {}
-    let id = ana.id;
+    ana.send("hello");
+    while bo.receive() != "ana: hello" {}
+    let id = ana.id();
     ana.close();
-    house.gone(id);
-    house.handle.say(&lobby, &name("ana"), "and now it is").unwrap();
-    assert_eq!(bo.hear(), " .... ana has left.");
-    assert_eq!(bo.hear(), "ana: and now it is");
+    server.wait_for_close(id);
+    server.handle.say(&lobby, &name("ana"), "and now it is").unwrap();
+    assert_eq!(bo.receive(), " .... ana has left.");
+    assert_eq!(bo.receive(), "ana: and now it is");
 }
 
-/// On one thread, and more often than the inbox of the broadcaster is large.
+/// The calls come from one thread, and are more than the inbox of the broadcaster holds.
 #[test]
-fn nothing_waits_for_the_start() {
+fn no_call_waits_for_the_start() {
     const TIMES: u64 = 2000;
     let server = Server::bind(&config()).unwrap();
     let handle = server.handle();
@@ -286,7 +283,7 @@ fn the_last_handle_that_is_dropped_stops_the_server() {
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
     assert_eq!(u16::from(frame.code), 1001);
     drop(socket);
-    // The receiver of events has not kept it up, and is told.
+    // The receiver of events did not block the server, and gets a count.
     while events.recv_timeout(DEADLINE).is_ok() {}
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

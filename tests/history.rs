@@ -1,45 +1,42 @@
-//! What is kept in a file: over restarts, read back, searched, and deleted again.
+//! Histories in files: restarts, pages, searches and deletion.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chinwag::{Config, HistoryConfig, HistoryLimits, Limits, RoomName, export, import, stats};
 use serde_json::{Value, from_str, json};
-use support::folder::Folder;
-use support::json::{Scene, error, seqs};
-use support::{Client, DEADLINE, House, config};
+use testkit::{Client, DEADLINE, Script, TempDir, TestServer, config, error_code, seqs};
 
-/// A server that keeps what is said, and holds as little of it in memory as is asked for.
+/// Returns a configuration with a history file and at most `lines_max` messages of a room in
+/// memory.
 fn kept(file: &Path, lines_max: usize) -> Config {
     let history = HistoryLimits { lines_max, ..HistoryLimits::default() };
     let limits = Limits { per_second: 0, history, ..Limits::default() };
     Config { limits, history: Some(HistoryConfig::new(file)), ..config() }
 }
 
-fn folder_and_file() -> (Folder, PathBuf) {
-    let folder = Folder::new();
+fn folder_and_file() -> (TempDir, PathBuf) {
+    let folder = TempDir::new();
     let file = folder.file("chat.db");
     (folder, file)
 }
 
-/// Somebody in a room, who has read how it is.
-fn enter(house: &mut House, room: &str) -> Client {
-    let mut client = house.open_json();
-    client.asked(&json!({"type": "hello"}));
-    client.asked(&json!({"type": "join", "room": room}));
+/// Connects a client that is in a room.
+fn enter(server: &mut TestServer, room: &str) -> Client {
+    let mut client = server.open_json();
+    client.request(&json!({"type": "hello"}));
+    client.request(&json!({"type": "join", "room": room}));
     client
 }
 
 fn say(client: &mut Client, room: &str, text: &str, id: &str) -> Value {
-    client.asked(&json!({"type": "say", "room": room, "text": text, "id": id}))
+    client.request(&json!({"type": "say", "room": room, "text": text, "id": id}))
 }
 
-/// Texts with the numbers from 1 on.
+/// Says texts with these numbers.
 fn count(client: &mut Client, room: &str, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
         let id = format!("{number}-{}", room.len());
@@ -47,11 +44,11 @@ fn count(client: &mut Client, room: &str, numbers: std::ops::RangeInclusive<u64>
     }
 }
 
-/// Asks until the answer is as it is to be: what is said is found, and deleted, a moment later.
+/// Repeats a request until its answer matches: the server indexes and deletes a moment later.
 fn until(client: &mut Client, request: &Value, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let answer = client.asked(request);
+        let answer = client.request(request);
         if is_so(&answer) {
             return answer;
         }
@@ -60,7 +57,7 @@ fn until(client: &mut Client, request: &Value, is_so: impl Fn(&Value) -> bool) -
 }
 
 fn search(client: &mut Client, query: &str) -> Vec<String> {
-    texts(&client.asked(&json!({"type": "search", "query": query})))
+    texts(&client.request(&json!({"type": "search", "query": query})))
 }
 
 fn texts(answer: &Value) -> Vec<String> {
@@ -70,10 +67,10 @@ fn texts(answer: &Value) -> Vec<String> {
 }
 
 #[test]
-fn clients_resume_over_a_restart_as_if_nothing_had_been() {
+fn clients_resume_over_a_restart() {
     let (_folder, file) = folder_and_file();
-    let mut scene = Scene::with(&kept(&file, 500));
-    scene.play(
+    let mut script = Script::with(&kept(&file, 500));
+    script.play(
         r#"ana enters lobby
         bo joins
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -87,8 +84,8 @@ fn clients_resume_over_a_restart_as_if_nothing_had_been() {
         ana < {"type":"message","seq":3,...}
         bo < ana: /me three lines"#,
     );
-    let (epoch, session) = (scene.known("epoch").to_owned(), scene.known("ana").to_owned());
-    drop(scene);
+    let (epoch, session) = (script.value("epoch").to_owned(), script.value("ana").to_owned());
+    drop(script);
     let script = r#"ana opens
         ana > {"type":"hello","nick":"ana","session":"SESSION"}
         ana < {"type":"welcome","epoch":"EPOCH","resumed":false,"search":true,...}
@@ -99,22 +96,22 @@ fn clients_resume_over_a_restart_as_if_nothing_had_been() {
         ana > {"type":"say","room":"lobby","text":"four","id":"a3"}
         ana < {"type":"message","seq":4,...}"#;
     let script = script.replace("EPOCH", &epoch).replace("SESSION", &session);
-    Scene::with(&kept(&file, 500)).play(&script);
+    Script::with(&kept(&file, 500)).play(&script);
 }
 
 #[test]
 fn a_name_is_held_for_its_session_over_a_restart() {
     let (_folder, file) = folder_and_file();
-    let mut scene = Scene::with(&kept(&file, 500));
-    scene.play("ana enters lobby");
-    let session = scene.known("ana").to_owned();
-    // Who knows what is kept does not know the session.
-    drop(scene);
+    let mut script = Script::with(&kept(&file, 500));
+    script.play("ana enters lobby");
+    let session = script.value("ana").to_owned();
+    // The file does not reveal the session.
+    drop(script);
     let bytes = std::fs::read(&file).unwrap();
     let has = |secret: &[u8]| bytes.windows(secret.len()).any(|it| it == secret);
     assert!(!has(session.as_bytes()));
-    let mut scene = Scene::with(&kept(&file, 500));
-    scene.play(
+    let mut script = Script::with(&kept(&file, 500));
+    script.play(
         r#"eve opens
         eve > {"type":"hello","nick":"ana"}
         eve < {"type":"welcome","nick":"<given>","resumed":false,...}
@@ -123,27 +120,27 @@ fn a_name_is_held_for_its_session_over_a_restart() {
         eve > {"type":"tell","to":"ana","text":"there?","id":"1"}
         eve < {"type":"error","code":"no_such_nick","message":"<any>","id":"1"}"#,
     );
-    let script = r#"ana opens
+    let lines = r#"ana opens
         ana > {"type":"hello","session":"SESSION"}
         ana < {"type":"welcome","session":"SESSION","nick":"ana","resumed":false,...}"#;
-    scene.play(&script.replace("SESSION", &session));
+    script.play(&lines.replace("SESSION", &session));
 }
 
 #[test]
-fn what_memory_does_not_hold_is_read_from_the_file() {
+fn messages_that_are_not_in_memory_are_read_from_the_file() {
     let (_folder, file) = folder_and_file();
     for lines_max in [0, 2] {
-        let mut house = House::with(&kept(&file, lines_max));
-        let mut ana = enter(&mut house, "lobby");
+        let mut server = TestServer::start_with(&kept(&file, lines_max));
+        let mut ana = enter(&mut server, "lobby");
         if lines_max == 0 {
             count(&mut ana, "lobby", 1..=150);
         }
-        let mut bo = house.open_json();
-        let epoch = bo.asked(&json!({"type": "hello"}))["epoch"].clone();
-        let joined = bo.asked(&json!({"type": "join", "room": "lobby"}));
+        let mut bo = server.open_json();
+        let epoch = bo.request(&json!({"type": "hello"}))["epoch"].clone();
+        let joined = bo.request(&json!({"type": "join", "room": "lobby"}));
         assert_eq!((seqs(&joined), &joined["recovered"]), ((51..=150).collect(), &json!(false)));
         let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 7});
-        let joined = bo.asked(&join);
+        let joined = bo.request(&join);
         assert_eq!((seqs(&joined), &joined["recovered"]), ((8..=150).collect(), &json!(true)));
         for (before, limit, expected, more) in [
             (json!(null), 3, 148..=150, true),
@@ -155,19 +152,19 @@ fn what_memory_does_not_hold_is_read_from_the_file() {
         ] {
             let asked = json!({"type": "history", "room": "lobby", "before": before,
                 "limit": limit, "ref": "h"});
-            let page = bo.asked(&asked);
+            let page = bo.request(&asked);
             assert_eq!(seqs(&page), expected.collect::<Vec<_>>(), "{asked}");
             assert_eq!((&page["more"], &page["ref"]), (&json!(more), &json!("h")), "{asked}");
         }
     }
 }
 
-/// Nothing that comes after a question overtakes its answer, whoever looks it up.
+/// Events do not overtake the answer to an earlier request, even if another thread looks it up.
 #[test]
-fn answers_that_are_looked_up_keep_their_place() {
+fn answers_from_the_file_keep_their_place() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 1));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 1));
+    let mut ana = enter(&mut server, "lobby");
     count(&mut ana, "lobby", 1..=20);
     for round in 0..50_u64 {
         let text = format!("after {round}");
@@ -180,27 +177,27 @@ fn answers_that_are_looked_up_keep_their_place() {
             json!({"type": "part", "room": "lobby"}),
             json!({"type": "join", "room": "lobby"}),
         ] {
-            ana.ask(&request);
+            ana.send_json(&request);
         }
         let seq = 21 + round;
-        assert_eq!(seqs(&ana.told()), [7, 8, 9]);
-        assert_eq!(ana.told()["seq"], seq);
-        assert_eq!(ana.told()["type"], "results");
-        assert_eq!(seqs(&ana.told()).last(), Some(&seq));
-        assert_eq!(ana.told(), json!({"type": "pong"}));
-        assert_eq!(ana.told()["type"], "parted");
-        assert_eq!(seqs(&ana.told()).last(), Some(&seq));
+        assert_eq!(seqs(&ana.receive_json()), [7, 8, 9]);
+        assert_eq!(ana.receive_json()["seq"], seq);
+        assert_eq!(ana.receive_json()["type"], "results");
+        assert_eq!(seqs(&ana.receive_json()).last(), Some(&seq));
+        assert_eq!(ana.receive_json(), json!({"type": "pong"}));
+        assert_eq!(ana.receive_json()["type"], "parted");
+        assert_eq!(seqs(&ana.receive_json()).last(), Some(&seq));
     }
 }
 
 #[test]
-fn everything_is_found_newest_first() {
+fn results_are_sorted_from_new_to_old() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = house.open_json();
-    ana.asked(&json!({"type": "hello", "nick": "Ana B"}));
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = server.open_json();
+    ana.request(&json!({"type": "hello", "nick": "Ana B"}));
     for room in ["lobby", "kitchen"] {
-        ana.asked(&json!({"type": "join", "room": room}));
+        ana.request(&json!({"type": "join", "room": room}));
     }
     let said = [
         ("lobby", "The Crème brûlée is in the fridge"),
@@ -213,7 +210,7 @@ fn everything_is_found_newest_first() {
     for (number, (room, text)) in said.iter().enumerate() {
         say(&mut ana, room, text, &format!("id-{number}"));
     }
-    let mut bo = enter(&mut house, "lobby");
+    let mut bo = enter(&mut server, "lobby");
     say(&mut bo, "lobby", "which fridge?", "b1");
     let newest = json!({"type": "search", "query": "which"});
     until(&mut bo, &newest, |answer| !texts(answer).is_empty());
@@ -247,18 +244,19 @@ fn everything_is_found_newest_first() {
         assert_eq!(search(&mut bo, query), found, "{query}");
     }
     let in_kitchen = json!({"type": "search", "query": "from:\"ana b\"", "room": "kitchen"});
-    assert_eq!(texts(&bo.asked(&in_kitchen)), [party, library, today]);
+    assert_eq!(texts(&bo.request(&in_kitchen)), [party, library, today]);
     let in_no_room = json!({"type": "search", "query": "fridge", "room": "attic"});
-    assert!(texts(&bo.asked(&in_no_room)).is_empty());
+    assert!(texts(&bo.request(&in_no_room)).is_empty());
 }
 
-/// A text, and queries that mean it. Each text has a room of its own, so that no other is found.
+/// A text, and queries that must find it. Each text has a room of its own, so that no other is
+/// found.
 #[test]
-fn what_people_mean_is_found() {
+fn queries_find_the_texts_they_mean() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = house.open_json();
-    ana.asked(&json!({"type": "hello", "nick": "Ana"}));
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = server.open_json();
+    ana.request(&json!({"type": "hello", "nick": "Ana"}));
     let table: &[(&str, &[&str])] = &[
         ("I don’t know", &["don't", "don’t", "donʼt", "DON`T", "dont", "don", "\"I don't know\""]),
         ("I can't see", &["can’t", "can＇t", "cant", "“can't see”"]),
@@ -281,7 +279,7 @@ fn what_people_mean_is_found() {
     ];
     for (number, (text, _)) in table.iter().enumerate() {
         let room = format!("room-{}", number % 8);
-        ana.asked(&json!({"type": "join", "room": room}));
+        ana.request(&json!({"type": "join", "room": room}));
         say(&mut ana, &room, text, &format!("id-{number}"));
     }
     let newest = json!({"type": "search", "query": "fridge"});
@@ -297,14 +295,14 @@ fn what_people_mean_is_found() {
     }
 }
 
-/// The nicknames of messages are not held to the rules of today.
+/// Messages may have nicknames that are not valid today.
 #[test]
-fn a_history_from_before_a_rule_of_names_can_be_read() {
+fn a_history_with_names_that_are_invalid_today_can_be_read() {
     let (_folder, file) = folder_and_file();
     let old = "{\"room\":\"a\u{301}\u{332}\",\"seq\":1,\"time\":1,\"nick\":\"ana\u{2800}\",\"text\":\"long ago\"}";
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 1);
-    let mut house = House::with(&kept(&file, 0));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 0));
+    let mut ana = enter(&mut server, "lobby");
     let search = json!({"type": "search", "query": "long from:ana\u{2800}"});
     let found = until(&mut ana, &search, |answer| !texts(answer).is_empty());
     assert_eq!(found["messages"][0]["nick"], "ana\u{2800}");
@@ -312,16 +310,16 @@ fn a_history_from_before_a_rule_of_names_can_be_read() {
     assert_eq!(export(&file, &mut written, |_| {}).unwrap().unreadable, 0);
 }
 
-/// The words of an older version are others.
+/// An index of an older version has other words.
 #[test]
-fn an_index_of_another_version_is_made_anew() {
+fn an_index_of_another_version_is_rebuilt() {
     let (folder, file) = folder_and_file();
     let line = r#"{"room":"lobby","seq":1,"time":1,"nick":"ana","text":"Hauptstraße"}"#;
     import(&file, &mut line.as_bytes(), |_| {}).unwrap();
     let asked = json!({"type": "search", "query": "hauptstrasse"});
     let found = |file: &Path| {
-        let mut house = House::with(&kept(file, 0));
-        let mut ana = enter(&mut house, "lobby");
+        let mut server = TestServer::start_with(&kept(file, 0));
+        let mut ana = enter(&mut server, "lobby");
         until(&mut ana, &asked, |answer| !texts(answer).is_empty());
     };
     found(&file);
@@ -335,14 +333,14 @@ fn an_index_of_another_version_is_made_anew() {
 #[test]
 fn results_come_in_pages() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
     count(&mut ana, "lobby", 1..=25);
     let all = json!({"type": "search", "query": "number", "limit": 100});
     until(&mut ana, &all, |answer| texts(answer).len() == 25);
     let (mut found, mut before) = (vec![], json!(null));
     for (length, more) in [(10, true), (10, true), (5, false)] {
-        let page = ana.asked(
+        let page = ana.request(
             &json!({"type": "search", "query": "num", "limit": 10, "before": before, "ref": "s"}),
         );
         assert_eq!(
@@ -354,61 +352,61 @@ fn results_come_in_pages() {
         before = page["before"].clone();
     }
     assert_eq!(found, (1..=25).rev().collect::<Vec<_>>());
-    let exactly = ana.asked(&json!({"type": "search", "query": "number", "limit": 25}));
+    let exactly = ana.request(&json!({"type": "search", "query": "number", "limit": 25}));
     assert_eq!(exactly["more"], false);
 }
 
 #[test]
-fn what_cannot_be_searched_for_is_told() {
+fn an_invalid_query_is_reported() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
     let long = "x".repeat(257);
     for (query, code) in [("?!", "empty"), (&long, "too_long")] {
-        let answer = ana.asked(&json!({"type": "search", "query": query, "ref": "s"}));
-        assert_eq!((error(&answer), &answer["ref"]), (code, &json!("s")));
+        let answer = ana.request(&json!({"type": "search", "query": query, "ref": "s"}));
+        assert_eq!((error_code(&answer), &answer["ref"]), (code, &json!("s")));
     }
-    let mut house = House::open();
-    let mut ana = enter(&mut house, "lobby");
-    let answer = ana.asked(&json!({"type": "search", "query": "x"}));
-    assert_eq!(error(&answer), "unavailable");
+    let mut server = TestServer::start();
+    let mut ana = enter(&mut server, "lobby");
+    let answer = ana.request(&json!({"type": "search", "query": "x"}));
+    assert_eq!(error_code(&answer), "unavailable");
 }
 
-/// The embedder may speak where nobody is.
+/// The embedder may post to an empty room.
 #[test]
-fn what_the_embedder_says_is_kept() {
+fn messages_of_the_embedder_are_stored() {
     let (_folder, file) = folder_and_file();
-    let house = House::with(&kept(&file, 500));
+    let server = TestServer::start_with(&kept(&file, 500));
     let room = RoomName::parse("attic").unwrap();
     let nickname = chinwag::Nickname::parse("bot").unwrap();
-    house.handle.say(&room, &nickname, "is anybody here?").unwrap();
-    drop(house);
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = house.open_json();
-    ana.asked(&json!({"type": "hello"}));
-    let joined = ana.asked(&json!({"type": "join", "room": "attic"}));
+    server.handle.say(&room, &nickname, "is anybody here?").unwrap();
+    drop(server);
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = server.open_json();
+    ana.request(&json!({"type": "hello"}));
+    let joined = ana.request(&json!({"type": "join", "room": "attic"}));
     assert_eq!(joined["messages"][0]["text"], "is anybody here?");
 }
 
-/// Also where no room is held that nobody is in.
+/// Also if no empty room is held in memory.
 #[test]
-fn the_embedder_counts_on() {
+fn the_embedder_continues_the_numbers() {
     let (_folder, file) = folder_and_file();
     let history = HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() };
     let config = kept(&file, 500);
     let config = Config { limits: Limits { history, ..config.limits }, ..config };
-    let house = House::with(&config);
+    let server = TestServer::start_with(&config);
     let nickname = chinwag::Nickname::parse("bot").unwrap();
     for room in ["attic", "attic", "cellar", "attic"] {
-        house.handle.say(&RoomName::parse(room).unwrap(), &nickname, "hello?").unwrap();
+        server.handle.say(&RoomName::parse(room).unwrap(), &nickname, "hello?").unwrap();
     }
-    drop(house);
+    drop(server);
     let numbers: Vec<_> = lines(&file).iter().map(|it| it["seq"].clone()).collect();
     assert_eq!(numbers, [1, 2, 1, 3]);
 }
 
 #[test]
-fn what_cannot_be_read_is_left_out_of_an_export_and_counted() {
+fn unreadable_messages_are_left_out_of_an_export_and_counted() {
     let (_folder, file) = folder_and_file();
     let line = |seq: u64| {
         format!("{{\"room\":\"lobby\",\"seq\":{seq},\"time\":1,\"nick\":\"ana\",\"text\":\"x\"}}\n")
@@ -433,14 +431,14 @@ fn lines(file: &Path) -> Vec<Value> {
 #[test]
 fn a_room_keeps_as_many_messages_as_it_may() {
     let (_folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
     count(&mut ana, "lobby", 1..=250);
     say(&mut ana, "lobby", "the last word", "last");
-    drop((ana, house));
+    drop((ana, server));
     let few = HistoryConfig { keep_messages: Some(10), ..HistoryConfig::new(&file) };
-    let mut house = House::with(&Config { history: Some(few), ..kept(&file, 0) });
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&Config { history: Some(few), ..kept(&file, 0) });
+    let mut ana = enter(&mut server, "lobby");
     let page = json!({"type": "history", "room": "lobby"});
     let page = until(&mut ana, &page, |page| seqs(page).len() == 10);
     assert_eq!((seqs(&page), &page["more"]), ((242..=251).collect(), &json!(false)));
@@ -449,43 +447,43 @@ fn a_room_keeps_as_many_messages_as_it_may() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_its_numbers_are_not_used_again() {
+fn old_messages_are_deleted_and_their_numbers_are_not_used_again() {
     let (_folder, file) = folder_and_file();
     let old = r#"{"room":"lobby","seq":1,"time":1000,"nick":"ana","text":"long ago","kind":"say"}
         {"room":"lobby","seq":2,"time":2000,"nick":"ana","text":"long ago, too"}"#;
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 2);
     let month = Duration::from_secs(30 * 24 * 60 * 60);
-    // At once: the rest of the world waits an hour for the second look, and a day for a clock that is
-    // so far ahead of the file.
+    // At once. Otherwise the second look comes after an hour, and a clock that is so far ahead of
+    // the file is trusted after a day.
     let second_look = Duration::ZERO;
     let recent = HistoryConfig { keep: Some(month), second_look, ..HistoryConfig::new(&file) };
     let recent = Config { history: Some(recent), ..kept(&file, 0) };
-    let mut house = House::with(&recent);
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&recent);
+    let mut ana = enter(&mut server, "lobby");
     let page = json!({"type": "history", "room": "lobby"});
     until(&mut ana, &page, |page| seqs(page).is_empty());
-    drop((ana, house));
-    let mut house = House::with(&recent);
-    let mut ana = enter(&mut house, "lobby");
+    drop((ana, server));
+    let mut server = TestServer::start_with(&recent);
+    let mut ana = enter(&mut server, "lobby");
     assert_eq!(say(&mut ana, "lobby", "today", "t")["seq"], 3);
-    drop((ana, house));
+    drop((ana, server));
     assert_eq!(lines(&file).len(), 1);
 }
 
 #[test]
 fn export_and_import_give_the_same_history() {
     let (folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
-    ana.asked(&json!({"type": "join", "room": "küche"}));
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
+    ana.request(&json!({"type": "join", "room": "küche"}));
     count(&mut ana, "lobby", 1..=20);
     count(&mut ana, "küche", 1..=20);
-    ana.asked(
+    ana.request(
         &json!({"type": "say", "room": "lobby", "text": "a\n\"b\"\t你好", "id": "!", "kind": "me"}),
     );
-    let mut bo = house.join();
-    bo.say("of a plain client");
-    bo.hear();
+    let mut bo = server.join();
+    bo.send("of a plain client");
+    bo.receive();
     let mut first = vec![];
     assert_eq!(
         export(&file, &mut first, |_| {}).unwrap().written,
@@ -542,9 +540,9 @@ fn an_import_adds_all_or_nothing() {
     assert!(!folder.file("chat.db-search").exists());
 }
 
-/// What Windows calls Unicode is either of two.
+/// Windows uses the name Unicode for two encodings.
 #[test]
-fn a_byte_order_mark_is_passed_over_and_utf_16_is_told_of() {
+fn a_byte_order_mark_is_skipped_and_utf_16_is_reported() {
     let (_folder, file) = folder_and_file();
     let line = "{\"room\":\"lobby\",\"seq\":1,\"time\":1,\"nick\":\"ana\",\"text\":\"x\"}\r\n";
     let marked = [b"\xef\xbb\xbf", line.as_bytes()].concat();
@@ -559,7 +557,7 @@ fn a_byte_order_mark_is_passed_over_and_utf_16_is_told_of() {
     }
 }
 
-/// The largest of everything, and times that have no name.
+/// The largest of every value, and times without a date.
 #[test]
 fn an_export_of_extremes_can_be_imported() {
     let (folder, file) = folder_and_file();
@@ -573,26 +571,26 @@ fn an_export_of_extremes_can_be_imported() {
         })
         .collect();
     assert_eq!(import(&file, &mut lines.as_bytes(), |_| {}).unwrap(), 3);
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
     assert_eq!(say(&mut ana, "lobby", "on", "i")["seq"], (1_u64 << 52) + 1);
-    drop((ana, house));
+    drop((ana, server));
     let mut exported = vec![];
     export(&file, &mut exported, |_| {}).unwrap();
-    // The number behind the last that may be imported is the one that it cannot take.
+    // The number after the largest that may be imported is the one that the server refuses.
     let told = import(&folder.file("other.db"), &mut exported.as_slice(), |_| {});
     assert!(told.unwrap_err().to_string().starts_with("line 4: seq is 1 to"));
     stats(&file).unwrap();
 }
 
-/// A line is taken out of an export, as an insult may be, and the rest imported.
+/// A line is removed from an export, as an insult may be, and the rest is imported.
 #[test]
-fn what_was_said_once_is_answered_with_itself_in_spite_of_a_hole() {
+fn a_message_sent_again_is_recognized_in_spite_of_a_gap() {
     let (folder, file) = folder_and_file();
-    let mut house = House::with(&kept(&file, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&file, 500));
+    let mut ana = enter(&mut server, "lobby");
     count(&mut ana, "lobby", 1..=20);
-    drop((ana, house));
+    drop((ana, server));
     let mut exported = vec![];
     export(&file, &mut exported, |_| {}).unwrap();
     let holes = ["number 7\"", "number 11\"", "number 12\""];
@@ -604,21 +602,21 @@ fn what_was_said_once_is_answered_with_itself_in_spite_of_a_hole() {
         .collect();
     let other = folder.file("other.db");
     assert_eq!(import(&other, &mut rest.as_bytes(), |_| {}).unwrap(), 17);
-    let mut house = House::with(&kept(&other, 500));
-    let mut ana = enter(&mut house, "lobby");
+    let mut server = TestServer::start_with(&kept(&other, 500));
+    let mut ana = enter(&mut server, "lobby");
     let said = say(&mut ana, "lobby", "mine", "mine");
-    let mut bo = enter(&mut house, "lobby");
+    let mut bo = enter(&mut server, "lobby");
     for number in 0..5 {
         say(&mut bo, "lobby", "bo's", &format!("b{number}"));
     }
-    ana.ask(&json!({"type": "say", "room": "lobby", "text": "mine", "id": "mine"}));
-    ana.ask(&json!({"type": "ping"}));
+    ana.send_json(&json!({"type": "say", "room": "lobby", "text": "mine", "id": "mine"}));
+    ana.send_json(&json!({"type": "ping"}));
     let told: Vec<_> =
-        std::iter::from_fn(|| Some(ana.told()).filter(|it| it["type"] != "pong")).collect();
+        std::iter::from_fn(|| Some(ana.receive_json()).filter(|it| it["type"] != "pong")).collect();
     assert_eq!(told.last(), Some(&said));
 }
 
-/// A pipe whose reader stands still.
+/// A pipe whose reader pauses.
 struct Still<'a> {
     file: &'a Path,
     written: usize,
@@ -628,7 +626,7 @@ struct Still<'a> {
 impl std::io::Write for Still<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.written += bytes.len();
-        // While it stands still, another connection can clear all of the log away.
+        // While the reader pauses, another connection can checkpoint the whole log.
         let connection = rusqlite::Connection::open(self.file).unwrap();
         let busy: i64 =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
@@ -644,7 +642,7 @@ impl std::io::Write for Still<'_> {
 }
 
 #[test]
-fn an_export_that_waits_for_its_reader_holds_nothing() {
+fn an_export_that_waits_for_its_reader_holds_no_lock() {
     let (_folder, file) = folder_and_file();
     let line = |seq: u64| {
         json!({"room": "lobby", "seq": seq, "time": 1, "nick": "ana", "text": "x".repeat(8000)})

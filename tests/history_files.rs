@@ -1,9 +1,7 @@
-//! The file of a history as the file that it is: whose it is, and what the program leaves alone.
+//! History files as files: their permissions, and files that the program must not touch.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
-
-mod support;
 
 use std::fs;
 use std::io::Read as _;
@@ -15,9 +13,10 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::json;
-use support::connect;
-use support::folder::Folder;
-use support::program::{FREE_PORTS, Program, chinwag, chinwag_under, errors, wait};
+use testkit::{
+    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, probes::end, stderr_of,
+    wait_for_exit,
+};
 use tungstenite::Message;
 
 const PAGE_BYTES: usize = 4096;
@@ -27,37 +26,29 @@ fn server(mut command: Command, file: &Path) -> Command {
     command
 }
 
-fn serve(file: &Path) -> Program {
-    Program::start(&mut server(chinwag(), file))
+fn serve(file: &Path) -> ServerProcess {
+    ServerProcess::start(&mut server(chinwag(), file))
 }
 
-/// Says something and hears it: it is kept then.
-fn say(program: &Program, text: &str) {
+/// Sends a text and receives it, after which it is stored.
+fn say(program: &ServerProcess, text: &str) {
     let mut socket = connect(program.websocket(), "/?nick=ana").unwrap();
     socket.send(Message::text(text)).unwrap();
     assert_eq!(socket.read().unwrap().to_text().unwrap(), format!("ana: {text}"));
 }
 
-/// An end in order.
-fn stop(program: Program) -> String {
-    program.signal(Signal::TERM);
-    let (status, log) = program.end();
-    assert!(status.success(), "{status}: {log}");
-    log
-}
-
-/// What a server says that does not come to serve, in one sentence and with exit code 1; or, where
-/// it does serve, `None`.
+/// Returns the message of a server that does not start, which is one sentence with exit code 1.
+/// Returns `None` if it starts.
 fn refusal(file: &Path) -> Option<String> {
     let child = server(chinwag(), file).spawn().unwrap();
-    let mut program = Program { child, banner: String::new() };
+    let mut program = ServerProcess { child, banner: String::new() };
     let mut stdout = program.child.stdout.take().unwrap();
     if stdout.read(&mut [0]).unwrap() > 0 {
-        stop(program);
+        end(program, Signal::TERM);
         return None;
     }
-    assert_eq!(wait(&mut program.child).code(), Some(1));
-    let said = errors(&mut program.child);
+    assert_eq!(wait_for_exit(&mut program.child).code(), Some(1));
+    let said = stderr_of(&mut program.child);
     let sentence = said.lines().last().unwrap().to_owned();
     assert!(sentence.starts_with("chinwag: "), "{said}");
     Some(sentence)
@@ -71,8 +62,8 @@ fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A history of some dozens of pages, whose server ended in order.
-fn some_history(folder: &Folder) -> PathBuf {
+/// Writes a history of some dozens of pages.
+fn some_history(folder: &TempDir) -> PathBuf {
     let (lines, file) = (folder.file("lines"), folder.file("history"));
     let line = |seq: usize| {
         let (room, text) = (["lobby", "attic"][seq % 2], format!("{seq} {}", "x".repeat(400)));
@@ -82,18 +73,18 @@ fn some_history(folder: &Folder) -> PathBuf {
     fs::write(&lines, text).unwrap();
     let mut import = chinwag();
     assert!(import.args(["history", "import"]).args([&file, &lines]).status().unwrap().success());
-    stop(serve(&file));
+    end(serve(&file), Signal::TERM);
     file
 }
 
 #[test]
-fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
+fn a_history_belongs_to_its_owner_alone_whatever_the_umask() {
     for umask in ["000", "077", "777"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let file = folder.file("history");
         let with_umask = format!("umask {umask}; exec \"$0\" \"$@\"");
         let command = chinwag_under(&["sh", "-c", &with_umask]);
-        let program = Program::start(&mut server(command, &file));
+        let program = ServerProcess::start(&mut server(command, &file));
         say(&program, "hello");
         let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
         assert!(files.len() >= 3, "{files:?}");
@@ -101,14 +92,14 @@ fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
             let mode = file.metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode & !0o600, 0, "{file:?} has {mode:o}, with a umask of {umask}");
         }
-        stop(program);
+        end(program, Signal::TERM);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the history and its index");
     }
 }
 
 #[test]
 fn a_symbolic_link_is_not_followed() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let (link, target) = (folder.file("link"), folder.file("target"));
     symlink(&target, &link).unwrap();
     for is_there in [false, true] {
@@ -120,11 +111,11 @@ fn a_symbolic_link_is_not_followed() {
     assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
 
-/// Nor is one of the files beside it.
+/// The same for the files beside it.
 #[test]
 fn a_symbolic_link_beside_the_history_is_named() {
     for suffix in ["-wal", "-shm", "-search", "-search-wal", "-search-shm", "-incomplete"] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         let (link, target) = (folder.file(&format!("history{suffix}")), folder.file("target"));
         symlink(&target, &link).unwrap();
         let sentence = refusal(&folder.file("history")).expect("it is refused");
@@ -135,24 +126,24 @@ fn a_symbolic_link_beside_the_history_is_named() {
 }
 
 #[test]
-fn a_second_server_is_told_so_and_the_first_goes_on() {
-    let folder = Folder::new();
+fn a_second_server_is_refused_and_the_first_continues() {
+    let folder = TempDir::new();
     let file = folder.file("history");
     let program = serve(&file);
     say(&program, "one");
     let sentence = refusal(&file).expect("it is refused");
     assert!(sentence.contains("is in use by another server; stop that one"), "{sentence}");
     say(&program, "two");
-    let log = stop(program);
+    let log = end(program, Signal::TERM);
     assert!(!log.contains("WARN"), "{log}");
     assert_eq!(text_of(history("export", &file).stdout).lines().count(), 2);
 }
 
 #[test]
-fn what_is_no_history_is_refused_and_left_alone() {
-    let folder = Folder::new();
+fn a_file_that_is_no_history_is_refused_and_unchanged() {
+    let folder = TempDir::new();
     let file = folder.file("notes");
-    // The header of somebody else's database, with a table in it.
+    // The header of the database of another program, with a table in it.
     let mut foreign = fs::read(some_history(&folder)).unwrap();
     foreign[68..72].copy_from_slice(b"else");
     let mut noise = vec![0; 3 * PAGE_BYTES];
@@ -162,18 +153,18 @@ fn what_is_no_history_is_refused_and_left_alone() {
         fs::write(&file, &bytes).unwrap();
         let sentence = refusal(&file).expect("it is refused");
         assert!(sentence.contains("is no history of chinwag; choose another file"), "{sentence}");
-        assert!(fs::read(&file).unwrap() == bytes, "it is not what it was");
+        assert!(fs::read(&file).unwrap() == bytes, "the file has changed");
         assert!(!folder.file("notes-wal").exists() && !folder.file("notes-search").exists());
     }
     let sentence = refusal(folder.path()).expect("a folder is refused");
     assert!(sentence.contains("cannot use "), "{sentence}");
 }
 
-/// Each page in its turn is noise, and the file sometimes ends in the middle of it. Either the server says so,
-/// or it does not need that page; then `check` says so.
+/// Replaces each page by noise, and sometimes truncates the file in the middle of it. The server
+/// either refuses the file or does not need the page, and then `check` finds the damage.
 #[test]
-fn a_damaged_history_is_told_of_and_left_as_it_is() {
-    let folder = Folder::new();
+fn a_damaged_history_is_reported_and_unchanged() {
+    let folder = TempDir::new();
     let whole = fs::read(some_history(&folder)).unwrap();
     let pages = whole.len() / PAGE_BYTES;
     let mut random = StdRng::seed_from_u64(2);
@@ -191,8 +182,8 @@ fn a_damaged_history_is_told_of_and_left_as_it_is() {
     assert!(refused > 10 && served > 10);
 }
 
-/// Whether a server refuses what it is given, of which this page is damaged.
-fn is_refused(folder: &Folder, bytes: &[u8], page: usize) -> bool {
+/// Returns whether a server refuses a file in which this page is damaged.
+fn is_refused(folder: &TempDir, bytes: &[u8], page: usize) -> bool {
     let file = folder.file(&format!("damaged-{:016x}", rand::random::<u64>()));
     fs::write(&file, bytes).unwrap();
     let check = history("check", &file);

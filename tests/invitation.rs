@@ -1,38 +1,35 @@
-//! The address that people give to others: a way in for them, in whichever way it was asked for.
+//! The address in an invitation, which must work on another machine.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::net::Ipv4Addr;
 
 use chinwag::Config;
-use support::answer::Answer;
-use support::{House, ask_for_bytes, config};
+use testkit::{HttpResponse, TestServer, config, exchange_bytes};
 
-/// Asks as a browser does that has come by this host.
-fn invited(house: &House, method: &str, target: &str, host: &str) -> Answer {
+/// Requests the invitation as a browser does that has loaded the page from this host.
+fn invited(server: &TestServer, method: &str, target: &str, host: &str) -> HttpResponse {
     let head = format!("{method} {target} HTTP/1.1\nHost: {host}\n\n");
-    let answer = ask_for_bytes(house.page_address(), &head);
-    let answer = Answer::parse(&answer, method == "HEAD");
-    assert_eq!(answer.field("Cache-Control"), Some("no-store"), "{head}");
-    assert_eq!(answer.field("X-Content-Type-Options"), Some("nosniff"), "{head}");
+    let answer = exchange_bytes(server.page_address(), &head);
+    let answer = HttpResponse::parse(&answer, method == "HEAD");
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{head}");
+    assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{head}");
     answer
 }
 
-/// The address as text, which is the same in the picture.
-fn address(house: &House, query: &str, host: &str) -> String {
-    let text = invited(house, "GET", &format!("/invite{query}"), host);
-    let picture = invited(house, "GET", &format!("/invite.svg{query}"), host);
+/// Returns the address as text. Checks that the picture has the same.
+fn address(server: &TestServer, query: &str, host: &str) -> String {
+    let text = invited(server, "GET", &format!("/invite{query}"), host);
+    let picture = invited(server, "GET", &format!("/invite.svg{query}"), host);
     assert_eq!((text.status, picture.status), (200, 200), "{query} {host}");
-    assert_eq!(text.field("Content-Type"), Some("text/plain; charset=utf-8"));
-    assert_eq!(picture.field("Content-Type"), Some("image/svg+xml"));
+    assert_eq!(text.header("Content-Type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(picture.header("Content-Type"), Some("image/svg+xml"));
     let text = String::from_utf8(text.body).unwrap();
     assert_eq!(scanned(std::str::from_utf8(&picture.body).unwrap()), text);
     text
 }
 
-/// What a telephone reads in a picture that consists of black squares on white.
+/// Decodes a picture that consists of black squares on white.
 fn scanned(svg: &str) -> String {
     let between = |start: &str, end: &str| {
         svg.split_once(start).unwrap().1.split_once(end).unwrap().0.to_owned()
@@ -40,7 +37,7 @@ fn scanned(svg: &str) -> String {
     assert_eq!(between("<rect ", ">").split("fill=").nth(1), Some("\"#fff\"/"));
     assert!(svg.contains("<path fill=\"#000\""), "{svg}");
     let width: usize = between("width=\"", "\"").parse().unwrap();
-    // `M32 40h8v8H32V40`: from there on 8 to the right, 8 down, and back.
+    // `M32 40h8v8H32V40` means: from there 8 to the right, 8 down, and back.
     let squares = between(" d=\"M", "\"");
     let mut is_black = vec![false; width * width];
     for square in squares.split('M') {
@@ -63,18 +60,18 @@ fn scanned(svg: &str) -> String {
 }
 
 #[test]
-fn others_get_the_host_by_which_one_came() {
-    let house = House::open();
-    assert_eq!(address(&house, "", "chat.lan:8080"), "http://chat.lan:8080/");
-    assert_eq!(address(&house, "", "Chat"), "http://Chat/");
-    assert_eq!(address(&house, "", "192.168.1.20:12345"), "http://192.168.1.20:12345/");
-    assert_eq!(address(&house, "?x=1", "[fd00::2]:8080"), "http://[fd00::2]:8080/");
+fn an_invitation_has_the_host_of_the_request() {
+    let server = TestServer::start();
+    assert_eq!(address(&server, "", "chat.lan:8080"), "http://chat.lan:8080/");
+    assert_eq!(address(&server, "", "Chat"), "http://Chat/");
+    assert_eq!(address(&server, "", "192.168.1.20:12345"), "http://192.168.1.20:12345/");
+    assert_eq!(address(&server, "?x=1", "[fd00::2]:8080"), "http://[fd00::2]:8080/");
 }
 
 #[test]
-fn the_room_comes_along() {
-    let house = House::open();
-    let room = |query| address(&house, query, "chat.lan");
+fn an_invitation_has_the_room() {
+    let server = TestServer::start();
+    let room = |query| address(&server, query, "chat.lan");
     assert_eq!(room("?room=kitchen"), "http://chat.lan/#kitchen");
     assert_eq!(room("?room=Kitchen-2"), "http://chat.lan/#kitchen-2");
     assert_eq!(room("?room=lobby"), "http://chat.lan/");
@@ -84,37 +81,37 @@ fn the_room_comes_along() {
 }
 
 #[test]
-fn nobody_is_sent_to_the_own_machine() {
+fn no_invitation_has_a_loopback_address() {
     let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
-    let house = House::with(&Config { bind: everywhere, ..config() });
-    let addresses = house.handle.reachable_page_addresses();
-    let port = house.page_address().port();
+    let server = TestServer::start_with(&Config { bind: everywhere, ..config() });
+    let addresses = server.handle.reachable_page_addresses();
+    let port = server.page_address().port();
     for host in ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "2130706433"] {
         let host = format!("{host}:{port}");
         match addresses.iter().find(|address| !address.ip().is_loopback()) {
-            Some(first) => assert_eq!(address(&house, "", &host), format!("http://{first}/")),
+            Some(first) => assert_eq!(address(&server, "", &host), format!("http://{first}/")),
             // This machine is on no network.
-            None => assert_eq!(invited(&house, "GET", "/invite", &host).status, 404),
+            None => assert_eq!(invited(&server, "GET", "/invite", &host).status, 404),
         }
     }
 }
 
 #[test]
-fn where_there_is_no_way_in_there_is_no_invitation() {
-    let house = House::open();
+fn a_server_on_loopback_has_no_invitation() {
+    let server = TestServer::start();
     for target in ["/invite", "/invite.svg", "/invite?room=kitchen", "/invite.svg?room=kitchen"] {
         for method in ["GET", "HEAD"] {
-            assert_eq!(invited(&house, method, target, "localhost").status, 404, "{target}");
+            assert_eq!(invited(&server, method, target, "localhost").status, 404, "{target}");
         }
     }
 }
 
 #[test]
-fn an_invitation_is_for_no_other_room_host_or_method() {
-    let house = House::open();
+fn an_invitation_needs_a_valid_room_host_and_method() {
+    let server = TestServer::start();
     for target in ["/invite", "/invite.svg"] {
         let status = |method: &str, query: &str, host: &str| {
-            invited(&house, method, &format!("{target}{query}"), host).status
+            invited(&server, method, &format!("{target}{query}"), host).status
         };
         assert_eq!(status("HEAD", "?room=kitchen", "chat.lan"), 200);
         assert_eq!(status("GET", "?room=a.b", "chat.lan"), 400);

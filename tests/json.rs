@@ -1,22 +1,19 @@
-//! The JSON dialect, over real sockets: requests, their answers, and what the others are told.
+//! The JSON dialect over real sockets: requests, answers, and events for other clients.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::time::Duration;
 
 use chinwag::{Config, Event, Limits, RoomName};
 use serde_json::{Value, json};
-use support::json::{Scene, error};
-use support::{House, config, frame};
+use testkit::{Script, TestServer, config, error_code, frames::frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[test]
-fn who_says_hello_is_welcome() {
-    let mut scene = Scene::new();
-    scene.play(
+fn hello_is_answered_with_welcome() {
+    let mut script = Script::new();
+    script.play(
         r#"ana opens
         ana > {"type":"hello","nick":"ana","ref":"h"}
         ana < {"type":"welcome","ref":"h","server":{"name":"chinwag","version":"<version>"},"epoch":"<epoch>","session":"<ana>","nick":"ana","resumed":false,"search":false,"limits":{"text_bytes":8192,"nick_graphemes":24,"rooms":16,"burst":10,"per_second":0}}
@@ -27,18 +24,18 @@ fn who_says_hello_is_welcome() {
         cy > {"type":"hello","nick":"user-1","session":"none"}
         cy < {"type":"welcome","epoch":"<epoch>","session":"<cy>","nick":"<given too>","resumed":false,...}"#,
     );
-    assert_eq!(scene.known("version"), env!("CARGO_PKG_VERSION"));
-    assert_ne!(scene.known("ana"), scene.known("bo"));
+    assert_eq!(script.value("version"), env!("CARGO_PKG_VERSION"));
+    assert_ne!(script.value("ana"), script.value("bo"));
     for word in ["given", "given too"] {
-        let given = scene.known(word);
+        let given = script.value(word);
         assert!(given.starts_with("user-") && given != "user-1", "{given}");
     }
 }
 
 #[test]
 fn nothing_is_answered_before_hello_and_hello_is_said_once() {
-    let mut house = House::open();
-    let mut ana = house.open_json();
+    let mut server = TestServer::start();
+    let mut ana = server.open_json();
     for request in [
         json!({"type": "join", "room": "lobby"}),
         json!({"type": "part", "room": "lobby"}),
@@ -49,24 +46,24 @@ fn nothing_is_answered_before_hello_and_hello_is_said_once() {
         json!({"type": "history", "room": "lobby"}),
         json!({"type": "rooms"}),
         json!({"type": "ping"}),
-        // Whatever else is wrong with it.
+        // Whatever else is invalid in it.
         json!({"type": "search", "query": "hi"}),
         json!({"type": "join", "room": "a room"}),
         json!({"type": "say", "room": "lobby", "text": "", "id": "1"}),
     ] {
-        assert_eq!(error(&ana.asked(&request)), "not_ready", "{request}");
+        assert_eq!(error_code(&ana.request(&request)), "not_ready", "{request}");
     }
     let hello = json!({"type": "hello", "nick": "ana"});
-    assert_eq!(ana.asked(&hello)["type"], "welcome");
-    assert_eq!(error(&ana.asked(&hello)), "bad_request");
-    ana.has_heard_all();
+    assert_eq!(ana.request(&hello)["type"], "welcome");
+    assert_eq!(error_code(&ana.request(&hello)), "bad_request");
+    ana.has_received_all();
 }
 
 #[test]
 fn an_answer_carries_the_ref_of_its_request_and_no_other() {
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let ana = scene.client("ana");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let ana = script.client("ana");
     for (mut request, answer) in [
         (json!({"type": "hello"}), "error"),
         (json!({"type": "join", "room": "attic"}), "joined"),
@@ -81,13 +78,13 @@ fn an_answer_carries_the_ref_of_its_request_and_no_other() {
         (json!({"type": "typing", "room": "cellar"}), "error"),
         (json!({"type": "history", "room": 7}), "error"),
     ] {
-        let told = ana.asked(&request);
+        let told = ana.request(&request);
         assert_eq!((&told["type"], told.get("ref")), (&json!(answer), None), "{request}");
         request["ref"] = json!("r-1");
-        let told = ana.asked(&request);
+        let told = ana.request(&request);
         assert_eq!((&told["type"], &told["ref"]), (&json!(answer), &json!("r-1")), "{request}");
     }
-    scene.play(
+    script.play(
         r#"bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
         ana > {"type":"say","room":"lobby","text":"hi","id":"3","ref":"r-2"}
@@ -106,8 +103,8 @@ fn an_answer_carries_the_ref_of_its_request_and_no_other() {
 }
 
 #[test]
-fn members_that_nobody_knows_are_ignored() {
-    Scene::new().play(
+fn unknown_members_of_a_request_are_ignored() {
+    Script::new().play(
         r#"ana opens
         ana > {"type":"hello","nick":"ana","colour":{"deep":["blue",{}]},"session":null}
         ana < {"type":"welcome","nick":"ana",...}
@@ -117,10 +114,10 @@ fn members_that_nobody_knows_are_ignored() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_and_the_connection_stays() {
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let ana = scene.client("ana");
+fn an_invalid_request_is_answered_and_the_connection_stays() {
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let ana = script.client("ana");
     let long = format!(r#"{{"type":"ping","ref":"{}"}}"#, "r".repeat(65));
     let deep = format!(r#"{{"type":"ping","x":{}}}"#, "[".repeat(5000));
     for text in [
@@ -156,22 +153,22 @@ fn what_is_no_request_is_answered_and_the_connection_stays() {
         r#"{"type":"tell","text":"hi","id":"1"}"#,
         r#"{"type":"nick"}"#,
     ] {
-        ana.say(text);
-        assert_eq!(error(&ana.told()), "bad_request", "{text}");
+        ana.send(text);
+        assert_eq!(error_code(&ana.receive_json()), "bad_request", "{text}");
     }
-    ana.has_heard_all();
+    ana.has_received_all();
 }
 
 #[test]
 fn every_refusal_has_its_code() {
-    let mut scene = Scene::new();
+    let mut script = Script::new();
     let long = "é".repeat(4097);
-    scene.play(
+    script.play(
         r#"ana enters lobby
         bo joins
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
-    let ana = scene.client("ana");
+    let ana = script.client("ana");
     for (mut request, code) in [
         (json!({"type": "dance"}), "unknown_type"),
         (json!({"type": "nick", "nick": "bo"}), "nick_taken"),
@@ -188,10 +185,10 @@ fn every_refusal_has_its_code() {
         (json!({"type": "history", "room": "attic"}), "not_in_room"),
         (json!({"type": "search", "query": "hi"}), "unavailable"),
     ] {
-        let told = ana.asked(&request);
-        assert_eq!((error(&told), told.get("id")), (code, None), "{request}");
+        let told = ana.request(&request);
+        assert_eq!((error_code(&told), told.get("id")), (code, None), "{request}");
         request["ref"] = json!("r");
-        assert_eq!(ana.asked(&request)["ref"], "r");
+        assert_eq!(ana.request(&request)["ref"], "r");
     }
     for (request, code) in [
         (json!({"type": "say", "room": "lobby", "text": long, "id": "1"}), "too_long"),
@@ -212,37 +209,37 @@ fn every_refusal_has_its_code() {
         (json!({"type": "tell", "to": "a\nb", "text": "hi", "id": "1"}), "no_such_nick"),
         (json!({"type": "tell", "to": "bo", "text": "hi", "id": "1"}), "unavailable"),
     ] {
-        let told = ana.asked(&request);
-        assert_eq!((error(&told), &told["id"]), (code, &json!("1")), "{request}");
+        let told = ana.request(&request);
+        assert_eq!((error_code(&told), &told["id"]), (code, &json!("1")), "{request}");
     }
-    // Nothing of that was taken for said.
+    // No text of these was accepted.
     let said = json!({"type": "say", "room": "lobby", "text": "x".repeat(8192), "id": "1"});
-    assert_eq!(ana.asked(&said)["seq"], 1);
+    assert_eq!(ana.request(&said)["seq"], 1);
 }
 
 #[test]
-fn what_breaks_the_rules_of_the_wire_ends_the_connection() {
+fn a_protocol_violation_ends_the_connection() {
     for (bytes, code) in [
         (frame(OpCode::Data(Data::Binary), true, br#"{"type":"ping"}"#), 1003),
         (frame(OpCode::Data(Data::Text), true, b"{\"type\":\"\xe9\"}"), 1007),
         (frame(OpCode::Data(Data::Text), true, &[b' '; 64 * 1024 + 1]), 1009),
         (frame(OpCode::Data(Data::Continue), true, b"{}"), 1002),
     ] {
-        let mut house = House::open();
-        let mut ana = house.open_json();
-        ana.raw(&bytes);
+        let mut server = TestServer::start();
+        let mut ana = server.open_json();
+        ana.send_bytes(&bytes);
         assert_eq!(ana.close_frame().0, code);
-        assert_eq!(house.gone(ana.id).0, code);
+        assert_eq!(server.wait_for_close(ana.id()).0, code);
     }
 }
 
 #[test]
-fn a_server_that_stops_says_so_to_clients_of_json() {
-    let mut house = House::open();
-    let mut clients = [house.open_json(), house.open_json()];
-    clients[0].asked(&json!({"type": "hello"}));
-    clients[0].asked(&json!({"type": "join", "room": "lobby"}));
-    let handle = house.handle.clone();
+fn a_server_that_stops_tells_json_clients() {
+    let mut server = TestServer::start();
+    let mut clients = [server.open_json(), server.open_json()];
+    clients[0].request(&json!({"type": "hello"}));
+    clients[0].request(&json!({"type": "join", "room": "lobby"}));
+    let handle = server.handle.clone();
     let stopping = std::thread::spawn(move || handle.stop());
     for client in &mut clients {
         let closing = client.socket.read().unwrap();
@@ -250,35 +247,35 @@ fn a_server_that_stops_says_so_to_clients_of_json() {
             matches!(&closing, Message::Close(Some(it)) if u16::from(it.code) == 1001),
             "{closing}"
         );
-        // Has the answer sent, and sees the end.
+        // Sends the answer and reads the end.
         while client.socket.read().is_ok() {}
     }
     stopping.join().unwrap();
 }
 
 #[test]
-fn who_says_no_hello_in_time_is_sent_home() {
+fn a_client_without_a_hello_in_time_is_closed() {
     let limits = Limits { hello_within: Duration::from_millis(500), ..Limits::default() };
-    let mut house = House::with_limits(limits);
-    let mut polite = house.open_json();
-    assert_eq!(polite.asked(&json!({"type": "hello"}))["type"], "welcome");
-    let mut rude = house.open_json();
-    assert_eq!(error(&rude.asked(&json!({"type": "ping"}))), "not_ready");
+    let mut server = TestServer::start_with_limits(limits);
+    let mut polite = server.open_json();
+    assert_eq!(polite.request(&json!({"type": "hello"}))["type"], "welcome");
+    let mut rude = server.open_json();
+    assert_eq!(error_code(&rude.request(&json!({"type": "ping"}))), "not_ready");
     assert_eq!(rude.close_frame().0, 4002);
-    assert_eq!(house.gone(rude.id).0, 4002);
-    polite.has_heard_all();
+    assert_eq!(server.wait_for_close(rude.id()).0, 4002);
+    polite.has_received_all();
 }
 
 #[test]
-fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
+fn a_client_over_its_rate_limit_is_told_and_then_closed() {
     let limits = Limits { burst: 2, per_second: 1, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
-    let mut ana = house.open_json();
-    ana.asked(&json!({"type": "hello", "nick": "ana"}));
-    ana.asked(&json!({"type": "join", "room": "lobby"}));
+    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let mut ana = server.open_json();
+    ana.request(&json!({"type": "hello", "nick": "ana"}));
+    ana.request(&json!({"type": "join", "room": "lobby"}));
     for id in 0..100 {
         let (id, text) = (id.to_string(), "more and more");
-        ana.ask(&json!({"type": "say", "room": "lobby", "text": text, "id": id, "ref": id}));
+        ana.send_json(&json!({"type": "say", "room": "lobby", "text": text, "id": id, "ref": id}));
     }
     let (mut said, mut refused) = (0, 0);
     let code = loop {
@@ -287,11 +284,11 @@ fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
                 let event: Value = serde_json::from_str(&text).unwrap();
                 if event["type"] == "message" {
                     said += 1;
-                    assert_eq!(event["seq"], said, "what is refused has no number");
+                    assert_eq!(event["seq"], said, "a refused message has no number");
                     continue;
                 }
                 refused += 1;
-                assert_eq!(error(&event), "rate_limited");
+                assert_eq!(error_code(&event), "rate_limited");
                 assert!((1..=1000).contains(&event["retry_ms"].as_u64().unwrap()), "{event}");
                 assert_eq!(event["id"], event["ref"]);
             }
@@ -300,29 +297,31 @@ fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
         }
     };
     assert_eq!(code, 4029);
-    // Joining was the other that may be done at once.
+    // The join was the second request of the burst.
     assert!(said >= 1 && refused >= 20, "{said} said, {refused} refused");
 }
 
 #[test]
 fn the_embedder_is_told_of_clients_of_both_dialects() {
-    let mut house = House::open();
-    let mut ana = house.open_json();
-    let (client, lobby) = (ana.id, RoomName::lobby());
-    ana.asked(&json!({"type": "hello", "nick": "ana"}));
-    ana.asked(&json!({"type": "join", "room": "lobby"}));
-    let Event::Joined { client: who, nickname, room } = house.event() else { panic!("in a room") };
+    let mut server = TestServer::start();
+    let mut ana = server.open_json();
+    let (client, lobby) = (ana.id(), RoomName::lobby());
+    ana.request(&json!({"type": "hello", "nick": "ana"}));
+    ana.request(&json!({"type": "join", "room": "lobby"}));
+    let Event::Joined { client: who, nickname, room } = server.next_event() else {
+        panic!("in a room")
+    };
     assert_eq!((who, nickname.as_str(), &room), (client, "ana", &lobby));
     let say = json!({"type": "say", "room": "lobby", "text": "hi", "id": "1"});
     for _ in 0..2 {
-        assert_eq!(ana.asked(&say)["seq"], 1);
+        assert_eq!(ana.request(&say)["seq"], 1);
     }
-    ana.asked(&json!({"type": "tell", "to": "ana", "text": "nobody else's", "id": "2"}));
-    ana.asked(&json!({"type": "say", "room": "lobby", "text": "again", "id": "3"}));
+    ana.request(&json!({"type": "tell", "to": "ana", "text": "nobody else's", "id": "2"}));
+    ana.request(&json!({"type": "say", "room": "lobby", "text": "again", "id": "3"}));
     for (seq, text) in [(1, "hi"), (2, "again")] {
         let (nickname, room, text) = (nickname.clone(), room.clone(), text.to_owned());
-        assert_eq!(house.event(), Event::Message { client, nickname, room, seq, text });
+        assert_eq!(server.next_event(), Event::Message { client, nickname, room, seq, text });
     }
     ana.close();
-    assert_eq!(house.event(), Event::Close { client, code: 1005, reason: String::new() });
+    assert_eq!(server.next_event(), Event::Close { client, code: 1005, reason: String::new() });
 }

@@ -1,8 +1,6 @@
-//! Every way out, and that each is announced exactly once.
+//! Every way to leave. Each is announced exactly once.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -11,72 +9,72 @@ use std::time::{Duration, Instant};
 
 use chinwag::{Config, Limits, Nickname, RoomName};
 use socket2::SockRef;
-use support::{Client, House, config, connect, frame};
+use testkit::{Client, TestServer, config, connect, frames::frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// Lets a client go its way and shows that the rest are told once. Returns the code that the
-/// server saw, or gave.
-fn announced_once(house: &mut House, leave: impl FnOnce(Client)) -> u16 {
-    let (mut witness, leaver) = (house.join(), house.join());
-    let (nick, id) = (leaver.nick.clone(), leaver.id);
+/// Lets a client leave and checks that the rest are told once. Returns the close code that the
+/// server saw or sent.
+fn announced_once(server: &mut TestServer, leave: impl FnOnce(Client)) -> u16 {
+    let (mut observer, leaver) = (server.join(), server.join());
+    let (nick, id) = (leaver.nick.clone(), leaver.id());
     leave(leaver);
-    let (code, _) = house.gone(id);
-    assert_eq!(witness.hear(), format!(" .... {nick} has left."));
-    witness.say_and_hear("nothing between the goodbye and this");
-    let witness_id = witness.id;
-    witness.close();
-    house.gone(witness_id);
+    let (code, _) = server.wait_for_close(id);
+    assert_eq!(observer.receive(), format!(" .... {nick} has left."));
+    observer.send_and_receive("nothing between the goodbye and this");
+    let witness_id = observer.id();
+    observer.close();
+    server.wait_for_close(witness_id);
     code
 }
 
 #[test]
 fn a_close_frame() {
-    let mut house = House::open();
-    assert_eq!(announced_once(&mut house, Client::close), 1005);
-    let code = announced_once(&mut house, |mut client| {
-        client.raw(&frame(OpCode::Control(Control::Close), true, b"\x0f\xa1see you"));
+    let mut server = TestServer::start();
+    assert_eq!(announced_once(&mut server, Client::close), 1005);
+    let code = announced_once(&mut server, |mut client| {
+        client.send_bytes(&frame(OpCode::Control(Control::Close), true, b"\x0f\xa1see you"));
         assert_eq!(client.close_frame(), (4001, "see you".into()), "the server echoes it");
     });
     assert_eq!(code, 4001);
 }
 
 #[test]
-fn who_speaks_and_closes_hears_itself_first() {
-    let mut house = House::open();
+fn a_client_that_sends_and_closes_receives_its_text_first() {
+    let mut server = TestServer::start();
     for _ in 0..50 {
-        let mut client = house.join();
-        let mut bytes = support::text_frame("last words");
+        let mut client = server.join();
+        let mut bytes = testkit::frames::text_frame("last words");
         bytes.extend(frame(OpCode::Control(Control::Close), true, b"\x03\xe8"));
-        client.raw(&bytes);
-        assert_eq!(client.hear(), format!("{}: last words", client.nick));
+        client.send_bytes(&bytes);
+        assert_eq!(client.receive(), format!("{}: last words", client.nick));
         assert_eq!(client.close_frame().0, 1000);
     }
 }
 
 #[test]
 fn a_reset() {
-    let mut house = House::open();
-    assert_eq!(announced_once(&mut house, Client::reset), 1006);
+    let mut server = TestServer::start();
+    assert_eq!(announced_once(&mut server, Client::reset), 1006);
 }
 
 #[test]
 fn an_end_without_a_close_frame() {
-    let mut house = House::open();
-    assert_eq!(announced_once(&mut house, drop), 1006);
-    let code = announced_once(&mut house, |mut client| client.raw(b"\x81\x8fhalf a fr"));
+    let mut server = TestServer::start();
+    assert_eq!(announced_once(&mut server, drop), 1006);
+    let code = announced_once(&mut server, |mut client| client.send_bytes(b"\x81\x8fhalf a fr"));
     assert_eq!(code, 1006);
 }
 
-/// Offends, and reads the close frame.
+/// Sends a violation and returns the code of the close frame.
 fn offence(bytes: &[u8]) -> u16 {
-    let mut house = House::open();
+    let mut server = TestServer::start();
     let mut told = 0;
-    let seen = announced_once(&mut house, |mut client| {
-        client.raw(bytes);
+    let seen = announced_once(&mut server, |mut client| {
+        client.send_bytes(bytes);
         told = client.close_frame().0;
     });
-    assert_eq!(told, seen, "the client is told what the server saw");
+    assert_eq!(told, seen, "the client is told the code that the server saw");
     told
 }
 
@@ -123,107 +121,108 @@ fn fragments_without_an_end() {
     assert_eq!(offence(&bytes), 1009);
 }
 
-fn with_limits(limits: Limits) -> House {
-    House::with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
+fn with_limits(limits: Limits) -> TestServer {
+    TestServer::start_with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
 }
 
 #[test]
 fn silence() {
     let (ping_after, pong_within) = (Duration::from_millis(200), Duration::from_millis(300));
     let limits = Limits { ping_after, pong_within, ..Limits::default() };
-    let mut house = with_limits(limits);
-    let mut witness = house.join();
-    // It answers pings only while it reads, which it does not.
-    let mut vanished = house.join();
+    let mut server = with_limits(limits);
+    let mut observer = server.join();
+    // It answers pings only while it reads, which it does not do.
+    let mut vanished = server.join();
     let since = Instant::now();
     let announced = format!(" .... {} has left.", vanished.nick);
-    assert_eq!(witness.hear(), announced, "and the witness, who reads, stays");
+    assert_eq!(observer.receive(), announced, "and the observer stays");
     assert!(since.elapsed() >= Duration::from_millis(400));
-    assert_eq!(house.gone(vanished.id), (1006, "no sign of life".into()));
+    assert_eq!(server.wait_for_close(vanished.id()), (1006, "no sign of life".into()));
     let mut got = Vec::new();
     vanished.socket.get_mut().read_to_end(&mut got).unwrap();
     assert_eq!(got, b"\x89\x00", "a ping, and no close frame: 1006 is never sent");
-    witness.say_and_hear("still here");
+    observer.send_and_receive("still here");
 }
 
 #[test]
-fn a_reader_that_stops_is_cut_and_delays_nobody() {
+fn a_client_that_stops_reading_is_cut_and_delays_no_other() {
     let limits = Limits { stall_max: Duration::from_millis(500), ..Limits::default() };
-    let mut house = with_limits(limits);
-    let (mut talker, mut stalled) = (house.join(), house.join());
+    let mut server = with_limits(limits);
+    let (mut talker, mut stalled) = (server.join(), server.join());
     let (nick, text) = (stalled.nick.clone(), "x".repeat(8000));
-    // It reads nothing from here on. The talker goes on until it is gone, and hears all it says.
+    // It reads nothing from here on. The other sends until the first is gone, and receives all it
+    // sends.
     let goodbye = format!(" .... {nick} has left.");
     let mut said = 0;
     loop {
-        talker.say(&text);
+        talker.send(&text);
         said += 1;
-        let heard = talker.hear();
+        let heard = talker.receive();
         if heard == goodbye {
             break;
         }
         assert_eq!(heard, format!("{}: {text}", talker.nick));
         assert!(said < 1_000_000, "the stalled client is never cut");
     }
-    assert_eq!(house.gone(stalled.id).0, 4008);
+    assert_eq!(server.wait_for_close(stalled.id()).0, 4008);
     let (code, reason) = stalled.close_frame();
     assert_eq!((code, reason.contains("slow")), (4008, true), "it learns why when it reads again");
 }
 
 #[test]
-fn who_falls_behind_and_reads_on_stays() {
+fn a_client_that_falls_behind_and_reads_on_stays() {
     const TEXTS: usize = 60;
-    let mut house = House::open();
-    let (mut slow, mut witness) = (house.join(), house.join());
-    // More than the kernel takes for it, and less than may wait.
+    let mut server = TestServer::start();
+    let (mut slow, mut observer) = (server.join(), server.join());
+    // More than the kernel takes for it, and less than its backlog.
     SockRef::from(slow.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();
     let (cook, text) = (Nickname::parse("cook").unwrap(), "x".repeat(8000));
     for _ in 0..TEXTS {
-        house.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
+        server.handle.say(&RoomName::lobby(), &cook, &text).unwrap();
     }
-    for client in [&mut witness, &mut slow] {
+    for client in [&mut observer, &mut slow] {
         for _ in 0..TEXTS {
-            assert_eq!(client.hear(), format!("cook: {text}"));
+            assert_eq!(client.receive(), format!("cook: {text}"));
         }
     }
-    slow.say_and_hear("still here");
+    slow.send_and_receive("still here");
 }
 
 #[test]
-fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
-    let (ping_after, pong_within) = (Duration::from_millis(100), support::DEADLINE);
+fn a_pinged_client_has_its_time_to_answer_whatever_it_is_sent() {
+    let (ping_after, pong_within) = (Duration::from_millis(100), testkit::DEADLINE);
     let limits = Limits { ping_after, pong_within, ..Limits::default() };
-    let mut house = with_limits(limits);
-    let (mut talker, mut silent) = (house.join(), house.join());
+    let mut server = with_limits(limits);
+    let (mut talker, mut silent) = (server.join(), server.join());
     let mut ping = [0; 2];
     silent.socket.get_mut().read_exact(&mut ping).unwrap();
     assert_eq!(&ping, b"\x89\x00");
-    // It neither answers nor reads on, and is cut for that which comes first.
+    // It neither answers nor reads. The deadline that comes first cuts it.
     let (goodbye, text) = (format!(" .... {} has left.", silent.nick), "x".repeat(8000));
     loop {
-        talker.say(&text);
-        if talker.hear() == goodbye {
+        talker.send(&text);
+        if talker.receive() == goodbye {
             break;
         }
     }
-    assert_eq!(house.gone(silent.id).0, 4008);
+    assert_eq!(server.wait_for_close(silent.id()).0, 4008);
 }
 
 #[test]
-fn stopping_tells_three_hundred_who_talk() {
+fn stopping_tells_three_hundred_clients_that_send() {
     const CLIENTS: usize = 300;
-    let house = House::open();
-    let address = house.address();
+    let server = TestServer::start();
+    let address = server.address();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(move || talk(address))).collect();
         let mut talking = HashSet::new();
         while talking.len() < CLIENTS {
-            if let chinwag::Event::Message { client, .. } = house.event() {
+            if let chinwag::Event::Message { client, .. } = server.next_event() {
                 talking.insert(client);
             }
         }
         let since = Instant::now();
-        house.handle.stop();
+        server.handle.stop();
         let took = since.elapsed();
         assert!(took < Duration::from_secs(3), "stopping took {took:?}");
         for client in clients {
@@ -231,46 +230,46 @@ fn stopping_tells_three_hundred_who_talk() {
         }
     });
     assert!(std::net::TcpStream::connect(address).is_err(), "the port is free");
-    house.handle.stop();
+    server.handle.stop();
     let nobody = chinwag::Nickname::parse("nobody").unwrap();
-    let said = house.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
+    let said = server.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
     assert_eq!(said, Err(chinwag::SayError::Stopped));
 }
 
 #[test]
-fn who_is_sent_home_is_listened_to_until_it_goes() {
-    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
-    let mut house = with_limits(limits);
-    let mut client = house.join();
+fn a_closed_client_is_read_until_it_goes() {
+    let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
+    let mut server = with_limits(limits);
+    let mut client = server.join();
     std::thread::scope(|scope| {
-        let stopped = scope.spawn(|| house.handle.stop());
+        let stopped = scope.spawn(|| server.handle.stop());
         assert_eq!(client.close_frame().0, 1001);
         assert_eq!(client.socket.get_mut().read(&mut [0]).unwrap(), 0, "nothing more comes");
         for _ in 0..1000 {
-            client.raw(&support::text_frame("it is in the middle of something"));
+            client.send_bytes(&testkit::frames::text_frame("it is in the middle of something"));
         }
         let since = Instant::now();
         drop(client);
         stopped.join().unwrap();
-        assert!(since.elapsed() < support::DEADLINE / 2, "and no longer");
+        assert!(since.elapsed() < testkit::DEADLINE / 2, "and no longer");
     });
 }
 
 #[test]
-fn an_offender_is_not_listened_to_for_long() {
-    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
-    let mut house = with_limits(limits);
-    let mut client = house.join();
-    client.raw(&frame(OpCode::Data(Data::Binary), true, b"\x00"));
+fn a_violating_client_is_not_read_for_long() {
+    let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
+    let mut server = with_limits(limits);
+    let mut client = server.join();
+    client.send_bytes(&frame(OpCode::Data(Data::Binary), true, b"\x00"));
     assert_eq!(client.close_frame().0, 1003);
     let since = Instant::now();
     // It does not answer. The server has ended when its connection has.
-    house.handle.stop();
+    server.handle.stop();
     let took = since.elapsed();
-    assert!(took < support::DEADLINE / 2, "it took {took:?}");
+    assert!(took < testkit::DEADLINE / 2, "it took {took:?}");
 }
 
-/// Says one thing after the other, each when the one before has come back, until it is sent home.
+/// Sends texts, each when the one before has come back, until the server closes.
 fn talk(address: SocketAddr) -> u16 {
     let mut socket = connect(address, "/").expect("the server upgrades");
     let mut own = 0_usize;
@@ -279,7 +278,7 @@ fn talk(address: SocketAddr) -> u16 {
         match socket.read() {
             Ok(Message::Text(_)) => {
                 own += 1;
-                // A send may fail once the server is closing; the code is read all the same.
+                // A send may fail when the server is closing. The code can be read all the same.
                 if own % 300 == 0 {
                     let _ = socket.send(Message::text(format!("{own}")));
                 }

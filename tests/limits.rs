@@ -14,17 +14,18 @@ const OTHERS: [&str; 6] =
 const TESTS: [&str; 5] = ["tests", "checks.rs", "fuzz.rs", "golden.rs", "head_mutations.rs"];
 
 fn limits_of_table() -> BTreeSet<Limit> {
-    let document = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let table = document.split_once("\n## Limits\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let document = read(&root().join("ARCHITECTURE.md"));
+    let section =
+        document.split_once("\n## Limits\n").and_then(|(_, rest)| rest.split_once("\n## "));
+    let (table, _) = section.expect("there is a section Limits, and one after it");
     let mut limits = BTreeSet::new();
     let mut folder = "";
     for line in table.lines() {
         if let Some((_, rest)) = line.split_once("(`src/") {
-            folder = rest.split_once("/`)").unwrap().0;
+            folder = rest.split("/`)").next().unwrap_or_default();
         } else if let Some(row) = line.strip_prefix("| `") {
-            let (name, rest) = row.split_once("` | ").unwrap();
-            let values = rest.split_once(" | ").unwrap().0;
-            for value in values.split(", ") {
+            let (name, rest) = row.split_once("` | ").expect("a row has a name and a value");
+            for value in rest.split(" | ").next().unwrap_or_default().split(", ") {
                 limits.insert((
                     folder.to_owned(),
                     name.to_owned(),
@@ -55,9 +56,9 @@ fn limits_of_source() -> BTreeSet<Limit> {
 }
 
 fn read_folder(path: &Path, folder: &str, limits: &mut BTreeSet<Limit>) {
-    for entry in fs::read_dir(path).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
+    for entry in fs::read_dir(path).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         if TESTS.iter().any(|part| name.contains(part)) {
             continue;
         }
@@ -65,8 +66,8 @@ fn read_folder(path: &Path, folder: &str, limits: &mut BTreeSet<Limit>) {
             read_folder(&path, folder, limits);
             continue;
         }
-        let source = fs::read_to_string(&path).unwrap();
-        let product = source.split("\nmod tests {").next().unwrap();
+        let source = read(&path);
+        let product = source.split("\nmod tests {").next().unwrap_or_default();
         limits.extend(
             product
                 .lines()
@@ -84,7 +85,11 @@ fn constant(line: &str) -> Option<(String, String)> {
     let is_limit = ["usize", "u32", "u64", "i32", "i64", "Duration"].contains(&kind)
         && (visibility.is_empty() || visibility.starts_with("pub"))
         && !OTHERS.contains(&name);
-    is_limit.then(|| (name.to_owned(), value.strip_suffix(';').unwrap().to_owned()))
+    is_limit.then(|| (name.to_owned(), value.trim_end_matches(';').to_owned()))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("the file can be read")
 }
 
 fn root() -> &'static Path {

@@ -1,14 +1,10 @@
-//! That a server leaves nothing behind. Alone in its file, and so alone in its process: what it
-//! counts belongs to nobody else.
+//! A server leaves nothing behind. This is the only test of its process, because it counts what the
+//! process holds.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(target_os = "linux")]
 
-mod support;
-
-use std::time::{Duration, Instant};
-
-use support::{DEADLINE, House, ask};
+use testkit::{TestServer, exchange_text, wait_until};
 
 fn count(what: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count()
@@ -25,16 +21,16 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
     let before = (count("task"), count("fd"));
     let files_before = our_temporary_files();
     for _ in 0..20 {
-        let mut house = House::open();
-        let mut clients: Vec<_> = (0..10).map(|_| house.join()).collect();
-        clients[0].say_and_hear("hello");
-        ask(house.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
+        let mut server = TestServer::start();
+        let mut clients: Vec<_> = (0..10).map(|_| server.join()).collect();
+        clients[0].send_and_receive("hello");
+        exchange_text(server.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
         for client in clients.drain(2..) {
             client.close();
         }
-        // Two are still there. They are told, and answer.
+        // Two clients are connected. They are told, and answer.
         let stopped = std::thread::scope(|scope| {
-            let stopped = scope.spawn(|| house.handle.stop());
+            let stopped = scope.spawn(|| server.handle.stop());
             for client in &mut clients {
                 client.close_frame();
             }
@@ -43,12 +39,9 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         });
         stopped.unwrap();
     }
-    // tiny_http's own threads notice within five seconds that they are not needed any more.
-    let deadline = Instant::now() + DEADLINE;
-    let nothing = crossbeam_channel::never::<()>();
-    while (count("task"), count("fd")) != before && Instant::now() < deadline {
-        let _ = nothing.recv_timeout(Duration::from_millis(50));
-    }
-    assert_eq!((count("task"), count("fd")), before);
+    // Idle threads of tiny_http's pool end after five seconds.
+    wait_until(&format!("{before:?} threads and descriptors"), || {
+        (count("task"), count("fd")) == before
+    });
     assert_eq!(our_temporary_files(), files_before);
 }

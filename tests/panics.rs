@@ -1,18 +1,16 @@
-//! A panic in the thread of one connection. It is forced by a logger that panics, which an embedder
-//! may well have, and which is the only code of others that runs in that thread.
+//! Panics in the thread of a connection and in the broadcaster. A logger causes them: it is the
+//! only code of an embedder that runs in these threads.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::net::TcpStream;
 
 use log::{LevelFilter, Log, Metadata, Record};
-use support::{House, connect};
+use testkit::{TestServer, connect};
 
-/// Panics when a connection that closed with this reason is logged, by its thread.
+/// Panics when the thread of a connection logs a close frame with this reason.
 const FATAL_REASON: &str = "the last straw";
-/// Panics when the arrival of this client is logged, by the broadcaster.
+/// Panics when the broadcaster logs the arrival of this client.
 const FATAL_NICKNAME: &str = "Rasputin";
 
 struct FragileLogger;
@@ -32,54 +30,54 @@ impl Log for FragileLogger {
 }
 
 fn use_fragile_logger() {
-    // The other test may have been first.
+    // The other test may have set it.
     let _ = log::set_logger(&FragileLogger);
     log::set_max_level(LevelFilter::Debug);
 }
 
 #[test]
-fn a_panic_ends_its_own_connection_with_its_goodbye() {
+fn a_panic_ends_only_its_connection_with_a_goodbye() {
     use_fragile_logger();
-    let mut house = House::open();
-    let (mut ana, mut bo) = (house.join(), house.join());
+    let mut server = TestServer::start();
+    let (mut ana, mut bo) = (server.join(), server.join());
     let fatal =
         tungstenite::protocol::CloseFrame { code: 1000.into(), reason: FATAL_REASON.into() };
     ana.socket.close(Some(fatal)).unwrap();
     assert_eq!(ana.close_frame().0, 1011);
-    assert_eq!(bo.hear(), format!(" .... {} has left.", ana.nick));
-    assert_eq!(house.gone(ana.id), (1011, "internal error".to_owned()));
-    bo.say_and_hear("still here");
-    let mut carl = house.join();
-    carl.say_and_hear("and others come in");
+    assert_eq!(bo.receive(), format!(" .... {} has left.", ana.nick));
+    assert_eq!(server.wait_for_close(ana.id()), (1011, "internal error".to_owned()));
+    bo.send_and_receive("still here");
+    let mut carl = server.join();
+    carl.send_and_receive("and others come in");
 }
 
 #[test]
-fn a_panic_of_the_embedder_disturbs_nobody() {
-    let mut house = House::open();
-    let mut ana = house.join();
-    let events = house.handle.events(10);
+fn a_panic_of_the_embedder_disturbs_no_client() {
+    let mut server = TestServer::start();
+    let mut ana = server.join();
+    let events = server.handle.events(10);
     let embedder = std::thread::spawn(move || {
         events.recv().unwrap();
         panic!("forced by the test");
     });
-    ana.say_and_hear("one");
+    ana.send_and_receive("one");
     assert!(embedder.join().is_err());
     for _ in 0..100 {
-        ana.say_and_hear("many");
+        ana.send_and_receive("many");
     }
 }
 
 #[test]
 fn a_panic_of_the_broadcaster_is_an_orderly_end() {
     use_fragile_logger();
-    let mut house = House::open();
-    let (mut ana, mut bo) = (house.join(), house.join());
-    ana.say_and_hear("all is well");
-    let rasputin = connect(house.address(), &format!("/?nick={FATAL_NICKNAME}"));
+    let mut server = TestServer::start();
+    let (mut ana, mut bo) = (server.join(), server.join());
+    ana.send_and_receive("all is well");
+    let rasputin = connect(server.address(), &format!("/?nick={FATAL_NICKNAME}"));
     assert_eq!(ana.close_frame().0, 1011);
     assert_eq!(bo.close_frame().0, 1011);
     drop((ana, bo, rasputin));
-    // And not when a deadline has passed: no thread waits for one that is gone.
-    house.handle.wait();
-    assert!(TcpStream::connect(house.address()).is_err());
+    // Not after a deadline: no thread waits for one that is gone.
+    server.handle.wait();
+    assert!(TcpStream::connect(server.address()).is_err());
 }

@@ -1,12 +1,10 @@
-//! The program, as a process: its banner, its flags, its errors and its end.
+//! The program as a process: its banner, flags, errors and end.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,58 +15,46 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use support::DEADLINE;
-use support::folder::Folder;
-use support::program::{FREE_PORTS, Program, address, chinwag, chinwag_under, wait};
+use testkit::{
+    FREE_PORTS, ServerProcess, TempDir, chinwag, chinwag_under, connect, exchange_text,
+    url_address, wait_for_exit,
+};
 use tungstenite::Message;
 
-/// Runs a program that does not come to serve: its exit code and what it says.
+/// Runs a program that must not start to serve. Returns its exit code and its stderr.
 fn failure(command: &mut Command) -> (i32, String) {
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    // One that comes to serve all the same is ended with the deadline.
-    let (status, said) = Program { child, banner: String::new() }.end();
+    // A program that serves all the same is killed at the deadline.
+    let (status, said) = ServerProcess { child, banner: String::new() }.end();
     (status.code().unwrap(), said)
 }
 
 fn status_of(address: SocketAddr, host: &str, fields: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n").unwrap();
-    let mut status = [0; 12];
-    stream.read_exact(&mut status).unwrap();
-    String::from_utf8_lossy(&status[9..]).into_owned()
-}
-
-fn connect(
-    address: SocketAddr,
-) -> Result<tungstenite::WebSocket<TcpStream>, Box<dyn std::error::Error>> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
-    Ok(tungstenite::client(format!("ws://{address}/"), stream)?.0)
+    exchange_text(address, &format!("GET / HTTP/1.1\nHost: {host}\n{fields}\n"))[9..12].to_owned()
 }
 
 #[test]
-fn the_banner_says_where_to_go() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+fn the_banner_has_the_addresses() {
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let first = program.banner.lines().next().unwrap();
     assert_eq!(first, format!("chinwag {} · chat for your LAN", env!("CARGO_PKG_VERSION")));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
     assert!(program.page().ip().is_loopback());
-    // A machine without any network prints no address for others.
+    // A machine without a network prints no address for others.
     for line in program.banner.lines().filter(|line| line.contains("http://")) {
         let url = line.rsplit(' ').next().unwrap();
-        let address = address(url);
+        let address = url_address(url);
         assert!(!address.ip().is_unspecified(), "{line}");
         assert_eq!(status_of(address, &address.to_string(), ""), "200", "{line}");
     }
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     socket.send(Message::text("hello")).unwrap();
     assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
 }
 
 #[test]
 fn ipv6_and_ipv4_are_both_served_by_default() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let port = program.page().port();
     assert_eq!(status_of(SocketAddr::from(([127, 0, 0, 1], port)), "127.0.0.1", ""), "200");
     if TcpListener::bind("[::1]:0").is_ok() {
@@ -78,9 +64,9 @@ fn ipv6_and_ipv4_are_both_served_by_default() {
 }
 
 #[test]
-fn it_listens_where_it_is_told_to() {
+fn it_listens_on_the_addresses_of_bind() {
     let bind = ["--bind", "127.0.0.1", "--bind", "127.0.0.2"];
-    let program = Program::start(chinwag().args(FREE_PORTS).args(bind));
+    let program = ServerProcess::with(bind);
     let (page, websocket) = (program.page().port(), program.websocket().port());
     for host in [[127, 0, 0, 1], [127, 0, 0, 2]] {
         for port in [page, websocket] {
@@ -90,9 +76,9 @@ fn it_listens_where_it_is_told_to() {
     assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 3), page)).is_err());
 }
 
-/// How many sockets of the program listen.
-fn listeners(program: &Program) -> usize {
-    // In the file system of the kernel each has an inode, and the state 0A.
+/// Returns how many sockets of the program listen.
+fn listeners(program: &ServerProcess) -> usize {
+    // `/proc` lists each with its inode and the state 0A.
     let folder = format!("/proc/{}", program.child.id());
     let descriptors = std::fs::read_dir(format!("{folder}/fd")).unwrap();
     let ours: Vec<_> = descriptors
@@ -122,19 +108,19 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
         ("::ffff:127.0.0.1,127.0.0.1,127.0.0.2", 2),
         ("::,127.0.0.1,127.0.0.2", 1),
     ] {
-        let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", bind]));
+        let program = ServerProcess::with(["--bind", bind]);
         assert_eq!(listeners(&program), 2 * count, "{bind}, on two ports");
         assert_eq!(status_of(program.page(), "localhost", ""), "200", "{bind}");
         // The same on ports that are given.
         let ports = [program.page().port(), program.websocket().port()].map(|it| it.to_string());
         program.signal(Signal::TERM);
         let (_, log) = program.end();
-        // One that is only said twice is no matter.
+        // An address that is only given twice is no error.
         let is_said_twice = bind == "127.0.0.1,127.0.0.1";
         let is_told = log.contains("needs no listener of its own beside");
         assert!(is_told || is_said_twice, "{bind}: {log}");
         let again = ["--bind", bind, "--port", &ports[0], "--ws-port", &ports[1]];
-        let program = Program::start(chinwag().args(again));
+        let program = ServerProcess::start(chinwag().args(again));
         assert_eq!(program.page().port().to_string(), ports[0], "{bind}");
     }
     let covered = ["--bind", "0.0.0.0,203.0.113.77"];
@@ -144,17 +130,17 @@ fn addresses_that_cover_one_another_are_listened_on_once() {
 }
 
 #[test]
-fn any_folder_for_temporary_files_will_do() {
+fn it_runs_without_a_usable_tmpdir() {
     let too_long = format!("/tmp/{}", "./".repeat(100));
     for folder in ["/nowhere", "/dev/null", "/proc", "", &too_long] {
-        let program = Program::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS).env("TMPDIR", folder));
         assert_eq!(status_of(program.page(), "localhost", ""), "200", "{folder}");
     }
 }
 
 #[test]
 fn every_flag_has_a_variable() {
-    let program = Program::start(chinwag().envs([
+    let program = ServerProcess::start(chinwag().envs([
         ("CHINWAG_BIND", "127.0.0.1,127.0.0.2"),
         ("CHINWAG_PORT", "0"),
         ("CHINWAG_WS_PORT", "0"),
@@ -168,23 +154,23 @@ fn every_flag_has_a_variable() {
     assert!(program.banner.contains("Room for 2 people"), "{}", program.banner);
     assert_eq!(status_of(page, "talk.example.org", ""), "200");
     assert_eq!(status_of(page, "other.example.org", ""), "421");
-    let origin = |origin: &str| status_of(page, "localhost", &format!("Origin: {origin}\r\n"));
+    let origin = |origin: &str| status_of(page, "localhost", &format!("Origin: {origin}\n"));
     assert_eq!(origin("https://intra.example.org"), "200");
     assert_eq!(origin("https://other.example.org"), "403");
-    let _first = connect(program.websocket()).unwrap();
-    assert!(connect(program.websocket()).is_err(), "one is enough from one address");
+    let _first = connect(program.websocket(), "/").unwrap();
+    assert!(connect(program.websocket(), "/").is_err(), "one is enough from one address");
 }
 
 #[test]
-fn flags_come_before_variables() {
+fn flags_override_variables() {
     let command = &mut chinwag();
     command.args(["--max-clients", "3"]).args(FREE_PORTS).env("CHINWAG_MAX_CLIENTS", "2");
-    assert!(Program::start(command).banner.contains("Room for 3 people"));
+    assert!(ServerProcess::start(command).banner.contains("Room for 3 people"));
 }
 
 #[test]
 fn the_flags_for_hosts_and_limits_work() {
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--host-name",
         "chat.example.org",
         "--host-name",
@@ -197,11 +183,11 @@ fn the_flags_for_hosts_and_limits_work() {
         "70",
         "--log-level",
         "debug",
-    ]));
+    ]);
     assert_eq!(status_of(program.page(), "CHAT.example.org:80", ""), "200");
-    assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\r\n"), "200");
-    let clients: Vec<_> = (0..70).map(|_| connect(program.websocket()).unwrap()).collect();
-    assert!(connect(program.websocket()).is_err(), "the house is full");
+    assert_eq!(status_of(program.page(), "talk.example.org", "Origin: null\n"), "200");
+    let clients: Vec<_> = (0..70).map(|_| connect(program.websocket(), "/").unwrap()).collect();
+    assert!(connect(program.websocket(), "/").is_err(), "the server is full");
     drop(clients);
     program.signal(Signal::TERM);
     let (_, log) = program.end();
@@ -233,7 +219,7 @@ fn an_address_of_another_machine_is_one_sentence_with_a_remedy() {
 #[test]
 fn a_port_without_permission_is_one_sentence_with_a_remedy() {
     if rustix::process::geteuid().is_root() {
-        // Root may open every port; somebody else asks for it.
+        // Root may open every port, so another user runs the program.
         return without_permission_as_nobody();
     }
     let (code, sentence) = failure(chinwag().args(["--bind", "127.0.0.1", "--port", "1"]));
@@ -241,7 +227,7 @@ fn a_port_without_permission_is_one_sentence_with_a_remedy() {
 }
 
 fn without_permission_as_nobody() {
-    // The build folder may be closed to others, so the program is handed over as a descriptor.
+    // That user may have no access to the build folder, so it gets the program as a descriptor.
     let program = File::open(env!("CARGO_BIN_EXE_chinwag")).unwrap();
     let mut setpriv = Command::new("setpriv");
     setpriv
@@ -259,7 +245,7 @@ fn assert_no_permission(code: i32, sentence: &str) {
 }
 
 #[test]
-fn bad_usage_is_told_and_ends_with_2() {
+fn bad_usage_is_reported_and_ends_with_2() {
     for (arguments, hint) in [
         (vec!["--port", "70000"], "--port"),
         (vec!["--bind", "here"], "--bind"),
@@ -329,7 +315,7 @@ fn the_version_names_features_target_and_commit() {
     let named: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     let named = if named.is_empty() { "no features".to_owned() } else { named.join(" ") };
     assert_eq!(parts.pop(), Some(named.as_str()), "{version}");
-    // A source that came without its repository has no commit.
+    // A source without its repository has no commit.
     if let Some(commit) = parts.pop() {
         let commit = commit.strip_prefix("commit ").unwrap_or_else(|| panic!("{version}"));
         assert!(commit.len() == 9 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{version}");
@@ -374,7 +360,7 @@ fn an_error_in_a_variable_names_the_variable() {
     let (code, message) =
         failure(chinwag().env("CHINWAG_PORT", OsStr::from_bytes(b"\xff")).env("CHINWAG_RATE", "1"));
     assert!(code == 2 && message.contains("unset the variable CHINWAG_PORT"), "{message}");
-    // What is wrong with an argument is not said of a variable.
+    // The message for an argument does not name a variable.
     let (_, message) = failure(chinwag().args(["--rate", "x"]).env("CHINWAG_RATE", "y"));
     assert!(message.contains("'x' for '--rate <N>'") && !message.contains("CHINWAG"), "{message}");
 }
@@ -388,7 +374,7 @@ fn a_variable_that_needs_another_is_named() {
 }
 
 #[test]
-fn empty_variables_are_as_none() {
+fn empty_variables_count_as_unset() {
     const NAMES: [&str; 17] = [
         "BIND",
         "PORT",
@@ -410,18 +396,18 @@ fn empty_variables_are_as_none() {
     ];
     for nothing in ["", " ", "\r"] {
         let variables = NAMES.map(|name| (format!("CHINWAG_{name}"), nothing));
-        // It has come past the arguments, and not to the default ports.
+        // It has passed the arguments, and has not opened the default ports.
         let (code, message) = failure(chinwag().envs(variables).args(["--bind", "203.0.113.77"]));
         assert!(code == 1 && message.contains("no address of this machine"), "{message}");
     }
     let nothing =
         ["BIND", "HOST_NAME", "ALLOW_ORIGIN"].map(|name| (format!("CHINWAG_{name}"), " , "));
-    Program::start(chinwag().envs(nothing).args(FREE_PORTS));
+    ServerProcess::start(chinwag().envs(nothing).args(FREE_PORTS));
 }
 
 #[test]
 fn lists_and_numbers_may_have_blanks() {
-    let program = Program::start(
+    let program = ServerProcess::start(
         chinwag()
             .envs([
                 ("CHINWAG_BIND", " 127.0.0.1, 127.0.0.2 ,127.0.0.1,"),
@@ -438,15 +424,15 @@ fn lists_and_numbers_may_have_blanks() {
         assert_eq!(status_of(page, &format!("{name}.example.org"), ""), "200");
     }
     for name in ["a", "b"] {
-        let origin = format!("Origin: https://{name}.example.org\r\n");
+        let origin = format!("Origin: https://{name}.example.org\n");
         assert_eq!(status_of(page, "localhost", &origin), "200");
     }
 }
 
 #[test]
-fn numbers_beyond_reason_do_no_harm() {
+fn huge_numbers_do_no_harm() {
     let most = usize::MAX.to_string();
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--max-clients",
         &most,
         "--max-clients-per-address",
@@ -461,9 +447,9 @@ fn numbers_beyond_reason_do_no_harm() {
         "4294967295",
         "--burst",
         "4294967295",
-    ]));
+    ]);
     assert_serves(&program, 30);
-    let program = Program::start(chinwag().args(FREE_PORTS).args([
+    let program = ServerProcess::with([
         "--history-lines",
         "0",
         "--idle-rooms",
@@ -472,25 +458,25 @@ fn numbers_beyond_reason_do_no_harm() {
         "0",
         "--rate",
         "0",
-    ]));
+    ]);
     assert_serves(&program, 30);
 }
 
-/// A client comes in and is heard.
-fn assert_serves(program: &Program, texts: usize) {
-    let mut socket = connect(program.websocket()).unwrap();
+/// Connects a client and checks that its texts come back.
+fn assert_serves(program: &ServerProcess, texts: usize) {
+    let mut socket = connect(program.websocket(), "/").unwrap();
     for _ in 0..texts {
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
     }
-    // It says goodbye, so that it is not waited for.
+    // It closes, so that the server does not wait for it.
     socket.close(None).unwrap();
     while socket.read().is_ok() {}
 }
 
 #[test]
 fn every_line_of_the_log_has_its_time() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     program.signal(Signal::TERM);
     let (_, log) = program.end();
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
@@ -501,10 +487,10 @@ fn every_line_of_the_log_has_its_time() {
     assert!(log.contains("stopping"), "{log}");
 }
 
-/// The journal of systemd notes the time of each line itself.
+/// The journal of systemd records the time of each line itself.
 #[test]
 fn lines_for_the_journal_have_no_time() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let path = folder.file("log");
     let file = File::create(&path).unwrap();
     let its = file.metadata().unwrap();
@@ -512,24 +498,24 @@ fn lines_for_the_journal_have_no_time() {
         let command = &mut chinwag();
         command.env("JOURNAL_STREAM", format!("{}:{journal}", its.dev())).args(FREE_PORTS);
         file.set_len(0).unwrap();
-        let mut program = Program::start(command.stderr(File::create(&path).unwrap()));
+        let mut program = ServerProcess::start(command.stderr(File::create(&path).unwrap()));
         program.signal(Signal::TERM);
-        assert_eq!(wait(&mut program.child).code(), Some(0));
+        assert_eq!(wait_for_exit(&mut program.child).code(), Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         assert!(log.starts_with(begin) && log.contains("stopping"), "{log}");
     }
 }
 
 #[test]
-fn both_signals_tell_everybody_and_end_with_0() {
+fn both_signals_tell_all_clients_and_end_with_0() {
     for signal in [Signal::INT, Signal::TERM] {
-        let program = Program::start(chinwag().args(FREE_PORTS));
-        let mut socket = connect(program.websocket()).unwrap();
+        let program = ServerProcess::start(chinwag().args(FREE_PORTS));
+        let mut socket = connect(program.websocket(), "/").unwrap();
         let since = Instant::now();
         program.signal(signal);
         let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
         assert_eq!(u16::from(frame.code), 1001);
-        // The client does not answer, and is not waited for beyond the bound.
+        // The client does not answer, and the server waits only for the maximum time.
         let (status, log) = program.end();
         assert!(since.elapsed() < Duration::from_secs(3), "it took {:?}", since.elapsed());
         assert_eq!(status.code(), Some(0), "{log}");
@@ -540,7 +526,7 @@ fn both_signals_tell_everybody_and_end_with_0() {
 /// Also the real-time signals, and those that only some systems have.
 #[test]
 fn signals_without_a_meaning_end_nothing() {
-    let program = Program::start(chinwag().args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag().args(FREE_PORTS));
     let mut numbers: Vec<i32> = [
         Signal::USR1,
         Signal::USR2,
@@ -574,14 +560,14 @@ fn signals_without_a_meaning_end_nothing() {
 #[test]
 fn sigquit_ends_it_at_once() {
     let without_dump = ["sh", "-c", "ulimit -c 0 && exec \"$0\" \"$@\""];
-    let program = Program::start(chinwag_under(&without_dump).args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag_under(&without_dump).args(FREE_PORTS));
     program.signal(Signal::QUIT);
     assert_eq!(program.end().0.signal(), Some(Signal::QUIT.as_raw()));
 }
 
-/// A pseudo-terminal: its own end, and the program's.
+/// Opens a pseudo-terminal: this end, and that of the program.
 fn terminal() -> (OwnedFd, File) {
-    // No program that another test starts meanwhile shall hold it open.
+    // A program that another test starts meanwhile must not inherit it.
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let terminal = openpt(flags).unwrap();
     grantpt(&terminal).unwrap();
@@ -592,15 +578,16 @@ fn terminal() -> (OwnedFd, File) {
 }
 
 #[test]
-fn closing_the_terminal_stops_it_in_order() {
+fn closing_the_terminal_stops_it_cleanly() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty"]);
-    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
-    let mut socket = connect(program.websocket()).unwrap();
+    let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
+    let mut socket = connect(program.websocket(), "/").unwrap();
     drop(terminal);
     let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("a close frame") };
     assert_eq!(u16::from(frame.code), 1001);
-    // A shell passes the signal on, too. That is no second one, which would end it at once.
+    // A shell passes the signal on, too. It must not count as a second one, which ends the program
+    // at once.
     program.signal(Signal::HUP);
     let (status, log) = program.end();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -609,7 +596,7 @@ fn closing_the_terminal_stops_it_in_order() {
 
 #[test]
 fn sighup_is_ignored_without_a_terminal() {
-    let program = Program::start(chinwag_under(&["setsid"]).args(FREE_PORTS));
+    let program = ServerProcess::start(chinwag_under(&["setsid"]).args(FREE_PORTS));
     assert_ignores_hangup(program, |program| program.signal(Signal::HUP));
 }
 
@@ -617,11 +604,11 @@ fn sighup_is_ignored_without_a_terminal() {
 fn nohup_outlives_the_terminal() {
     let (terminal, far_end) = terminal();
     let mut command = chinwag_under(&["setsid", "--ctty", "nohup"]);
-    let program = Program::start(command.args(FREE_PORTS).stdin(far_end));
+    let program = ServerProcess::start(command.args(FREE_PORTS).stdin(far_end));
     assert_ignores_hangup(program, |_| drop(terminal));
 }
 
-fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
+fn assert_ignores_hangup(mut program: ServerProcess, hang_up: impl FnOnce(&ServerProcess)) {
     hang_up(&program);
     let mut log = BufReader::new(program.child.stderr.take().unwrap());
     let mut lines = String::new();
@@ -630,7 +617,7 @@ fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
     }
     assert_serves(&program, 1);
     program.signal(Signal::TERM);
-    let status = wait(&mut program.child);
+    let status = wait_for_exit(&mut program.child);
     log.read_to_string(&mut lines).unwrap();
     assert_eq!(status.code(), Some(0), "{lines}");
 }
@@ -640,11 +627,11 @@ fn assert_ignores_hangup(mut program: Program, hang_up: impl FnOnce(&Program)) {
 #[test]
 fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
     const TEXTS: usize = 100;
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut command = chinwag_under(&["prlimit", "--fsize=200000"]);
     command.args(FREE_PORTS).args(["--rate", "0", "--history"]).arg(folder.file("history"));
-    let program = Program::start(&mut command);
-    let mut socket = connect(program.websocket()).unwrap();
+    let program = ServerProcess::start(&mut command);
+    let mut socket = connect(program.websocket(), "/").unwrap();
     for number in 0..TEXTS {
         let text = format!("{number} {}", "x".repeat(4000));
         socket.send(Message::text(&text)).unwrap();
@@ -660,29 +647,30 @@ fn a_limit_of_the_size_of_files_does_not_end_the_chat() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut program = Program::start(chinwag().args(FREE_PORTS));
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut program = ServerProcess::start(chinwag().args(FREE_PORTS));
+    let mut socket = connect(program.websocket(), "/").unwrap();
     program.signal(Signal::TERM);
-    // The first has been taken when its notice is on the log; the client keeps the server waiting.
+    // The server has taken the first signal when its notice is in the log. The client keeps it
+    // waiting.
     let mut log = BufReader::new(program.child.stderr.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
     assert!(line.contains("stopping"), "{line}");
     program.signal(Signal::INT);
-    let status = wait(&mut program.child);
+    let status = wait_for_exit(&mut program.child);
     assert_eq!((status.code(), status.signal()), (Some(130), None));
     while socket.read().is_ok() {}
 }
 
 #[test]
-fn nobody_has_to_read_what_it_prints() {
-    let mut program = Program::start(chinwag().args(FREE_PORTS).args(["--log-level", "debug"]));
-    // Program::start has dropped its end of stdout already.
+fn the_program_runs_without_a_reader_of_its_output() {
+    let mut program = ServerProcess::with(["--log-level", "debug"]);
+    // `ServerProcess::start` has dropped its end of stdout.
     drop(program.child.stderr.take());
-    // They stay to the end, so that nobody's goodbye comes before somebody's own words.
+    // They stay to the end, so that no goodbye comes before a text.
     let mut sockets = Vec::new();
     for _ in 0..3 {
-        let mut socket = connect(program.websocket()).unwrap();
+        let mut socket = connect(program.websocket(), "/").unwrap();
         socket.send(Message::text("still here?")).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().ends_with(": still here?"));
         sockets.push(socket);
@@ -695,7 +683,7 @@ fn nobody_has_to_read_what_it_prints() {
     assert_eq!(program.end().0.code(), Some(0));
 }
 
-/// The program, with no more than so many descriptors, and fewer than that unless it asks.
+/// Returns the program with this limit of descriptors, and a lower soft limit.
 fn chinwag_with_descriptors(most: u32) -> Command {
     let mut command = chinwag();
     let program = std::mem::replace(&mut command, Command::new("sh"));
@@ -711,8 +699,8 @@ fn chinwag_with_descriptors(most: u32) -> Command {
 }
 
 #[test]
-fn it_has_room_for_as_many_as_there_are_descriptors_for() {
-    let program = Program::start(&mut chinwag_with_descriptors(328));
+fn the_number_of_clients_follows_from_the_descriptors() {
+    let program = ServerProcess::start(&mut chinwag_with_descriptors(328));
     assert!(program.banner.contains("Room for 100 people"), "{}", program.banner);
 }
 
@@ -727,24 +715,24 @@ fn too_few_descriptors_are_one_sentence_with_a_remedy() {
         let (code, sentence) = failure(command);
         assert_eq!((code, sentence), (1, expected));
     }
-    let program = Program::start(&mut chinwag_with_descriptors(40));
+    let program = ServerProcess::start(&mut chinwag_with_descriptors(40));
     assert_eq!(status_of(program.page(), "localhost", ""), "200");
-    let mut socket = connect(program.websocket()).unwrap();
+    let mut socket = connect(program.websocket(), "/").unwrap();
     socket.send(Message::text("hello")).unwrap();
     assert!(socket.read().unwrap().to_text().unwrap().ends_with(": hello"));
 }
 
 #[test]
-fn a_refused_caller_leaves_a_line_at_info() {
-    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
+fn a_refused_connection_leaves_a_line_at_info() {
+    let program = ServerProcess::with(["--bind", "127.0.0.1"]);
     let page = program.page();
     for _ in 0..3 {
         assert_eq!(status_of(page, "evil.example", ""), "421");
     }
-    assert_eq!(status_of(page, "localhost", "Origin: http://evil.example\r\n"), "403");
+    assert_eq!(status_of(page, "localhost", "Origin: http://evil.example\n"), "403");
     assert_eq!(status_of(page, "", ""), "400");
-    assert_eq!(status_of(page, "localhost", "Transfer-Encoding: chunked\r\n"), "413");
-    let forged = format!("X-Forged: {}\r\n", "x".repeat(20_000));
+    assert_eq!(status_of(page, "localhost", "Transfer-Encoding: chunked\n"), "413");
+    let forged = format!("X-Forged: {}\n", "x".repeat(20_000));
     assert_eq!(status_of(page, "localhost", &forged), "431");
     program.signal(Signal::TERM);
     let (_, log) = program.end();

@@ -1,21 +1,18 @@
-//! Connections of the JSON dialect that break, and those who come back: unseen by the others, with
-//! nothing lost and nothing twice.
+//! Connections of the JSON dialect that break and are resumed: unseen by the others, with no
+//! message lost and none twice.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
 use chinwag::{Event, HistoryLimits, Limits};
 use serde_json::{Value, json};
-use support::json::{Scene, error, seqs};
-use support::{Client, DEADLINE, House, text_frame};
+use testkit::{Client, DEADLINE, Script, TestServer, error_code, frames::text_frame, seqs};
 use tungstenite::Message;
 
 #[test]
 fn a_newer_connection_of_a_session_takes_over_unseen() {
-    Scene::new().play(
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -42,8 +39,8 @@ fn a_newer_connection_of_a_session_takes_over_unseen() {
 }
 
 #[test]
-fn a_broken_connection_is_mended_unseen_and_exactly() {
-    Scene::new().play(
+fn a_broken_connection_is_resumed_unseen_and_completely() {
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -71,10 +68,10 @@ fn a_broken_connection_is_mended_unseen_and_exactly() {
 }
 
 #[test]
-fn who_does_not_come_back_in_time_has_left_once() {
+fn a_client_that_does_not_resume_in_time_has_left_once() {
     let grace = Duration::from_millis(300);
-    let mut scene = Scene::with_limits(Limits { grace, ..Limits::default() });
-    scene.play(
+    let mut script = Script::with_limits(Limits { grace, ..Limits::default() });
+    script.play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -83,13 +80,13 @@ fn who_does_not_come_back_in_time_has_left_once() {
         bo < {"type":"message","seq":1,...}"#,
     );
     let since = Instant::now();
-    scene.play(
+    script.play(
         r#"bo breaks
         ana < {"type":"left","room":"lobby","nick":"bo","reason":"error"}"#,
     );
     assert!(since.elapsed() >= grace, "after {:?}", since.elapsed());
-    // The session is remembered all the same, and everybody sees it come back.
-    scene.play(
+    // The session is remembered, and the others see it come back.
+    script.play(
         r#"bo opens
         bo > {"type":"hello","session":"<bo>"}
         bo < {"type":"welcome","session":"<bo>","nick":"bo","resumed":true,...}
@@ -100,8 +97,8 @@ fn who_does_not_come_back_in_time_has_left_once() {
 }
 
 #[test]
-fn without_grace_who_breaks_off_has_left_at_once() {
-    Scene::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
+fn without_grace_a_broken_connection_has_left_at_once() {
+    Script::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -111,9 +108,9 @@ fn without_grace_who_breaks_off_has_left_at_once() {
 }
 
 #[test]
-fn who_closes_has_left_at_once_and_is_known_again() {
+fn a_client_that_closes_has_left_at_once_and_can_resume() {
     let grace = DEADLINE * 2;
-    Scene::with_limits(Limits { grace, ..Limits::default() }).play(
+    Script::with_limits(Limits { grace, ..Limits::default() }).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -141,8 +138,8 @@ fn who_closes_has_left_at_once_and_is_known_again() {
 }
 
 #[test]
-fn who_is_away_for_a_moment_misses_what_is_private() {
-    Scene::new().play(
+fn an_absent_client_misses_private_messages() {
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -158,8 +155,8 @@ fn who_is_away_for_a_moment_misses_what_is_private() {
 }
 
 #[test]
-fn what_is_said_again_over_another_connection_is_not_said_twice() {
-    Scene::new().play(
+fn a_message_sent_again_over_another_connection_is_stored_once() {
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -189,15 +186,15 @@ fn what_is_said_again_over_another_connection_is_not_said_twice() {
 }
 
 #[test]
-fn a_recovery_is_whole_or_none() {
+fn a_recovery_is_complete_or_refused() {
     let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
-    let mut scene = Scene::with_limits(Limits { history, ..Limits::default() });
-    scene.play("ana enters lobby");
-    let epoch = scene.known("epoch").to_owned();
-    let ana = scene.client("ana");
+    let mut script = Script::with_limits(Limits { history, ..Limits::default() });
+    script.play("ana enters lobby");
+    let epoch = script.value("epoch").to_owned();
+    let ana = script.client("ana");
     for id in 1..=5 {
         let id = id.to_string();
-        ana.asked(&json!({"type": "say", "room": "lobby", "text": "hi", "id": id}));
+        ana.request(&json!({"type": "say", "room": "lobby", "text": "hi", "id": id}));
     }
     for (since, recovered, messages) in [
         (json!({"epoch": epoch, "after": 5}), true, vec![]),
@@ -213,50 +210,50 @@ fn a_recovery_is_whole_or_none() {
         let mut request = since.clone();
         request["type"] = json!("join");
         request["room"] = json!("lobby");
-        let joined = ana.asked(&request);
+        let joined = ana.request(&request);
         assert_eq!((&joined["recovered"], seqs(&joined)), (&json!(recovered), messages), "{since}");
         assert_eq!((&joined["seq"], &joined["epoch"]), (&json!(5), &json!(epoch)), "{since}");
     }
 }
 
 #[test]
-fn all_that_a_room_holds_comes_in_one_answer() {
+fn one_answer_has_all_messages_of_a_room() {
     const TEXTS: u64 = 500;
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let epoch = scene.known("epoch").to_owned();
-    let ana = scene.client("ana");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let epoch = script.value("epoch").to_owned();
+    let ana = script.client("ana");
     let text = "x".repeat(1400);
     for id in 1..=TEXTS {
-        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id.to_string()}));
+        ana.request(&json!({"type": "say", "room": "lobby", "text": text, "id": id.to_string()}));
     }
     let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": 0});
-    let joined = ana.asked(&join);
+    let joined = ana.request(&join);
     assert_eq!(joined["recovered"], true);
     assert!(seqs(&joined).into_iter().eq(1..=TEXTS));
-    ana.has_heard_all();
+    ana.has_received_all();
 }
 
 #[test]
-fn what_is_too_much_for_one_answer_comes_in_parts() {
+fn a_gap_too_large_for_one_answer_comes_in_parts() {
     const TEXTS: u64 = 200;
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let epoch = scene.known("epoch").to_owned();
-    let ana = scene.client("ana");
-    // A quotation mark is two bytes on the wire.
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let epoch = script.value("epoch").to_owned();
+    let ana = script.client("ana");
+    // A quotation mark takes two bytes on the wire.
     let texts = ["x".repeat(8192), "\"".repeat(8192)];
     for id in 1..=TEXTS {
         let text = &texts[usize::from(id > TEXTS / 2)];
         let id = id.to_string();
-        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+        ana.request(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
     }
     let (mut got, mut parts) = (Vec::new(), Vec::new());
     loop {
         let after = got.last().copied().unwrap_or(0);
         let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
-        ana.ask(&join);
-        let frame = ana.hear();
+        ana.send_json(&join);
+        let frame = ana.receive();
         parts.push(frame.len());
         let part: Value = serde_json::from_str(&frame).unwrap();
         assert_eq!((&part["recovered"], &part["seq"]), (&json!(true), &json!(TEXTS)));
@@ -268,34 +265,34 @@ fn what_is_too_much_for_one_answer_comes_in_parts() {
         break;
     }
     assert!(got.into_iter().eq(1..=TEXTS));
-    // Each but the last is as full as can be.
+    // Each but the last is as full as possible.
     const FULL: std::ops::RangeInclusive<usize> = 768 * 1024 - 17 * 1024..=768 * 1024;
     let (_, full) = parts.split_last().unwrap();
     assert!(full.len() >= 3 && full.iter().all(|bytes| FULL.contains(bytes)), "{parts:?}");
-    ana.has_heard_all();
+    ana.has_received_all();
 }
 
 #[test]
-fn a_client_that_catches_up_is_seen_and_not_told_what_is_said() {
+fn a_client_that_catches_up_is_present_but_gets_no_new_messages() {
     const TEXTS: u64 = 150;
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let epoch = scene.known("epoch").to_owned();
-    let ana = scene.client("ana");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let epoch = script.value("epoch").to_owned();
+    let ana = script.client("ana");
     for id in 1..=TEXTS {
         let (id, text) = (id.to_string(), "x".repeat(8000));
-        ana.asked(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+        ana.request(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
     }
-    scene.play(
+    script.play(
         r#"bo opens
         bo > {"type":"hello","nick":"bo"}
         bo < {"type":"welcome",...}"#,
     );
     let join = |after| json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
-    let part = scene.client("bo").asked(&join(0));
+    let part = script.client("bo").request(&join(0));
     assert_eq!((&part["recovered"], &part["more"]), (&json!(true), &json!(true)));
     let last = *seqs(&part).last().unwrap();
-    scene.play(
+    script.play(
         r#"ana < {"type":"arrived","room":"lobby","nick":"bo"}
         ana > {"type":"say","room":"lobby","text":"meanwhile","id":"m"}
         ana < {"type":"message","seq":151,"nick":"ana",...}
@@ -304,10 +301,10 @@ fn a_client_that_catches_up_is_seen_and_not_told_what_is_said() {
         ana > {"type":"members","room":"lobby"}
         ana < {"type":"members","room":"lobby","members":["ana","bo"],"members_count":2,"more":false}"#,
     );
-    let rest = scene.client("bo").asked(&join(last));
+    let rest = script.client("bo").request(&join(last));
     assert_eq!((&rest["recovered"], rest.get("more")), (&json!(true), None));
     assert!(seqs(&rest).into_iter().eq(last + 1..=152));
-    scene.play(
+    script.play(
         r#"ana > {"type":"say","room":"lobby","text":"now","id":"n"}
         ana < {"type":"message","seq":153,...}
         bo < {"type":"message","seq":153,"text":"now",...}"#,
@@ -316,59 +313,59 @@ fn a_client_that_catches_up_is_seen_and_not_told_what_is_said() {
 
 #[test]
 fn a_text_that_is_all_escapes_fits_its_frame() {
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let ana = scene.client("ana");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let ana = script.client("ana");
     let id = "x".repeat(64);
     for escape in [r"\u0022", r"\u00e9", r"\u0001"] {
         let bytes = if escape == r"\u00e9" { 2 } else { 1 };
         let text = escape.repeat(8192 / bytes);
-        ana.say(&format!(
+        ana.send(&format!(
             r#"{{"type":"say","room":"lobby","text":"{text}","id":"{id}","ref":"{id}"}}"#
         ));
-        // What is removed from it leaves nothing.
+        // Removing all of it leaves nothing.
         let expected = if escape == r"\u0001" { "error" } else { "message" };
-        let told = ana.told();
+        let told = ana.receive_json();
         assert_eq!(told["type"], expected);
-        ana.say(&format!(r#"{{"type":"say","room":"lobby","text":"{text}xx","id":"y"}}"#));
-        assert_eq!(error(&ana.told()), "too_long");
+        ana.send(&format!(r#"{{"type":"say","room":"lobby","text":"{text}xx","id":"y"}}"#));
+        assert_eq!(error_code(&ana.receive_json()), "too_long");
     }
-    ana.has_heard_all();
+    ana.has_received_all();
 }
 
 #[test]
-fn who_was_cut_for_being_slow_is_made_whole() {
+fn a_client_cut_as_too_slow_recovers_all_messages() {
     let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
     let limits = Limits { history, backlog_bytes_max: 1, ..Limits::default() };
-    let mut scene = Scene::with_limits(limits);
-    scene.play(
+    let mut script = Script::with_limits(limits);
+    script.play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
     // It reads nothing from here on.
-    let bo = scene.client("bo").id;
+    let bo = script.client("bo").id();
     let mut said = 0;
     let is_cut = |event| matches!(event, Event::Close { client, code: 4008, .. } if client == bo);
-    while !scene.house.events.try_iter().any(is_cut) {
+    while !script.server.events.try_iter().any(is_cut) {
         said += 1;
         let say = json!({"type": "say", "room": "lobby", "text": "x", "id": said.to_string()});
-        assert_eq!(scene.client("ana").asked(&say)["seq"], said);
+        assert_eq!(script.client("ana").request(&say)["seq"], said);
     }
-    assert_eq!(scene.client("bo").close_frame().0, 4008);
-    scene.play(
+    assert_eq!(script.client("bo").close_frame().0, 4008);
+    script.play(
         r#"bo opens
         bo > {"type":"hello","session":"<bo>"}
         bo < {"type":"welcome","nick":"bo","resumed":true,...}"#,
     );
-    let join = json!({"type": "join", "room": "lobby", "epoch": scene.known("epoch"), "after": 1});
-    let joined = scene.client("bo").asked(&join);
+    let join = json!({"type": "join", "room": "lobby", "epoch": script.value("epoch"), "after": 1});
+    let joined = script.client("bo").request(&join);
     assert_eq!(joined["recovered"], true);
     assert!(seqs(&joined).into_iter().eq(2..=said));
-    scene.play("");
+    script.play("");
 }
 
-/// Somebody who comes back whenever the connection breaks, and writes down what was said.
+/// A client that resumes whenever its connection breaks, and records all texts.
 struct Returning {
     client: Client,
     session: String,
@@ -377,9 +374,9 @@ struct Returning {
 }
 
 impl Returning {
-    fn new(house: &mut House) -> Self {
-        let mut client = house.open_json();
-        let welcome = client.asked(&json!({"type": "hello", "nick": "bo"}));
+    fn new(server: &mut TestServer) -> Self {
+        let mut client = server.open_json();
+        let welcome = client.request(&json!({"type": "hello", "nick": "bo"}));
         let text = |member: &str| welcome[member].as_str().unwrap().to_owned();
         let (session, epoch) = (text("session"), text("epoch"));
         let mut bo = Self { client, session, epoch, heard: Vec::new() };
@@ -390,7 +387,7 @@ impl Returning {
     fn join(&mut self) {
         let (epoch, after) = (&self.epoch, self.heard.len());
         let join = json!({"type": "join", "room": "lobby", "epoch": epoch, "after": after});
-        let joined = self.client.asked(&join);
+        let joined = self.client.request(&join);
         assert_eq!(joined["recovered"], true);
         for message in joined["messages"].as_array().unwrap() {
             self.write_down(message);
@@ -402,13 +399,13 @@ impl Returning {
         assert_eq!(message["seq"], self.heard.len(), "no hole and no repeat");
     }
 
-    /// The old connection may still be there when the new one comes. Something is said while this
-    /// is on its way into the room.
-    fn breaks(&mut self, house: &mut House, say: impl FnOnce()) {
-        let client = house.open_json();
+    /// Replaces the connection, which may still be open when the next one comes. `say` runs while
+    /// the client is on its way into the room.
+    fn breaks(&mut self, server: &mut TestServer, say: impl FnOnce()) {
+        let client = server.open_json();
         std::mem::replace(&mut self.client, client).reset();
         let hello = json!({"type": "hello", "session": self.session});
-        let welcome = self.client.asked(&hello);
+        let welcome = self.client.request(&hello);
         assert_eq!((&welcome["nick"], &welcome["resumed"]), (&json!("bo"), &json!(true)));
         say();
         self.join();
@@ -419,48 +416,48 @@ impl Returning {
 fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
     const BREAKS: usize = 50;
     const TEXTS: usize = 100;
-    // All of it, however much of it comes between two connections.
+    // Reads all of it, however much comes between two connections.
     let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
-    let mut house = House::with_limits(Limits { history, ..Limits::default() });
-    let mut ana = house.join_at("/?nick=ana");
-    let mut bo = Returning::new(&mut house);
+    let mut server = TestServer::start_with_limits(Limits { history, ..Limits::default() });
+    let mut ana = server.join_at("/?nick=ana");
+    let mut bo = Returning::new(&mut server);
     let said: Vec<String> = (0..2 * BREAKS * TEXTS).map(|number| number.to_string()).collect();
     for texts in said.chunks(2 * TEXTS) {
         let (before, after) = texts.split_at(TEXTS);
         let bytes =
             |texts: &[String]| texts.iter().flat_map(|it| text_frame(it)).collect::<Vec<_>>();
-        ana.raw(&bytes(before));
-        bo.breaks(&mut house, || ana.raw(&bytes(after)));
+        ana.send_bytes(&bytes(before));
+        bo.breaks(&mut server, || ana.send_bytes(&bytes(after)));
     }
     while bo.heard.len() < said.len() {
-        let message = bo.client.told();
+        let message = bo.client.receive_json();
         bo.write_down(&message);
     }
     assert_eq!(bo.heard, said);
     for line in said {
-        assert_eq!(ana.hear(), format!("ana: {line}"), "and no word of an outage");
+        assert_eq!(ana.receive(), format!("ana: {line}"), "and no word of an outage");
     }
 }
 
 #[test]
 fn of_many_connections_of_a_session_one_is_left() {
     const CONNECTIONS: usize = 20;
-    // Those that are closed are waited for until the last of them is asked.
+    // The clients that are closed are waited for until the last of them has resumed.
     let limits = Limits { close_within: DEADLINE, ..Limits::default() };
-    let mut scene = Scene::with_limits(limits);
-    scene.play("ana enters lobby");
-    let hello = json!({"type": "hello", "session": scene.known("ana")});
-    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| scene.house.open_json()).collect();
-    // All at once: which is last, the server decides.
+    let mut script = Script::with_limits(limits);
+    script.play("ana enters lobby");
+    let hello = json!({"type": "hello", "session": script.value("ana")});
+    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| script.server.open_json()).collect();
+    // All at once. The server decides which one is last.
     for client in &mut clients {
-        client.ask(&hello);
+        client.send_json(&hello);
     }
-    scene.play("ana ends 4001");
+    script.play("ana ends 4001");
     for client in &mut clients {
-        assert_eq!(client.told()["resumed"], true);
+        assert_eq!(client.receive_json()["resumed"], true);
     }
     for client in &mut clients {
-        client.ask(&json!({"type": "ping"}));
+        client.send_json(&json!({"type": "ping"}));
     }
     let ended = clients.iter_mut().filter_map(|client| match client.socket.read().unwrap() {
         Message::Close(frame) => Some(u16::from(frame.unwrap().code)),

@@ -1,51 +1,52 @@
-//! What is heard in rooms, by clients of both dialects, and what the rooms hold of it.
+//! Rooms with clients of both dialects, and the history of the rooms.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chinwag::{HistoryLimits, Limits, Nickname};
 use serde_json::json;
-use support::json::{Scene, error, seqs};
-use support::{frame, text_frame};
+use testkit::{
+    Script, error_code,
+    frames::{frame, text_frame},
+    seqs,
+};
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[test]
 fn a_client_is_in_sixteen_rooms_at_once_and_not_in_more() {
-    let mut scene = Scene::new();
+    let mut script = Script::new();
     let rooms: BTreeSet<String> = (0..16).map(|number| format!("room-{number}")).collect();
     for room in &rooms {
-        scene.play(&format!(
+        script.play(&format!(
             r#"ana enters {room}
             bo enters {room}
             ana < {{"type":"arrived","room":"{room}","nick":"bo"}}"#
         ));
     }
-    let ana = scene.client("ana");
+    let ana = script.client("ana");
     let seventeenth = json!({"type": "join", "room": "room-17"});
-    assert_eq!(error(&ana.asked(&seventeenth)), "too_many_rooms");
-    assert_eq!(ana.asked(&json!({"type": "join", "room": "ROOM-3"}))["room"], "room-3");
+    assert_eq!(error_code(&ana.request(&seventeenth)), "too_many_rooms");
+    assert_eq!(ana.request(&json!({"type": "join", "room": "ROOM-3"}))["room"], "room-3");
     for (room, id) in rooms.iter().zip(1..) {
         let id = id.to_string();
-        ana.ask(&json!({"type": "say", "room": room, "text": "hi", "id": id}));
+        ana.send_json(&json!({"type": "say", "room": room, "text": "hi", "id": id}));
     }
     for who in ["ana", "bo"] {
-        // Between rooms there is no order.
-        let told = (0..16).map(|_| scene.client(who).told());
+        // There is no order between rooms.
+        let told = (0..16).map(|_| script.client(who).receive_json());
         let told: BTreeSet<String> = told.map(|it| it["room"].as_str().unwrap().into()).collect();
         assert!(told.iter().eq(&rooms), "each once");
     }
-    let ana = scene.client("ana");
-    assert_eq!(ana.asked(&json!({"type": "part", "room": "room-0"}))["type"], "parted");
-    assert_eq!(ana.asked(&seventeenth)["type"], "joined");
+    let ana = script.client("ana");
+    assert_eq!(ana.request(&json!({"type": "part", "room": "room-0"}))["type"], "parted");
+    assert_eq!(ana.request(&seventeenth)["type"], "joined");
 }
 
 #[test]
-fn each_hears_the_same_in_its_own_dialect() {
-    Scene::new().play(
+fn both_dialects_receive_the_same_messages() {
+    Script::new().play(
         r#"ana enters lobby
         bo joins
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -75,36 +76,36 @@ fn each_hears_the_same_in_its_own_dialect() {
 }
 
 #[test]
-fn both_dialects_hear_one_order() {
+fn both_dialects_receive_one_order() {
     const EACH: usize = 200;
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
     let (mut plain, mut json) = (Vec::new(), Vec::new());
     for name in ["cy", "dee"] {
-        plain.push(scene.house.join_at(&format!("/?nick={name}")));
+        plain.push(script.server.join_at(&format!("/?nick={name}")));
     }
     for name in ["bo", "eve"] {
-        let mut client = scene.house.open_json();
-        client.asked(&json!({"type": "hello", "nick": name}));
-        client.asked(&json!({"type": "join", "room": "lobby"}));
+        let mut client = script.server.open_json();
+        client.request(&json!({"type": "hello", "nick": name}));
+        client.request(&json!({"type": "join", "room": "lobby"}));
         json.push(client);
     }
-    // All talk at once.
+    // All send at once.
     for number in 0..EACH {
         for client in &mut plain {
-            client.say(&number.to_string());
+            client.send(&number.to_string());
         }
         for client in &mut json {
             let (text, id) = (number.to_string(), format!("id-{number}"));
-            client.ask(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
+            client.send_json(&json!({"type": "say", "room": "lobby", "text": text, "id": id}));
         }
     }
     let all = 4 * EACH;
-    let expected: Vec<String> = (0..all).map(|_| plain[0].hear()).collect();
-    let second: Vec<String> = (0..all).map(|_| plain[1].hear()).collect();
+    let expected: Vec<String> = (0..all).map(|_| plain[0].receive()).collect();
+    let second: Vec<String> = (0..all).map(|_| plain[1].receive()).collect();
     assert_eq!(second, expected);
     for client in &mut json {
-        let messages = std::iter::repeat_with(|| client.told());
+        let messages = std::iter::repeat_with(|| client.receive_json());
         let messages = messages.filter(|event| event["type"] == "message").take(all);
         for (number, (message, line)) in messages.zip(&expected).enumerate() {
             assert_eq!(message["seq"], number + 1);
@@ -115,13 +116,13 @@ fn both_dialects_hear_one_order() {
 }
 
 #[test]
-fn an_answer_has_its_place_among_what_the_room_hears() {
+fn an_answer_keeps_its_place_among_the_messages_of_the_room() {
     const TEXTS: u64 = 200;
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let epoch = scene.known("epoch").to_owned();
-    let ana = scene.client("ana");
-    // In one go, so that the server takes many of them in one turn.
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let epoch = script.value("epoch").to_owned();
+    let ana = script.client("ana");
+    // In one write, so that the server takes many of them in one turn.
     let requests = (1..=TEXTS).flat_map(|seq| {
         let id = seq.to_string();
         let say = json!({"type": "say", "room": "lobby", "text": "hi", "id": id});
@@ -129,18 +130,18 @@ fn an_answer_has_its_place_among_what_the_room_hears() {
         [say, json!({"type": "ping"}), join]
     });
     let bytes: Vec<u8> = requests.flat_map(|it| text_frame(&it.to_string())).collect();
-    ana.raw(&bytes);
+    ana.send_bytes(&bytes);
     for seq in 1..=TEXTS {
-        assert_eq!(ana.told()["seq"], seq);
-        assert_eq!(ana.told()["type"], "pong");
-        let joined = ana.told();
+        assert_eq!(ana.receive_json()["seq"], seq);
+        assert_eq!(ana.receive_json()["type"], "pong");
+        let joined = ana.receive_json();
         assert_eq!((&joined["seq"], &joined["messages"]), (&json!(seq), &json!([])));
     }
 }
 
 #[test]
-fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
-    Scene::new().play(
+fn a_room_is_told_of_joins_leaves_typing_and_new_names() {
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -162,16 +163,16 @@ fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
 }
 
 #[test]
-fn everybody_learns_why_somebody_is_gone() {
+fn the_room_is_told_why_a_member_left() {
     let limits = Limits { grace: Duration::ZERO, ..Limits::default() };
-    let mut scene = Scene::with_limits(limits);
-    scene.play(
+    let mut script = Script::with_limits(limits);
+    script.play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
-    scene.client("bo").raw(&frame(OpCode::Data(Data::Binary), true, b""));
-    scene.play(
+    script.client("bo").send_bytes(&frame(OpCode::Data(Data::Binary), true, b""));
+    script.play(
         r#"bo ends 1003
         ana < {"type":"left","room":"lobby","nick":"bo","reason":"error"}
         cy enters lobby
@@ -182,29 +183,29 @@ fn everybody_learns_why_somebody_is_gone() {
 }
 
 #[test]
-fn who_is_silent_has_timed_out() {
+fn a_silent_client_times_out() {
     let (ping_after, pong_within) = (Duration::from_millis(300), Duration::from_millis(500));
     let grace = Duration::ZERO;
     let limits = Limits { ping_after, pong_within, grace, ..Limits::default() };
-    let mut scene = Scene::with_limits(limits);
-    scene.play(
+    let mut script = Script::with_limits(limits);
+    script.play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
     );
-    // It answers pings only while it reads, which it does not.
+    // It answers pings only while it reads, which it does not do.
     assert_eq!(
-        scene.client("ana").told(),
+        script.client("ana").receive_json(),
         json!({"type": "left", "room": "lobby", "nick": "bo", "reason": "timed_out"})
     );
 }
 
 #[test]
-fn who_does_not_read_is_too_slow() {
+fn a_client_that_does_not_read_is_too_slow() {
     let stall_max = Duration::from_millis(500);
     let limits = Limits { stall_max, grace: Duration::ZERO, ..Limits::default() };
-    let mut scene = Scene::with_limits(limits);
-    scene.play(
+    let mut script = Script::with_limits(limits);
+    script.play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}"#,
@@ -213,16 +214,16 @@ fn who_does_not_read_is_too_slow() {
     let left = (1..).find_map(|id: u64| {
         let (text, id) = (&text, id.to_string());
         let say = json!({"type": "say", "room": "lobby", "text": text, "id": id});
-        Some(scene.client("ana").asked(&say)).filter(|told| told["type"] != "message")
+        Some(script.client("ana").request(&say)).filter(|told| told["type"] != "message")
     });
     let reason = json!({"type": "left", "room": "lobby", "nick": "bo", "reason": "too_slow"});
     assert_eq!(left, Some(reason));
-    assert_eq!(scene.client("bo").close_frame().0, 4008, "it learns why when it reads again");
+    assert_eq!(script.client("bo").close_frame().0, 4008, "it learns why when it reads again");
 }
 
 #[test]
-fn what_is_private_reaches_no_third() {
-    Scene::new().play(
+fn a_private_message_reaches_no_third_client() {
+    Script::new().play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -245,12 +246,12 @@ fn what_is_private_reaches_no_third() {
 
 #[test]
 fn history_is_read_page_by_page() {
-    let mut scene = Scene::new();
-    scene.play("ana enters lobby");
-    let ana = scene.client("ana");
+    let mut script = Script::new();
+    script.play("ana enters lobby");
+    let ana = script.client("ana");
     for id in 1..=120 {
         let id = id.to_string();
-        ana.asked(&json!({"type": "say", "room": "lobby", "text": "hi", "id": id}));
+        ana.request(&json!({"type": "say", "room": "lobby", "text": "hi", "id": id}));
     }
     for (before, limit, pages, more) in [
         (None, None, 71..=120, true),
@@ -263,21 +264,21 @@ fn history_is_read_page_by_page() {
         let mut request = json!({"type": "history", "room": "lobby"});
         request["before"] = json!(before);
         request["limit"] = json!(limit);
-        let told = ana.asked(&request);
+        let told = ana.request(&request);
         assert_eq!(seqs(&told), pages.collect::<Vec<u64>>(), "{request}");
         assert_eq!(told["more"], more, "{request}");
     }
-    let none = ana.asked(&json!({"type": "history", "room": "lobby", "before": 1}));
+    let none = ana.request(&json!({"type": "history", "room": "lobby", "before": 1}));
     assert_eq!((&none["messages"], &none["more"]), (&json!([]), &json!(false)));
-    let joined = ana.asked(&json!({"type": "join", "room": "lobby"}));
+    let joined = ana.request(&json!({"type": "join", "room": "lobby"}));
     assert_eq!(seqs(&joined), (21..=120).collect::<Vec<u64>>());
     assert_eq!((&joined["seq"], &joined["recovered"]), (&json!(120), &json!(false)));
 }
 
 #[test]
-fn a_server_may_hold_nothing_of_what_was_said() {
+fn a_server_may_hold_no_messages() {
     let history = HistoryLimits { lines_max: 0, ..HistoryLimits::default() };
-    Scene::with_limits(Limits { history, ..Limits::default() }).play(
+    Script::with_limits(Limits { history, ..Limits::default() }).play(
         r#"ana enters lobby
         ana > {"type":"say","room":"lobby","text":"gone with the wind","id":"1"}
         ana < {"type":"message","seq":1,"time":<time>,"text":"gone with the wind",...}
@@ -296,8 +297,8 @@ fn a_server_may_hold_nothing_of_what_was_said() {
 
 #[test]
 fn rooms_are_listed_with_their_members() {
-    let mut scene = Scene::new();
-    scene.play(
+    let mut script = Script::new();
+    script.play(
         r#"ana enters lobby
         ana enters attic
         bo joins
@@ -307,20 +308,20 @@ fn rooms_are_listed_with_their_members() {
         ana > {"type":"rooms"}
         ana < {"type":"rooms","rooms":[{"room":"attic","members":1,"seq":1},{"room":"lobby","members":2,"seq":0}],"more":false}"#,
     );
-    let rooms = scene.house.handle.rooms().unwrap();
+    let rooms = script.server.handle.rooms().unwrap();
     let rooms: Vec<(&str, Vec<&str>)> = rooms
         .iter()
         .map(|(room, members)| (room.as_str(), members.iter().map(Nickname::as_str).collect()))
         .collect();
     assert_eq!(rooms, [("attic", vec!["ana"]), ("lobby", vec!["ana", "bo"])]);
-    scene.house.handle.stop();
-    assert_eq!(scene.house.handle.rooms(), Err(chinwag::Stopped));
+    script.server.handle.stop();
+    assert_eq!(script.server.handle.rooms(), Err(chinwag::Stopped));
 }
 
 #[test]
 fn an_empty_room_is_held_for_its_history_until_others_are_empty() {
     let history = HistoryLimits { idle_rooms_max: 1, ..HistoryLimits::default() };
-    Scene::with_limits(Limits { history, ..Limits::default() }).play(
+    Script::with_limits(Limits { history, ..Limits::default() }).play(
         r#"ana enters attic
         ana > {"type":"say","room":"attic","text":"dusty","id":"1"}
         ana < {"type":"message","seq":1,...}

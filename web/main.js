@@ -1,132 +1,124 @@
-// Puts the page together: what concerns two of its parts is said here.
+// @ts-check
+// Starts the page: connects the chat with the parts of the view.
 
-import { call, showUnread } from './attention.js';
-import { Chat, LOBBY } from './chat.js';
-import { perform } from './commands.js';
-import { setUpComposer } from './composer.js';
-import { setUpDialogs } from './dialogs.js';
-import { page } from './elements.js';
-import { setUpFinder } from './finder.js';
-import { mentionsMe } from './markup.js';
-import { setUpRoster } from './roster.js';
-import { setUpTimeline } from './timeline.js';
-import { fillIn, say } from './words.js';
+import { translate, translatePage } from './i18n/translate.js';
+import { Chat } from './model/chat.js';
+import { perform } from './model/commands.js';
+import { LOBBY } from './model/rooms.js';
+import { RequestError } from './net/protocol.js';
+import { setUpComposer } from './view/composer.js';
+import { setUpDialogs } from './view/dialogs.js';
+import { page } from './view/elements.js';
+import { setUpFinder } from './view/finder.js';
+import { setUpRoster } from './view/roster.js';
+import { notify, showConnecting, showStatus, showUnread } from './view/status.js';
+import { setUpTimeline } from './view/timeline.js';
 
-// What is back before that was not missed.
-const BANNER_AFTER_MS = 1_000;
+/** @import { ChatEvent } from './model/types' */
 
-let banner;
-let listing;
-// Why we are not in, as far as the server has said.
-let why;
+/** @type {number | undefined} */
+let listTimer;
 
-const chat = new Chat({
-	connected() {
-		why = '';
-		showStatus('connected');
-		offerToFind();
-	},
-	disconnected: () => showAway(why),
-	waiting: () => showAway(say('crowded')),
-	refused: (sentence) => showAway(sentence && say('refused_entry', { reason: sentence })),
-	named(wish) {
-		page.nickname.textContent = chat.nick;
-		if (wish && wish !== chat.nick) chat.note(say('nick_taken', { wish, nick: chat.nick }));
-		listed();
-	},
-	titled,
-	visited(found) {
-		titled();
-		timeline.show(found);
-		composer.visit();
-		seen();
-	},
-	joined(talk) {
-		if (talk === chat.active) timeline.joined();
-		listed();
-	},
-	appended(talk, isChange) {
-		if (talk === chat.active.now) timeline.appended(isChange);
-		listed();
-	},
-	grown: (count) => timeline.grown(count),
-	filled: (...how) => timeline.filled(...how),
-	called: (talk, item) => call(chat, talk, item),
-	unsent: () => timeline.showUnsent(),
-	failed: (error) => composer.object(error),
-	isLookingAt: (talk) => talk === chat.active && !document.hidden && timeline.isFollowing(),
-	isMentioned: (text) => mentionsMe(text, chat.nick),
-	listed,
-});
+const chat = new Chat(show);
 const composer = setUpComposer(chat, async (text) => {
 	await perform(chat, text);
 	timeline.toEnd();
 });
 const roster = setUpRoster(chat, join);
-const offerToFind = setUpFinder(chat, roster, (found) => {
+const finder = setUpFinder(chat, (message) => {
 	roster.open(false);
-	chat.jump(found).catch(composer.object);
+	chat.history.show(message).catch(showError);
 });
-const timeline = setUpTimeline(chat, (what, entry) => {
-	if (what === 'retry') return chat.retry(entry);
-	chat.session.withdraw(entry);
-	composer.giveBack(entry.text);
+const timeline = setUpTimeline(chat, {
+	retry: (message) => chat.retry(message),
+	withdraw: (message) => {
+		chat.session.queue.remove(message);
+		composer.giveBack(message.text);
+	},
 });
 
-function titled() {
-	const { key, title, isRoom } = chat.active;
-	history.replaceState(null, '', key === LOBBY ? location.pathname : `#${key}`);
-	page.title.textContent = title;
-	page.topic.textContent = isRoom ? '' : say('unstored');
-}
-
-function follow() {
-	try {
-		join(decodeURIComponent(location.hash));
-	} catch {
-		join(LOBBY);
+/** @param {ChatEvent} event */
+function show(event) {
+	switch (event.type) {
+		case 'status':
+			showStatus(event.status, event.reason);
+			if (event.status === 'connected') finder.update();
+			return;
+		case 'renamed':
+			page.nickname.textContent = chat.nick;
+			showTitle();
+			showListsSoon();
+			return;
+		case 'shown':
+			showTitle();
+			timeline.show(event.found);
+			composer.showDraft();
+			return;
+		case 'mentioned': return notify(event.conversation, event.item, (key) => chat.visit(key));
+		case 'queue': return timeline.showUnsent();
+		case 'failed': return showError(event.error);
+		case 'search':
+			roster.open(true);
+			finder.find(event.query);
+			return;
+		case 'list': return showListsSoon();
+		default:
+			timeline.update(event);
+			showListsSoon();
 	}
 }
 
-function join(name) {
-	perform(chat, `/join ${name}`).catch(composer.object);
+function showTitle() {
+	const { key, title, isRoom } = chat.active;
+	history.replaceState(null, '', key === LOBBY ? location.pathname : `#${key}`);
+	page.title.textContent = title;
+	page.topic.textContent = isRoom ? '' : translate('not_stored');
 }
 
-function listed() {
-	listing ??= setTimeout(() => {
-		listing = null;
+/** Shows conversations, members and unread counts, once for all changes of the moment. */
+function showListsSoon() {
+	listTimer ??= setTimeout(() => {
+		listTimer = undefined;
 		roster.draw();
 		showUnread(chat);
 	});
 }
 
-function seen() {
-	if (!document.hidden && timeline.isFollowing()) chat.seen();
+/** The status line tells of a lost connection. @param {Error} error */
+function showError(error) {
+	const isClosed = error instanceof RequestError && error.code === 'closed';
+	composer.showError(isClosed ? '' : error.message);
 }
 
-function showAway(reason) {
-	why = reason;
-	const show = () => showStatus('disconnected', why || say('disconnected'));
-	if (page.status.dataset.state !== 'disconnected') banner ??= setTimeout(show, BANNER_AFTER_MS);
-	// What is there already is not read out again.
-	else if (page.status.textContent !== (why || say('disconnected'))) show();
+function joinFromAddress() {
+	try {
+		join(decodeURIComponent(location.hash));
+	} catch {
+		join(LOBBY); // A malformed escape.
+	}
 }
 
-function showStatus(state, text = say(state)) {
-	banner = clearTimeout(banner);
-	page.status.dataset.state = state;
-	page.status.textContent = text;
+/** @param {string} room as the user writes it */
+function join(room) {
+	perform(chat, `/join ${room}`).catch(showError);
 }
 
-fillIn();
+const reportVisibility = () => chat.setAttention({ isVisible: !document.hidden });
+
+translatePage();
 setUpDialogs(chat);
-showStatus('connecting');
-// The keyboard of a phone leaves less than the page thinks.
-visualViewport.onresize = () => document.body.style.setProperty('--height', `${visualViewport.height}px`);
-document.onvisibilitychange = seen;
-onhashchange = follow;
-// Asked for when the connection broke, or refused by the server.
-onunhandledrejection = (event) => void (event.reason?.code && event.preventDefault());
-follow();
+showConnecting();
+// The keyboard of a phone covers a part of the page.
+visualViewport?.addEventListener('resize', () => {
+	document.body.style.setProperty('--height', `${visualViewport?.height}px`);
+});
+document.onvisibilitychange = reportVisibility;
+onhashchange = joinFromAddress;
+onunhandledrejection = (event) => {
+	// A request that the page makes by itself. It makes it again when needed.
+	if (event.reason instanceof RequestError) event.preventDefault();
+};
+reportVisibility();
+joinFromAddress();
 chat.session.connection.open();
 composer.focus();

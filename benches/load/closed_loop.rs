@@ -1,76 +1,79 @@
 //! Saturated: every sender answers each echo of its own with a new message.
 //!
-//! The load finds its own level, so this shows how much the server can carry,
-//! not how it feels: latency here is mostly the queue that the senders make.
+//! The load finds its own level. So this shows how much the server can carry. The latency is mostly
+//! that of the queue that the senders make.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::{Dialect, LOBBY};
+use crate::measurement::Measurement;
 use crate::report::Row;
-use crate::swarm::Swarm;
 use crate::syscalls::Count;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
+use testkit::ClientPool;
+use testkit::Outcome;
+use testkit::{Dialect, LOBBY};
 
 /// Clients in the room.
 const CLIENTS: usize = 100;
-/// Those of them that also send.
+/// Clients that also send.
 const SENDERS: usize = 20;
 /// Time for queues and caches to reach their level before measuring.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Time in which system calls are counted.
 const COUNTED: Duration = Duration::from_secs(1);
-/// How long somebody is waited for.
+/// How long a turn waits for the next event.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Silence that means that the loop has come to a halt.
+/// A loop without a delivery for this long has halted.
 const STALL: Duration = Duration::from_secs(5);
-/// What is said of it then.
+/// The error of a loop that has halted.
 const HALT: &str = "the senders wait for echoes that do not come";
 
-/// One closed loop under way.
+/// A running loop.
 struct Loop {
-    swarm: Swarm,
+    pool: ClientPool,
     senders: Vec<Sender>,
-    /// Messages of each sender.
+    /// Messages in flight of each sender.
     in_flight: usize,
-    /// Nothing more is sent.
+    /// Set when nothing more is to be sent.
     is_ending: bool,
     ready: Vec<usize>,
     deliveries: u64,
-    /// What the swarm had read when the counting of deliveries began.
+    /// Bytes that the pool had read when the counting of deliveries began.
     bytes_before: u64,
     round_trips: Vec<Duration>,
 }
 
-/// A client that keeps the same number of messages on their way.
+/// A client that keeps the same number of messages in flight.
 struct Sender {
     dialect: Dialect,
     marker: Vec<u8>,
-    /// As many frames of this sender as may be sent at a time, encoded
-    /// beforehand and only numbered anew: the generator has to outrun the
-    /// server.
+    /// Frames for the maximum number of messages in flight. They are encoded once, and only their
+    /// numbers change: the generator has to be faster than the server.
     frames: Vec<u8>,
     frame_bytes: usize,
     number: u32,
-    /// When the messages on their way were sent. They come back in this order.
+    /// When the messages in flight were sent. They come back in this order.
     sent: VecDeque<Instant>,
 }
 
-/// Measures with `in_flight` messages of each sender on their way.
-pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> Outcome<Row> {
-    let server = way.start(cores)?;
-    let mut closed = Loop::new(Swarm::connect(server.chat, CLIENTS, way.spoken())?, way, in_flight);
+/// Measures with `in_flight` messages of each sender in flight.
+pub(crate) fn run(cores: &Cores, target: &Target, in_flight: usize, seconds: u32) -> Outcome<Row> {
+    let server = target.start(cores)?;
+    let mut closed = Loop::new(
+        ClientPool::connect(server.chat, CLIENTS, target.wire_dialect())?,
+        target,
+        in_flight,
+    );
     closed.begin()?;
     closed.turn_for(WARM_UP)?;
     closed.forget();
-    let window = Window::open(&server, cores)?;
+    let measurement = Measurement::begin(&server, cores)?;
     closed.turn_for(Duration::from_secs(seconds.into()))?;
-    let spent = window.close()?;
+    let spent = measurement.end()?;
 
-    let mut row = Row::new(&format!("saturated {in_flight}"), way, CLIENTS);
+    let mut row = Row::new(&format!("saturated {in_flight}"), target, CLIENTS);
     row.rate(closed.deliveries, &spent);
     row.figure("bytes_per_delivery", closed.bytes() as f64 / closed.deliveries as f64);
     row.latency(&mut closed.round_trips);
@@ -82,16 +85,16 @@ pub(crate) fn run(cores: &Cores, way: &Way, in_flight: usize, seconds: u32) -> O
         closed.end()?;
         row.syscalls(count.end()?, closed.deliveries);
     }
-    row.lost(closed.swarm.lost());
+    row.lost(closed.pool.lost());
     Ok(row)
 }
 
 impl Loop {
-    fn new(swarm: Swarm, way: &Way, in_flight: usize) -> Self {
+    fn new(pool: ClientPool, target: &Target, in_flight: usize) -> Self {
         Self {
-            bytes_before: swarm.bytes(),
-            swarm,
-            senders: (0..SENDERS).map(|n| Sender::new(way, n, in_flight)).collect(),
+            bytes_before: pool.bytes(),
+            pool,
+            senders: (0..SENDERS).map(|n| Sender::new(target, n, in_flight)).collect(),
             in_flight,
             is_ending: false,
             ready: Vec::new(),
@@ -106,7 +109,7 @@ impl Loop {
         (0..SENDERS).try_for_each(|index| self.send(index, self.in_flight))
     }
 
-    /// Sends nothing more, and waits until nothing is on its way to anybody.
+    /// Stops sending and waits until nothing is in flight.
     fn end(&mut self) -> Outcome {
         self.is_ending = true;
         while self.turn()? {}
@@ -116,7 +119,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Keeps the loop turning for this long.
+    /// Runs the loop for this long.
     fn turn_for(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         let mut last_seen = Instant::now();
@@ -132,10 +135,10 @@ impl Loop {
         Ok(())
     }
 
-    /// Reads whoever has something; false when for a while nobody had.
+    /// Reads the clients that are ready. Returns false if none was for a while.
     fn turn(&mut self) -> Outcome<bool> {
         let mut ready = std::mem::take(&mut self.ready);
-        self.swarm.wait(PATIENCE, &mut ready)?;
+        self.pool.wait(PATIENCE, &mut ready)?;
         for &index in &ready {
             self.receive(index)?;
         }
@@ -143,15 +146,15 @@ impl Loop {
         Ok(!self.ready.is_empty())
     }
 
-    /// Reads one client, and sends anew if it was a sender whose messages
-    /// came back. All of them go out in one write.
+    /// Reads one client. If messages of its own have come back, sends as many new ones in one
+    /// write.
     fn receive(&mut self, index: usize) -> Outcome {
         let Some(sender) = self.senders.get(index) else {
-            self.deliveries += self.swarm.read(index, |_| {})? as u64;
+            self.deliveries += self.pool.read(index, |_| {})? as u64;
             return Ok(());
         };
         let mut echoes = 0;
-        let texts = self.swarm.read(index, |payload| {
+        let texts = self.pool.read(index, |payload| {
             echoes += usize::from(payload.ends_with(&sender.marker));
         })?;
         self.deliveries += texts as u64;
@@ -175,26 +178,26 @@ impl Loop {
         }
         let sender = &mut self.senders[index];
         sender.sent.extend(std::iter::repeat_n(Instant::now(), count));
-        self.swarm.send(index, sender.next(count))
+        self.pool.send(index, sender.next(count))
     }
 
-    /// Bytes of all deliveries.
+    /// Returns the bytes of all deliveries.
     fn bytes(&self) -> u64 {
-        self.swarm.bytes() - self.bytes_before
+        self.pool.bytes() - self.bytes_before
     }
 
-    /// Drops what the warm-up has counted.
+    /// Drops the counts of the warm-up.
     fn forget(&mut self) {
         self.deliveries = 0;
-        self.bytes_before = self.swarm.bytes();
+        self.bytes_before = self.pool.bytes();
         self.round_trips.clear();
     }
 }
 
 impl Sender {
-    fn new(way: &Way, index: usize, in_flight: usize) -> Self {
-        let dialect = way.spoken();
-        let frame = dialect.message(LOBBY, way.text_bytes(), 0, index);
+    fn new(target: &Target, index: usize, in_flight: usize) -> Self {
+        let dialect = target.wire_dialect();
+        let frame = dialect.message(LOBBY, target.text_bytes(), 0, index);
         Self {
             dialect,
             marker: dialect.marker(index),
@@ -205,7 +208,7 @@ impl Sender {
         }
     }
 
-    /// The next messages, each with a number of its own.
+    /// Returns the next messages, each with its number.
     fn next(&mut self, count: usize) -> &[u8] {
         let frames = &mut self.frames[..count * self.frame_bytes];
         for frame in frames.chunks_exact_mut(self.frame_bytes) {

@@ -1,7 +1,7 @@
-//! Who runs where: the server on one core, the load generator on another.
+//! Places the server on one core and the load generator on another.
 //!
-//! Left to itself the scheduler puts a server beside its load, and the figures
-//! of the two can no longer be told apart.
+//! Otherwise the scheduler may put both on one core, and the figures of the two cannot be told
+//! apart.
 
 use std::fs;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use crate::Outcome;
+use testkit::Outcome;
 
-/// The cores of this run; `None` where there is only one to be had.
+/// The cores of this run. `None` means that only one is available.
 pub(crate) struct Cores {
     pair: Option<Pair>,
 }
@@ -47,13 +47,13 @@ impl Cores {
         started
     }
 
-    /// How many cores the two of them have.
+    /// Returns the number of cores of both.
     pub(crate) fn count(&self) -> u32 {
         if self.pair.is_some() { 2 } else { 1 }
     }
 
-    /// How long these cores have had nothing to do since the machine started.
-    /// The kernel tells it in hundredths of a second.
+    /// Returns how long these cores have been idle since the machine started, in steps of a
+    /// hundredth of a second.
     pub(crate) fn idle(&self) -> Outcome<Duration> {
         let stat = fs::read_to_string("/proc/stat")?;
         let ticks = match &self.pair {
@@ -64,7 +64,7 @@ impl Cores {
         Ok(tick.mul_f64(ticks as f64))
     }
 
-    /// One sentence for the report.
+    /// Returns a sentence for the report.
     pub(crate) fn describe(&self) -> String {
         match &self.pair {
             Some(Pair { server, load }) => {
@@ -90,10 +90,10 @@ fn idle_ticks(stat: &str, core: usize) -> Outcome<u64> {
     Ok(idle.map(str::parse::<u64>).sum::<Result<_, _>>()?)
 }
 
-/// Descriptors that the generator and the server may have, each: what many systems give.
+/// Maximum number of descriptors of the generator, and of the server: a common system limit.
 const DESCRIPTORS_MAX: u64 = 20_000;
 
-/// Raises the limit of open files, for the server too: a child inherits it.
+/// Raises the limit of open files. The server inherits it.
 pub(crate) fn allow_many_sockets() -> Outcome {
     let hard = getrlimit(Resource::Nofile).maximum;
     let limit = Some(hard.map_or(DESCRIPTORS_MAX, |hard| hard.min(DESCRIPTORS_MAX)));

@@ -1,38 +1,38 @@
-//! Start: from running the program to the first whole page.
+//! Start: from running the program to the first complete page.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
 use crate::report::Row;
-use crate::way::{Program, Way};
+use crate::target::{Program, Target};
+use testkit::Outcome;
 
-/// How often the server is started; the median counts.
+/// How often the server is started. The median counts.
 const STARTS: usize = 10;
-/// How long a connection or an answer may take.
+/// How long a connection or a response may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Time for a fresh server to come to rest before it is weighed.
+/// How long a new server settles before its memory is measured.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures the time to the first page and the memory before any client.
 pub(crate) fn run(cores: &Cores) -> Outcome<Row> {
-    let way = Way::plain(Program::Chinwag);
+    let target = Target::plain(Program::Chinwag);
     let mut times = Vec::with_capacity(STARTS);
     let mut page_bytes = 0;
     for _ in 0..STARTS {
         let start = Instant::now();
-        let server = way.start(cores)?;
+        let server = target.start(cores)?;
         page_bytes = fetch(server.page.ok_or("the server has no page")?)?;
         times.push(start.elapsed());
     }
-    let mut row = Row::new("start", &way, 0);
+    let mut row = Row::new("start", &target, 0);
     row.latency(&mut times);
     row.figure("page_bytes", page_bytes as f64);
     row.note(format!("until the first page of {page_bytes} bytes"));
 
-    let server = way.start(cores)?;
+    let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
     let resident = server.resident_kib()?;
     row.figure("resident_kib", resident as f64);
@@ -60,7 +60,7 @@ fn fetch(address: SocketAddr) -> Outcome<usize> {
     }
 }
 
-/// Connects; an address that has been printed may take a moment to listen.
+/// Connects. The server may begin to listen a moment after it prints its address.
 fn connect(address: SocketAddr) -> Outcome<TcpStream> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -75,7 +75,7 @@ fn connect(address: SocketAddr) -> Outcome<TcpStream> {
     }
 }
 
-/// The length of the body once all of it has come.
+/// Returns the length of the body when all of it has come.
 fn whole_body(answer: &[u8]) -> Outcome<Option<usize>> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut fields);

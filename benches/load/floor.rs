@@ -1,9 +1,8 @@
-//! The floor: what the same deliveries cost a program that does nothing but send.
+//! The floor: the cost of the same deliveries in a program that only sends.
 //!
-//! It holds the accepted sockets, and sends each text that comes in to all that asked for the same
-//! path, from its only thread, to one after the other, in blocking calls. It has no queues, no
-//! state and no defence; nobody should serve with it, and no server that writes to each of its
-//! clients can be much cheaper.
+//! It holds the accepted sockets. Its only thread sends each text that comes in to all clients with
+//! the same path, one after the other, in blocking calls. It has no queues, no state and no
+//! defence, and is not for use. No server that writes to each of its clients can be much cheaper.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -15,34 +14,34 @@ use rustix::fd::OwnedFd;
 use rustix::net::listen;
 use tungstenite::handshake::server::{Request, Response};
 
-use crate::Outcome;
-use crate::frames::{CLOSE, TEXT, append_text, split_masked};
+use testkit::Outcome;
+use testkit::frames::{CLOSE, TEXT, append_server_text, split_zero_masked};
 
 const BACKLOG: i32 = 4096;
 const READ_BYTES: usize = 64 << 10;
 const EVENTS_MAX: usize = 1024;
-/// The listener among the clients, in what epoll reports.
+/// The listener in the events of epoll.
 const LISTENER: u64 = u64::MAX;
 
-/// Everything that the program has.
+/// The state of the program.
 struct Floor {
     listener: TcpListener,
     epoll: OwnedFd,
     clients: Vec<Client>,
-    /// The clients that asked for a path.
+    /// The clients of each path.
     rooms: HashMap<String, Vec<usize>>,
     buffer: Vec<u8>,
 }
 
 struct Client {
-    /// `None` once it is gone.
+    /// `None` once the client is gone.
     stream: Option<TcpStream>,
     path: String,
     /// The beginning of a frame whose end has not arrived.
     partial: Vec<u8>,
 }
 
-/// Serves on a free port until the process is killed, and says on stdout which it is.
+/// Serves on a free port until the process is killed. Prints the port on stdout.
 pub(crate) fn serve() -> Outcome {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listen(&listener, BACKLOG)?;
@@ -56,7 +55,7 @@ pub(crate) fn serve() -> Outcome {
 impl Floor {
     fn turn_for_ever(&mut self) -> Outcome {
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
-        // What is to be sent to each room, once everything that waits was read.
+        // The frames for each room, sent when all ready clients have been read.
         let mut said: HashMap<String, Vec<u8>> = HashMap::new();
         loop {
             epoll::wait(&self.epoll, spare_capacity(&mut events), None)?;
@@ -81,7 +80,7 @@ impl Floor {
             path = request.uri().to_string();
             Ok(response)
         };
-        // The generator has sent the whole request before it waits for an answer.
+        // The generator sends the whole request before it waits for an answer.
         let greeted = tungstenite::accept_hdr(stream, note_path);
         let stream = greeted.map_err(|error| error.to_string())?.into_inner();
         let index = self.clients.len();
@@ -106,9 +105,9 @@ impl Floor {
             Some(frames) => frames,
             None => said.entry(client.path.clone()).or_default(),
         };
-        while let Some((first, payload, after)) = split_masked(rest) {
+        while let Some((first, payload, after)) = split_zero_masked(rest) {
             match first {
-                TEXT => append_text(payload, frames),
+                TEXT => append_server_text(payload, frames),
                 CLOSE => client.stream = None,
                 _ => {}
             }

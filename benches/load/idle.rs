@@ -1,43 +1,43 @@
-//! Idle: what it costs to hold clients that say nothing.
+//! Idle: the cost of clients that send nothing.
 
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::dialect::Dialect;
+use crate::measurement::Measurement;
 use crate::report::Row;
-use crate::swarm::Swarm;
-use crate::way::Way;
-use crate::window::Window;
+use crate::target::Target;
+use testkit::ClientPool;
+use testkit::Dialect;
+use testkit::Outcome;
 
-/// How long nobody says anything.
+/// How long all clients are silent.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How long a client hears nothing before the server pings it. A silence that
-/// has ended before shows what wakes the server without a reason.
+/// How long a client is silent before the server pings it. A shorter silence shows wake-ups without
+/// a reason.
 const FIRST_PING: Duration = Duration::from_secs(25);
-/// Time for new threads to come to rest before they are counted and weighed.
+/// How long new threads settle before they are counted and memory is measured.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// Measures memory, the connecting of all clients, and wake-ups in silence.
-pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
-    let server = way.start(cores)?;
+/// Measures the memory, the time to connect all clients, and the wake-ups in silence.
+pub(crate) fn run(cores: &Cores, target: &Target, clients: usize) -> Outcome<Row> {
+    let server = target.start(cores)?;
     std::thread::sleep(SETTLE);
     let empty = server.resident_kib()?;
 
     let start = Instant::now();
-    let mut swarm = Swarm::connect(server.chat, clients, Dialect::Plain)?;
+    let mut pool = ClientPool::connect(server.chat, clients, Dialect::Plain)?;
     let connecting = start.elapsed();
-    keep_silent(&mut swarm, SETTLE)?;
+    keep_silent(&mut pool, SETTLE)?;
     let full = server.resident_kib()?;
 
-    let window = Window::open(&server, cores)?;
-    let pings = swarm.pings();
-    keep_silent(&mut swarm, SILENCE)?;
-    let spent = window.close()?;
-    let pings = swarm.pings() - pings;
+    let measurement = Measurement::begin(&server, cores)?;
+    let pings = pool.pings();
+    keep_silent(&mut pool, SILENCE)?;
+    let spent = measurement.end()?;
+    let pings = pool.pings() - pings;
     let undisturbed = start.elapsed() < FIRST_PING;
 
-    let mut row = Row::new("idle", way, clients);
+    let mut row = Row::new("idle", target, clients);
     row.resident(full, empty);
     row.figure("connecting_ms", connecting.as_secs_f64() * 1e3);
     row.spent(&spent);
@@ -53,18 +53,18 @@ pub(crate) fn run(cores: &Cores, way: &Way, clients: usize) -> Outcome<Row> {
     if !undisturbed {
         row.note("it took so long that pings were due".to_owned());
     }
-    row.lost(swarm.lost());
+    row.lost(pool.lost());
     Ok(row)
 }
 
 /// Sends nothing for this long, but answers pings.
-fn keep_silent(swarm: &mut Swarm, time: Duration) -> Outcome {
+fn keep_silent(pool: &mut ClientPool, time: Duration) -> Outcome {
     let end = Instant::now() + time;
     let mut ready = Vec::new();
     while Instant::now() < end {
-        swarm.wait(end.saturating_duration_since(Instant::now()), &mut ready)?;
+        pool.wait(end.saturating_duration_since(Instant::now()), &mut ready)?;
         for &index in &ready {
-            swarm.read(index, |_| {})?;
+            pool.read(index, |_| {})?;
         }
     }
     Ok(())

@@ -1,55 +1,47 @@
 //! A load generator for the whole server, over real sockets.
 //!
-//! `cargo bench --bench load -- [scenario ...]` starts the release server as a process of its own,
-//! plays each scenario against it, prints one table, and writes all figures to `bench.json` in the
-//! target directory. `--seconds N` says how long, `--only NAME` which rows of the table alone, and
-//! `--peer NAME=COMMAND` what else is to be measured. `CHINWAG_BIN` names another program in place
-//! of the one that was built.
+//! `cargo bench --bench load -- [scenario ...]` starts the release server as a process, plays each
+//! scenario against it, prints one table, and writes all figures to `bench.json` in the target
+//! directory. `--seconds N` sets how long, `--only NAME` selects rows of the table, and `--peer
+//! NAME=COMMAND` adds another server. `CHINWAG_BIN` names another program than the one that was
+//! built.
 //!
-//! Below each row stands its ratio to that of a program that does nothing but send the same bytes,
-//! and to those of the peers: other servers of the plain dialect, which print
-//! `WebSocket: ws://ADDRESS/` once they listen.
+//! Below each row is its ratio to that of a program that only sends the same bytes, and to those of
+//! the peers: other servers of the plain dialect, which print `WebSocket: ws://ADDRESS/` when they
+//! listen.
 //!
-//! One thread drives all clients, pinned to one core; the server is pinned to another. Everything
-//! stays on the loopback address, so the figures hold no network: they compare servers, and
-//! versions of a server, on one machine. It deliberately checks nothing but that the deliveries
-//! come; whether they are right is for the tests.
+//! One thread drives all clients. It is pinned to one core, and the server to another. All traffic
+//! stays on the loopback interface, so the figures exclude the network: they compare servers, and
+//! versions of a server, on one machine. The generator checks only that the deliveries come. The
+//! tests check that they are right.
 
 mod closed_loop;
 mod cores;
-mod dialect;
 mod first_page;
 mod floor;
-mod frames;
-mod handshake;
 mod idle;
 mod join;
+mod join_storm;
+mod measurement;
 mod open_loop;
 mod report;
 mod server;
-mod storm;
-mod swarm;
 mod syscalls;
-mod way;
-mod window;
+mod target;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cores::Cores;
-use dialect::Dialect;
 use open_loop::Plan;
 use report::Row;
-use way::{Program, Way};
-
-/// A failure ends the run; its sentence is all that anybody needs.
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+use target::{Program, Target};
+use testkit::{Dialect, Outcome};
 
 /// Every scenario, in the order of the table.
 const SCENARIOS: [&str; 10] =
     ["start", "idle", "join", "storm", "quiet", "busy", "fanout", "rooms", "saturated", "growth"];
-/// How long each scenario with messages is measured, if nobody says.
+/// Default for how long each scenario with messages is measured.
 const SECONDS: u32 = 4;
 
 const QUIET: Plan = Plan { name: "quiet", clients: 20, rooms: 1, senders: 20, per_second: 40 };
@@ -58,27 +50,27 @@ const FANOUT: Plan = Plan { name: "fanout", clients: 1_000, rooms: 1, senders: 1
 const ROOMS: Plan =
     Plan { name: "rooms", clients: 1_000, rooms: 100, senders: 1_000, per_second: 1_000 };
 
-/// What growth goes through: clients in one room, and rooms of 1,000 clients.
+/// Sizes of the scenario `growth`: clients in one room, and rooms of 1,000 clients.
 const GROWING_CLIENTS: [usize; 7] = [10, 30, 100, 300, 1_000, 3_000, 9_000];
 const GROWING_ROOMS: [usize; 6] = [4, 10, 40, 100, 250, 1_000];
-/// Deliveries a second while something grows, about.
+/// Deliveries a second in the scenario `growth`, about.
 const GROWTH_DELIVERIES: usize = 20_000;
 
-/// What the command line asks for.
-struct Wish {
+/// The arguments.
+struct Arguments {
     scenarios: Vec<String>,
     seconds: u32,
-    /// The name of the only rows to be filled.
+    /// The name of the only rows to measure.
     only: Option<String>,
     peers: Vec<Program>,
-    /// Cargo says so when it runs benches, and not when it runs tests.
+    /// Set by cargo when it runs benchmarks, and not when it runs tests.
     bench: bool,
 }
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1) {
         Some(argument) if argument == server::FLOOR => floor::serve(),
-        _ => read_arguments().and_then(|wish| run(&wish)),
+        _ => read_arguments().and_then(|arguments| run(&arguments)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,24 +81,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn read_arguments() -> Outcome<Wish> {
+fn read_arguments() -> Outcome<Arguments> {
     let (scenarios, peers) = (Vec::new(), Vec::new());
-    let mut wish = Wish { scenarios, seconds: SECONDS, only: None, peers, bench: false };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
+    let mut arguments = Arguments { scenarios, seconds: SECONDS, only: None, peers, bench: false };
+    let mut words = std::env::args().skip(1);
+    while let Some(argument) = words.next() {
         match argument.as_str() {
-            "--bench" => wish.bench = true,
-            "--seconds" => wish.seconds = read_seconds(arguments.next())?,
-            "--only" => wish.only = Some(arguments.next().ok_or("--only takes a NAME")?),
-            "--peer" => wish.peers.push(read_peer(arguments.next())?),
-            name if SCENARIOS.contains(&name) => wish.scenarios.push(argument),
+            "--bench" => arguments.bench = true,
+            "--seconds" => arguments.seconds = read_seconds(words.next())?,
+            "--only" => arguments.only = Some(words.next().ok_or("--only takes a NAME")?),
+            "--peer" => arguments.peers.push(read_peer(words.next())?),
+            name if SCENARIOS.contains(&name) => arguments.scenarios.push(argument),
             other => {
                 let known = SCENARIOS.join(", ");
                 return Err(format!("there is no {other:?}; the scenarios are {known}").into());
             }
         }
     }
-    Ok(wish)
+    Ok(arguments)
 }
 
 fn read_peer(value: Option<String>) -> Outcome<Program> {
@@ -123,8 +115,8 @@ fn read_seconds(value: Option<String>) -> Outcome<u32> {
     }
 }
 
-fn run(wish: &Wish) -> Outcome {
-    if !wish.bench && wish.scenarios.is_empty() {
+fn run(arguments: &Arguments) -> Outcome {
+    if !arguments.bench && arguments.scenarios.is_empty() {
         println!("nothing was measured: run it with cargo bench");
         return Ok(());
     }
@@ -132,9 +124,11 @@ fn run(wish: &Wish) -> Outcome {
     let cores = Cores::divide()?;
     let mut rows = Vec::new();
     for name in SCENARIOS {
-        if wish.scenarios.is_empty() || wish.scenarios.iter().any(|wished| wished == name) {
+        if arguments.scenarios.is_empty()
+            || arguments.scenarios.iter().any(|selected| selected == name)
+        {
             eprintln!("{name} ...");
-            rows.extend(play(name, &cores, wish)?);
+            rows.extend(play(name, &cores, arguments)?);
         }
     }
     println!("{}\n\n{}", cores.describe(), report::table(&rows));
@@ -145,60 +139,65 @@ fn run(wish: &Wish) -> Outcome {
     Ok(())
 }
 
-fn play(name: &str, cores: &Cores, wish: &Wish) -> Outcome<Vec<Row>> {
-    let (chinwag, floor) = (Way::plain(Program::Chinwag), Way::plain(Program::Floor));
-    let peers: Vec<Way> = wish.peers.iter().cloned().map(Way::plain).collect();
-    let is_wished = |way: &Way| wish.only.as_ref().is_none_or(|only| *only == way.name());
-    let all = [Way::all(), peers.clone()].concat();
-    let all: Vec<Way> = all.into_iter().filter(is_wished).collect();
-    let open = |plan: &Plan, way: &Way| open_loop::run(cores, plan, way, wish.seconds);
-    let closed = |(in_flight, way)| closed_loop::run(cores, way, in_flight, wish.seconds);
-    let in_all = |plan| all.iter().map(|way| open(plan, way)).collect();
+fn play(name: &str, cores: &Cores, arguments: &Arguments) -> Outcome<Vec<Row>> {
+    let (chinwag, floor) = (Target::plain(Program::Chinwag), Target::plain(Program::Floor));
+    let peers: Vec<Target> = arguments.peers.iter().cloned().map(Target::plain).collect();
+    let is_selected =
+        |target: &Target| arguments.only.as_ref().is_none_or(|only| *only == target.name());
+    let all = [Target::all(), peers.clone()].concat();
+    let all: Vec<Target> = all.into_iter().filter(is_selected).collect();
+    let open =
+        |plan: &Plan, target: &Target| open_loop::run(cores, plan, target, arguments.seconds);
+    let closed =
+        |(in_flight, target)| closed_loop::run(cores, target, in_flight, arguments.seconds);
+    let in_all = |plan| all.iter().map(|target| open(plan, target)).collect();
     match name {
         "start" => first_page::run(cores).map(|row| vec![row]),
         "idle" => {
-            let few = std::iter::once(&chinwag).chain(&peers).map(|way| (way, 5_000));
+            let few = std::iter::once(&chinwag).chain(&peers).map(|target| (target, 5_000));
             few.chain([(&chinwag, 9_000)])
-                .map(|(way, clients)| idle::run(cores, way, clients))
+                .map(|(target, clients)| idle::run(cores, target, clients))
                 .collect()
         }
         "join" => {
             let both = |replayed| [(Dialect::Plain, replayed), (Dialect::Json, replayed)];
-            let ways = [false, true].into_iter().flat_map(both);
-            ways.map(|(dialect, replayed)| join::run(cores, dialect, replayed)).collect()
+            let targets = [false, true].into_iter().flat_map(both);
+            targets.map(|(dialect, replayed)| join::run(cores, dialect, replayed)).collect()
         }
         "storm" => {
-            let json = Way::new(Program::Chinwag, Dialect::Json);
-            let ways = [&chinwag, &floor, &json].into_iter().chain(&peers);
-            ways.map(|way| storm::run(cores, way)).collect()
+            let json = Target::new(Program::Chinwag, Dialect::Json);
+            let targets = [&chinwag, &floor, &json].into_iter().chain(&peers);
+            targets.map(|target| join_storm::run(cores, target)).collect()
         }
         "quiet" => in_all(&QUIET),
         "busy" => in_all(&BUSY),
         "fanout" => in_all(&FANOUT),
-        // The peers have only one.
-        "rooms" => Way::all().iter().map(|way| open(&ROOMS, way)).collect(),
+        // The peers have only one room.
+        "rooms" => Target::all().iter().map(|target| open(&ROOMS, target)).collect(),
         "saturated" => {
-            let loops = [8, 64].into_iter().flat_map(|it| all.iter().map(move |way| (it, way)));
+            let loops =
+                [8, 64].into_iter().flat_map(|it| all.iter().map(move |target| (it, target)));
             loops.map(closed).collect()
         }
         "growth" => {
             let clients = GROWING_CLIENTS.map(|clients| growing(clients, 1));
             let rooms = GROWING_ROOMS.map(|rooms| growing(1_000, rooms));
             let plans = clients.iter().chain(&rooms);
-            plans.flat_map(|plan| [&chinwag, &floor].map(|way| open(plan, way))).collect()
+            plans.flat_map(|plan| [&chinwag, &floor].map(|target| open(plan, target))).collect()
         }
         other => unreachable!("{other:?} is not in SCENARIOS"),
     }
 }
 
-/// Everybody talks, and about as much is delivered whatever has grown.
+/// Returns a plan in which all clients send, with about the same number of deliveries for each
+/// size.
 fn growing(clients: usize, rooms: usize) -> Plan {
     let per_second = (GROWTH_DELIVERIES * rooms).div_ceil(clients);
     let per_second = u32::try_from(per_second).unwrap_or(u32::MAX);
     Plan { name: "growth", clients, rooms, senders: clients, per_second }
 }
 
-/// `bench.json` in the target directory, wherever that is.
+/// Returns the path of `bench.json` in the target directory.
 fn json_file() -> PathBuf {
     let inside_target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     inside_target.parent().unwrap_or(inside_target).join("bench.json")

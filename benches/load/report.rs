@@ -5,28 +5,27 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::way::{Program, Way};
-use crate::window::Spent;
+use crate::measurement::Spent;
+use crate::target::{Program, Target};
 
-/// What one scenario has shown.
+/// The figures of one scenario with one target.
 pub(crate) struct Row {
     scenario: String,
-    way: Way,
+    target: Target,
     clients: usize,
-    /// Named figures. The unit is in the name; the table picks some of them.
+    /// Named figures. The name has the unit. The table shows some of them.
     figures: Vec<(&'static str, f64)>,
     notes: Vec<String>,
 }
 
-/// A column of the table: its title, the figure it shows, and how.
+/// A column of the table: its title, its figure, and its format.
 type Column = (&'static str, &'static str, fn(f64) -> String);
 
-/// Other programs that use more than so many percent of a core make a row
-/// worthless.
+/// If other programs use more than this share of a core (percent), the row is marked as disturbed.
 const DISTURBED: f64 = 10.0;
 
-/// The bytes are those of a delivery on the wire; the last three are the shares of a core that the
-/// server, the load generator and everybody else have used.
+/// The bytes are those of a delivery on the wire. The last three columns are the shares of a core
+/// that the server, the load generator and all others have used.
 const COLUMNS: [Column; 14] = [
     ("deliveries/s", "deliveries_per_second", rate),
     ("CPU/delivery", "cpu_ns_per_delivery", time),
@@ -45,9 +44,9 @@ const COLUMNS: [Column; 14] = [
 ];
 
 impl Row {
-    pub(crate) fn new(scenario: &str, way: &Way, clients: usize) -> Self {
-        let (scenario, way) = (scenario.to_owned(), way.clone());
-        Self { scenario, way, clients, figures: Vec::new(), notes: Vec::new() }
+    pub(crate) fn new(scenario: &str, target: &Target, clients: usize) -> Self {
+        let (scenario, target) = (scenario.to_owned(), target.clone());
+        Self { scenario, target, clients, figures: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn figure(&mut self, name: &'static str, value: f64) {
@@ -58,8 +57,8 @@ impl Row {
         self.notes.push(note);
     }
 
-    /// Deliveries and what they cost. A switch is a thread giving up its core, because it has
-    /// nothing to do or another is to have it.
+    /// Adds the deliveries and their cost. A switch means that a thread gives up its core, because
+    /// it waits or is preempted.
     pub(crate) fn rate(&mut self, deliveries: u64, spent: &Spent) {
         let count = deliveries as f64;
         let cpu = spent.server.cpu.as_nanos() as f64;
@@ -71,7 +70,7 @@ impl Row {
         self.spent(spent);
     }
 
-    /// Who used the cores, and how much of one.
+    /// Adds the use of the cores.
     pub(crate) fn spent(&mut self, spent: &Spent) {
         let percent = |part: Duration| 100.0 * part.as_secs_f64() / spent.elapsed.as_secs_f64();
         self.figure("seconds", spent.elapsed.as_secs_f64());
@@ -84,19 +83,19 @@ impl Row {
         }
     }
 
-    /// System calls, counted while so much was delivered.
+    /// Adds system calls, counted during this many deliveries.
     pub(crate) fn syscalls(&mut self, count: u64, deliveries: u64) {
         self.figure("syscalls_per_delivery", count as f64 / deliveries as f64);
     }
 
-    /// Memory with all clients and without any.
+    /// Adds the memory with all clients and without any.
     pub(crate) fn resident(&mut self, full_kib: u64, empty_kib: u64) {
         let more = full_kib.saturating_sub(empty_kib) as f64;
         self.figure("resident_kib", full_kib as f64);
         self.figure("resident_kib_per_client", more / self.clients as f64);
     }
 
-    /// Latencies, which are sorted on the way.
+    /// Adds latencies, and sorts them.
     pub(crate) fn latency(&mut self, latencies: &mut [Duration]) {
         latencies.sort_unstable();
         self.figure("latency_samples", latencies.len() as f64);
@@ -105,27 +104,26 @@ impl Row {
         self.figure("latency_p999_ns", percentile(latencies, 999));
     }
 
-    /// For each message, when the last receiver had it.
+    /// Adds the time at which the last receiver had each message.
     pub(crate) fn last_receiver(&mut self, last: &mut [Duration]) {
         last.sort_unstable();
         self.figure("last_receiver_p50_ns", percentile(last, 500));
         self.figure("last_receiver_p99_ns", percentile(last, 990));
     }
 
-    /// For each time that something was done, how long the broadcaster was on
-    /// its core for it.
+    /// Adds the time of the broadcaster on its core for each action.
     pub(crate) fn broadcaster(&mut self, cpu: &mut [Duration]) {
         cpu.sort_unstable();
         self.figure("broadcaster_cpu_p50_ns", percentile(cpu, 500));
         self.figure("broadcaster_cpu_p99_ns", percentile(cpu, 990));
     }
 
-    /// Deliveries that never came; a good run has none.
+    /// Adds deliveries that never came. A good run has none.
     pub(crate) fn missing(&mut self, count: usize) {
         self.bad_news("missing_deliveries", count, "deliveries never came");
     }
 
-    /// Clients that the server has dropped; a good run has none.
+    /// Adds clients that the server has dropped. A good run has none.
     pub(crate) fn lost(&mut self, count: usize) {
         self.bad_news("lost_clients", count, "clients were dropped");
     }
@@ -143,25 +141,28 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let shown = |&(_, figure, show): &Column| self.value(figure).map_or_else(String::new, show);
-        let mut cells = vec![self.scenario.clone(), self.way.name(), self.clients.to_string()];
+        let mut cells = vec![self.scenario.clone(), self.target.name(), self.clients.to_string()];
         cells.extend(COLUMNS.iter().map(shown));
         cells
     }
 
-    /// The rows that show what this one is worth: of the floor, and for chinwag of its peers.
+    /// Returns the rows to compare this one with: that of the floor, and for chinwag those of its
+    /// peers.
     fn compared_with<'a>(&'a self, rows: &'a [Self]) -> impl Iterator<Item = &'a Self> {
         let same = |it: &Self| (&it.scenario, it.clients) == (&self.scenario, self.clients);
         rows.iter().filter(move |it| {
             same(it)
-                && match it.way.program {
+                && match it.target.program {
                     Program::Chinwag => false,
-                    Program::Floor => it.way != self.way && it.way.dialect == self.way.dialect,
-                    Program::Peer { .. } => self.way == Way::plain(Program::Chinwag),
+                    Program::Floor => {
+                        it.target != self.target && it.target.dialect == self.target.dialect
+                    }
+                    Program::Peer { .. } => self.target == Target::plain(Program::Chinwag),
                 }
         })
     }
 
-    /// The figures as ratios to those of another row.
+    /// Returns the figures as ratios to those of another row.
     fn ratios<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, f64)> + 'a {
         let compared = COLUMNS.iter().filter(|(_, figure, _)| {
             *figure != "bytes_per_delivery" && !figure.ends_with("_core_percent")
@@ -174,7 +175,7 @@ impl Row {
 
     fn ratio_cells(&self, other: &Self) -> Vec<String> {
         let ratios: Vec<_> = self.ratios(other).collect();
-        let mut cells = vec![String::new(), format!("  ÷ {}", other.way.name()), String::new()];
+        let mut cells = vec![String::new(), format!("  ÷ {}", other.target.name()), String::new()];
         cells.extend(COLUMNS.iter().map(|(_, figure, _)| {
             let ratio = ratios.iter().find(|(name, _)| name == figure);
             ratio.map_or_else(String::new, |(_, ratio)| format!("{ratio:.2}"))
@@ -185,16 +186,16 @@ impl Row {
     fn json(&self, rows: &[Self]) -> Value {
         let mut object = Map::new();
         object.insert("scenario".to_owned(), json!(self.scenario));
-        object.insert("server".to_owned(), json!(self.way.server()));
-        object.insert("dialect".to_owned(), json!(self.way.dialect.name()));
-        object.insert("kept".to_owned(), json!(self.way.is_kept));
+        object.insert("server".to_owned(), json!(self.target.server()));
+        object.insert("dialect".to_owned(), json!(self.target.dialect.name()));
+        object.insert("kept".to_owned(), json!(self.target.keeps_history));
         object.insert("clients".to_owned(), json!(self.clients));
         for (name, value) in &self.figures {
             object.insert((*name).to_owned(), json!(value));
         }
         let ratios = |it: &Self| {
             let ratios = self.ratios(it).map(|(name, ratio)| (name.to_owned(), json!(ratio)));
-            (it.way.name(), Value::Object(ratios.collect()))
+            (it.target.name(), Value::Object(ratios.collect()))
         };
         let ratios: Map<_, _> = self.compared_with(rows).map(ratios).collect();
         object.insert("ratios".to_owned(), Value::Object(ratios));
@@ -203,8 +204,8 @@ impl Row {
     }
 }
 
-/// The table, with the notes of a row behind its last column. Below each row stands how it compares
-/// with others.
+/// Formats the table. The notes of a row are behind its last column, and its ratios to other rows
+/// below it.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut lines = vec![(titles(), String::new())];
     for row in rows {
@@ -224,7 +225,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
     table
 }
 
-/// The same, and all the figures that the table leaves out.
+/// Returns all figures, also those that are not in the table.
 pub(crate) fn json(rows: &[Row], cores: &str) -> Value {
     json!({ "cores": cores, "rows": rows.iter().map(|row| row.json(rows)).collect::<Vec<_>>() })
 }
@@ -239,14 +240,14 @@ fn widths(lines: &[(Vec<String>, String)]) -> Vec<usize> {
     (0..lines[0].0.len()).map(|column| width(column).unwrap_or(0)).collect()
 }
 
-/// The smallest value, in ns, that so many in a thousand do not exceed.
+/// Returns the smallest value that is not exceeded by this share of the values (ns).
 fn percentile(sorted: &[Duration], permille: usize) -> f64 {
     let rank = (sorted.len() * permille).div_ceil(1_000);
     let value = sorted.get(rank.saturating_sub(1));
     value.map_or(f64::NAN, |value| value.as_nanos() as f64)
 }
 
-/// A number of nanoseconds in the unit that suits it.
+/// Formats nanoseconds in a suitable unit.
 fn time(ns: f64) -> String {
     match ns {
         _ if ns < 1e3 => format!("{ns:.0} ns"),

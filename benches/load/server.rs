@@ -1,5 +1,5 @@
-//! The server under load: a real process on its own core, seen only through
-//! its sockets and through what the kernel tells of it in `/proc`.
+//! The server under load: a process on its own core, observed through its sockets and through
+//! `/proc`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,54 +12,53 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
 
-use crate::Outcome;
 use crate::cores::Cores;
-use crate::way::Program;
+use crate::target::Program;
+use testkit::{Outcome, binary};
 
-/// The argument with which the generator is the [floor](crate::floor).
+/// The argument that makes the generator the [floor](crate::floor).
 pub(crate) const FLOOR: &str = "floor";
 /// How long the server may take to print its addresses.
 const START_MAX: Duration = Duration::from_secs(10);
 
-/// A running server; dropping it kills the process.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
-    /// Where WebSockets are expected.
+    /// The address for WebSockets.
     pub(crate) chat: SocketAddr,
-    /// Where the page is, if there is one.
+    /// The address of the page, if there is one.
     pub(crate) page: Option<SocketAddr>,
     child: Child,
-    /// Kept open: a server whose stdout is gone may fail at its next line.
+    /// Kept open: a server whose stdout is closed may fail at its next line.
     _stdout: ChildStdout,
-    /// Where it keeps what is said, if it does.
+    /// The history file, if it keeps one.
     history: Option<PathBuf>,
 }
 
-/// One thread of the server, by its place in `/proc`.
+/// The path of a thread of the server in `/proc`.
 pub(crate) struct Thread(PathBuf);
 
-/// What the server has used so far, all its threads together.
+/// The use of resources by all threads of the server.
 ///
-/// Threads that have ended no longer count, so none should end between two
-/// readings that are to be compared.
+/// Threads that have ended no longer count, so none should end between two readings.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
     /// Time on a core, as the scheduler counts it.
     pub(crate) cpu: Duration,
     /// Threads that are alive.
     pub(crate) threads: usize,
-    /// How often a thread gave up its core to wait: as many wake-ups follow.
+    /// How often a thread gave up its core to wait. A wake-up follows each.
     pub(crate) waits: u64,
-    /// How often one was made to give it up for another.
+    /// How often a thread was preempted.
     pub(crate) preemptions: u64,
 }
 
 impl Server {
-    /// Starts a program on free ports of the loopback address. With `is_kept`, chinwag keeps what
-    /// is said in a file, which is gone when it has ended.
-    pub(crate) fn start(cores: &Cores, program: &Program, is_kept: bool) -> Outcome<Self> {
+    /// Starts a program on free ports of the loopback interface. With `keeps_history`, chinwag
+    /// keeps a history in a file, which is removed when the program has ended.
+    pub(crate) fn start(cores: &Cores, program: &Program, keeps_history: bool) -> Outcome<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let file = || folder.join(format!("history-{}", std::process::id()));
-        let history = is_kept.then(file);
+        let history = keeps_history.then(file);
         let mut child = cores.for_server(|| spawn(command(program, history.as_deref())?))?;
         let mut stdout = child.stdout.take().expect("stdout was asked for");
         match read_banner(&mut stdout) {
@@ -75,7 +74,7 @@ impl Server {
         Pid::from_child(&self.child)
     }
 
-    /// Adds up what every thread has used.
+    /// Returns the use of all threads.
     pub(crate) fn usage(&self) -> Outcome<Usage> {
         let mut usage = Usage { cpu: Duration::ZERO, threads: 0, waits: 0, preemptions: 0 };
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
@@ -90,7 +89,7 @@ impl Server {
         Ok(usage)
     }
 
-    /// The thread with this name.
+    /// Returns the thread with this name.
     pub(crate) fn thread(&self, name: &str) -> Outcome<Thread> {
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let thread = thread?.path();
@@ -101,9 +100,8 @@ impl Server {
         Err(format!("the server has no thread {name:?}").into())
     }
 
-    /// Resident memory in KiB, counted page by page rather than taken from
-    /// the kernel's running estimate. Memory that the kernel holds for the
-    /// process (sockets, thread stacks of its own) is not in it.
+    /// Returns the resident memory (KiB), counted page by page, not estimated by the kernel. Memory
+    /// that the kernel holds for the process (sockets, kernel stacks) is not included.
     pub(crate) fn resident_kib(&self) -> Outcome<u64> {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
         field(&rollup, "Rss:")
@@ -121,8 +119,8 @@ impl Drop for Server {
 }
 
 impl Thread {
-    /// The time that it has spent on a core, once it sleeps: until then the
-    /// kernel's figure lags behind.
+    /// Returns the time of the thread on a core. Waits until the thread sleeps, because the
+    /// kernel's figure lags before.
     pub(crate) fn cpu_at_rest(&self) -> Outcome<Duration> {
         while !fs::read_to_string(self.0.join("stat"))?.contains(") S ") {
             std::thread::sleep(Duration::from_millis(1));
@@ -133,7 +131,7 @@ impl Thread {
 }
 
 impl Usage {
-    /// What was used between an earlier reading and this one.
+    /// Returns the use between an earlier reading and this one.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             cpu: self.cpu.saturating_sub(earlier.cpu),
@@ -147,7 +145,7 @@ impl Usage {
 fn command(program: &Program, history: Option<&Path>) -> Outcome<Command> {
     Ok(match program {
         Program::Chinwag => {
-            let mut command = Command::new(chinwag());
+            let mut command = Command::new(binary());
             let history = history.map(|file| [OsStr::new("--history"), file.as_os_str()]);
             command.args(history.into_iter().flatten());
             command.args(["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"]);
@@ -168,18 +166,12 @@ fn command(program: &Program, history: Option<&Path>) -> Outcome<Command> {
     })
 }
 
-/// The program that is measured: `CHINWAG_BIN`, or what cargo has built.
-fn chinwag() -> PathBuf {
-    std::env::var_os("CHINWAG_BIN")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_chinwag")), PathBuf::from)
-}
-
 fn spawn(mut command: Command) -> Outcome<Child> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     child.map_err(|error| format!("cannot start {command:?}: {error}").into())
 }
 
-/// Ends the process and waits for it; one that has ended already is fine.
+/// Ends the process, if it runs, and waits for it.
 fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
@@ -209,8 +201,7 @@ fn read_banner(stdout: &mut ChildStdout) -> Outcome<(Option<SocketAddr>, SocketA
     }
 }
 
-/// The address on the line with this label. The slash that ends it shows that
-/// the line has arrived as a whole.
+/// Returns the address in the line with this label. The slash at its end shows that it is complete.
 fn address_after(banner: &str, label: &str, scheme: &str) -> Option<SocketAddr> {
     let (_, line) = banner.split_once(label)?;
     let (address, _) = line.trim_start().strip_prefix(scheme)?.split_once('/')?;
@@ -222,7 +213,7 @@ fn first_number(text: &str) -> Outcome<u64> {
     Ok(word.parse()?)
 }
 
-/// The number in the line that starts with `name`.
+/// Returns the number in the line that starts with `name`.
 fn field(text: &str, name: &str) -> Outcome<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(name));
     first_number(value.ok_or_else(|| format!("no line {name:?}"))?)

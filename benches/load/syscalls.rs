@@ -1,7 +1,6 @@
-//! System calls of the server, which `perf` counts where it is installed and allowed to.
+//! System calls of the server, counted by `perf` where it is installed and permitted.
 //!
-//! Each costs a little more while it is counted, so that what is measured otherwise is measured at
-//! another time.
+//! Counting makes each call a little slower, so other figures are measured at another time.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -9,17 +8,18 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Outcome;
+use testkit::Outcome;
 
-/// Time for perf to find all threads.
+/// How long perf takes to find all threads.
 const SETTLE: Duration = Duration::from_millis(300);
 const EVENT: &str = "raw_syscalls:sys_enter";
 
-/// A count under way.
+/// A running count.
 pub(crate) struct Count(Child);
 
 impl Count {
-    /// `None` where nobody can count. The server should have nothing to do until this returns.
+    /// Starts to count. Returns `None` where perf is missing or not permitted. The server should be
+    /// idle until this returns.
     pub(crate) fn begin(server: Pid) -> Option<Self> {
         let perf = Command::new("perf")
             .args(["stat", "-x", ",", "-e", EVENT, "-p", &server.as_raw_nonzero().to_string()])
@@ -31,7 +31,7 @@ impl Count {
         matches!(perf.try_wait(), Ok(None)).then_some(Self(perf))
     }
 
-    /// How many there were. The server should have nothing to do any more.
+    /// Returns the count. The server should be idle again.
     pub(crate) fn end(mut self) -> Outcome<u64> {
         kill_process(Pid::from_child(&self.0), Signal::INT)?;
         let mut report = String::new();

@@ -1,4 +1,4 @@
-"""Draws the plots of the documents from what the load generator has measured.
+"""Draws the plots of the documents from the figures of the load generator.
 
 `draw.py BENCH FOLDER` reads bench.json and writes SVG into the folder. What is not in the file is
 left out. The same figures give the same bytes, so that a diff shows which of them have changed.
@@ -16,12 +16,12 @@ OWN = "chinwag"
 # In the order of the bars. The floor is no server: it sends the same bytes and does nothing else.
 SERVERS = [OWN, "axum", "ws", "floor"]
 
-# The colours of the page, and what they become for those who prefer the dark. A name stands beside
-# each line and bar, so that nobody has to tell them apart by colour.
+# The colours of the page, and those of its dark scheme. A name stands beside each line and bar, so
+# that colour is not needed to tell them apart.
 GROUND, INK, SOFT, LINE, ACCENT = "#f5f4ef", "#1d2322", "#545d59", "#d9d6cb", "#0e6a5b"
 DARK = {GROUND: "#14191a", INK: "#e8ecea", SOFT: "#9caaa5", LINE: "#323d3f", ACCENT: "#74d3be"}
 
-# 800 of a browser's pixels, of which an inch has 96: what a README shows without shrinking it.
+# 800 pixels of a browser, at 96 an inch: the width that a README shows without scaling.
 WIDTH = 800 / 96
 STYLE = {
     "axes.edgecolor": "none",
@@ -45,7 +45,7 @@ STYLE = {
 
 SATURATED = {"saturated 8": "8 in flight", "saturated 64": "64 in flight"}
 PACED = {"quiet": "quiet", "busy": "busy", "fanout": "fanout"}
-# What a band of bars is called, its unit, and what it shows of which scenarios.
+# The name of a band of bars, its unit, its figure and its scenarios.
 BANDS = [
     ("Deliveries in a second: more is better", "M", ("deliveries_per_second", 1e6, SATURATED)),
     ("CPU for a delivery: less is better", "µs", ("cpu_ns_per_delivery", 1e3, PACED)),
@@ -56,7 +56,7 @@ BANDS = [
 def main(bench, folder):
     measured = json.loads(Path(bench).read_text(encoding="utf-8"))
     rows = measured.get("rows", [])
-    # Beside each other stand those who do the same: speak lines of text, and keep nothing on disk.
+    # Compares servers that do the same: send lines of text, and store nothing.
     rows = [row for row in rows if row.get("dialect", "plain") == "plain" and not row.get("kept")]
     growth = [row for row in rows if row["scenario"] == "growth"]
     if not growth:
@@ -64,7 +64,7 @@ def main(bench, folder):
     for row in rows:
         for note in row["notes"]:
             print(f"{row['scenario']}, {row['server']}, {row['clients']:,} clients: {note}")
-    matplotlib.rcdefaults()  # Whatever is configured here is not everywhere.
+    matplotlib.rcdefaults()  # Ignores the configuration of this machine.
     matplotlib.rcParams.update(STYLE)
     plots = {
         "growth-cost": growth_cost(growth),
@@ -113,10 +113,10 @@ def series(rows, x, figure, unit, **those):
 
 
 def line(axes, points, words, is_floor=False):
-    """The words stand at the end of the line, with the last figure."""
+    """Writes the label at the end of the line, with the last figure."""
     if not points:
         return
-    # The floor lies below; so do its words, where the two lines meet.
+    # The floor is below, and so is its label where the two lines meet.
     style, colour, y, va = ("--", SOFT, -2, "top") if is_floor else ("-", ACCENT, 2, "bottom")
     xs, ys = zip(*points)
     axes.plot(xs, ys, style, color=colour, marker="o", markersize=4, clip_on=False)
@@ -144,7 +144,7 @@ def peers(rows):
 
 
 def panels(rows, figure, unit, scenarios):
-    """A heading and what each server has shown, where ours is not alone and not missing."""
+    """Yields headings and the figure of each server, if there are others than chinwag."""
     for scenario, words in scenarios.items():
         found = [row for row in rows if row["scenario"] == scenario and figure in row]
         figures = {row["server"]: row[figure] / unit for row in found if row["server"] in SERVERS}
@@ -160,12 +160,12 @@ def bars(axes, figures, servers, unit_name):
             bar = axes.barh(place, figures[server], 0.6, edgecolor=edge, facecolor=inside)
             axes.bar_label(bar, [f"{short(figures[server])} {unit_name}"], padding=4)
     axes.set_yticks(range(len(servers)), servers)
-    # The first on top, and behind the longest bar room for its words.
+    # The first on top, and space for the label behind the longest bar.
     axes.set(ylim=(len(servers) - 0.5, -0.5), xlim=(0, 1.5 * max(figures.values())), xticks=[])
 
 
 def short(number):
-    """Three digits, which is more than two runs have in common."""
+    """Formats three digits, which is more than two runs have in common."""
     return f"{number:,.0f}" if number >= 99.95 else f"{number:#.3g}"
 
 
@@ -184,7 +184,7 @@ def save(figure, path):
 
 
 def dark_rules():
-    """Rules that overrule the colours of single elements, which have no classes to go by."""
+    """Returns rules that override the colours of elements without classes."""
     rules = [
         f'[style*="{part}: {light}"] {{ {part}: {dark} !important }}\n'
         for light, dark in DARK.items()

@@ -1,4 +1,4 @@
-//! How a connection ends, and what the client is told of it.
+//! Why a connection ends, and how the client is told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ pub(crate) enum CloseReason {
     Closed { code: u16, reason: String },
     /// The stream ended or broke without a close frame.
     Lost { error: String },
-    /// The client gave no sign of life.
+    /// The client sent nothing for too long, not even a pong.
     TimedOut,
     /// The client broke a rule of the protocol. Nothing more is read from it.
     Offence { code: u16, rule: String },
-    /// The client does not read what it is sent.
+    /// The client does not read the frames that are sent to it.
     TooSlow,
     /// Another connection has taken over the session.
     Replaced,
     /// The client of the JSON dialect did not say hello in time.
     NoHello,
-    /// There is no place for the client just now. It may come back later.
+    /// There is no place for the client now. It may come back later.
     Refused { reason: String },
-    /// The client went on after it was told that it asks too much.
+    /// The client continued after too many of its requests were refused.
     Flooding,
     /// The server stops.
     Stopping,
@@ -42,7 +42,7 @@ impl CloseReason {
         Self::Lost { error: error.to_string() }
     }
 
-    /// The close code, as an observer would name it (RFC 6455, section 7.1.5).
+    /// Returns the close code, as an observer would name it (RFC 6455, section 7.1.5).
     pub(crate) fn code(&self) -> u16 {
         match self {
             Self::Closed { code, .. } | Self::Offence { code, .. } => *code,
@@ -57,7 +57,7 @@ impl CloseReason {
         }
     }
 
-    /// A sentence for a person; for [`CloseReason::Closed`], the client's own words.
+    /// Returns a sentence for people. For [`CloseReason::Closed`] it is the client's own text.
     pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Closed { reason, .. } => reason,
@@ -74,19 +74,20 @@ impl CloseReason {
         }
     }
 
-    /// The code and the reason on one line of bounded length, whatever the client wrote.
+    /// Returns the code and the reason as one line of bounded length, whatever the client wrote.
     pub(crate) fn for_log(&self) -> String {
+        /// Maximum length of the reason (characters).
         const CHARS_MAX: usize = 64;
         let reason: String = self.reason().escape_debug().take(CHARS_MAX).collect();
         format!("{} {reason}", self.code())
     }
 
-    /// Whether something went wrong. A client that leaves is not an error.
+    /// Returns whether something went wrong. A client that leaves is not an error.
     pub(crate) fn is_error(&self) -> bool {
         !matches!(self, Self::Closed { .. } | Self::Stopping | Self::Replaced)
     }
 
-    /// What the others are told of it.
+    /// Returns the reason that other clients are told.
     pub(crate) fn leave_reason(&self) -> LeaveReason {
         match self {
             Self::Closed { .. } | Self::Stopping => LeaveReason::Closed,
@@ -96,8 +97,8 @@ impl CloseReason {
         }
     }
 
-    /// The close frame that tells the client, where the server is the one to begin. Nobody is
-    /// there to be told after [`CloseReason::Lost`], and nobody seems to be after [`CloseReason::TimedOut`].
+    /// Returns the close frame, if the server starts the closing handshake. After
+    /// [`CloseReason::Lost`] and [`CloseReason::TimedOut`] no client would receive it.
     pub(crate) fn close_frame(&self) -> Option<Arc<[u8]>> {
         match self {
             Self::Closed { .. } | Self::Lost { .. } | Self::TimedOut => None,
@@ -105,9 +106,10 @@ impl CloseReason {
         }
     }
 
-    /// How long the client may take to end its side once it has been told everything. One that
-    /// breaks rules may go on sending, and is listened to less long.
+    /// Returns how long the client may take to close its side after the close frame. A client that
+    /// broke a rule has less time, because it may continue to send.
     pub(crate) fn patience(&self, close_within: Duration) -> Duration {
+        /// How long the client has after an offence.
         const AFTER_OFFENCE: Duration = Duration::from_millis(500);
         match self {
             Self::Offence { .. } => close_within.min(AFTER_OFFENCE),

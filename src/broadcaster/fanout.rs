@@ -1,8 +1,8 @@
-//! From deliveries to frames: each notice is encoded once for each dialect, and sent in runs.
+//! Makes frames from deliveries. Each notice is encoded once for each dialect, and sent in runs.
 //!
-//! The notices of a room in one turn make up a run of frames, which each listener is sent at once. A
-//! frame for one client alone keeps its place among them: the client is first sent the part of the
-//! run before it, and later only the rest. Nothing is sent before the turn ends, so that messages are
+//! The notices of a room in one turn make up a run of frames, which each listener gets at once. A
+//! frame for one client alone keeps its place among them: the client first gets the part of the run
+//! before it, and later only the rest. Nothing is sent before the turn ends, so that messages are
 //! committed to the history first.
 
 #[cfg(test)]
@@ -23,12 +23,12 @@ use crate::chat::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
 use crate::protocol::json::{self, RequestError, RequestTags, ServerInfo};
 use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
 
-/// Length of a run (bytes) at which the turn ends. It bounds the part of a run that one client may
-/// have been sent.
+/// Length of a run at which the turn ends (bytes). So it bounds the part of a run that a client can
+/// be waiting for.
 const RUN_BYTES_MAX: usize = 128 * 1024;
-/// The turn ends, too, when its answers have the bytes of this many full backlogs: 32 MiB, or less
-/// where memory is short. When thousands of clients join a room at once, each turn tells every
-/// listener of all of them.
+/// Length of all answers of a turn at which it ends (full backlogs): 32 MiB, or less if memory is
+/// short. When thousands of clients join a room at once, the answers are a notice of each new member
+/// for each listener.
 const BACKLOGS_OF_ANSWERS: usize = 32;
 
 /// The subscribers, and the frames of this turn that are on their way to them.
@@ -37,34 +37,34 @@ pub(crate) struct Fanout {
     subscribers: FxHashMap<ClientId, Subscriber>,
     /// The runs of this turn, by room.
     runs: HashMap<RoomName, Run>,
-    /// What single clients are sent before the rest of the runs.
+    /// Answers to single clients, which are sent before the rest of the runs.
     answers: Vec<(ClientId, Answer)>,
     answers_bytes: usize,
     answers_bytes_max: usize,
-    /// A run has become long.
+    /// A run has reached [`RUN_BYTES_MAX`].
     is_long: bool,
-    /// `None`: there is no history to query.
+    /// `None`: there is no history.
     queue: Option<HistoryQueue>,
     queries_count: u64,
     /// The broadcaster's own inbox, to which the history sends its answers.
     inbox: Sender<Input>,
 }
 
-/// What one client is sent at the end of the turn.
+/// An answer to one client, which is sent at the end of the turn.
 enum Answer {
     Frames(Frames),
     /// A query to the history. The frames after it wait for its answer.
     Query(Box<HistoryQuery>),
     /// The end of the subscription, with the reason if the server closes the connection.
-    Goodbye(Option<CloseReason>),
+    Release(Option<CloseReason>),
 }
 
 #[derive(Default)]
 struct Run {
     plain: Vec<u8>,
     json: Vec<u8>,
-    /// Length of the part, in its own dialect, that a client has been sent already or is not to be
-    /// sent (bytes).
+    /// Length of the part, in the client's dialect, that the client has already or is not to get
+    /// (bytes).
     sent: FxHashMap<ClientId, usize>,
 }
 
@@ -76,7 +76,7 @@ impl Run {
         }
     }
 
-    /// Returns the part that a client has not been sent, and counts it as sent.
+    /// Returns the part that a client does not have, and counts it as sent.
     fn rest(&mut self, client: ClientId, dialect: Dialect) -> &[u8] {
         let end = self.frames(dialect).len();
         if end == 0 {
@@ -112,16 +112,16 @@ impl Fanout {
         self.subscribers.insert(client, Subscriber::new(dialect, outbox));
     }
 
-    /// Removes a client. Its own last messages are sent back to it before its close frame.
+    /// Removes a client at the end of the turn. It gets its own last messages before its close frame.
     pub(crate) fn remove(&mut self, client: ClientId, chat: &Chat) {
         self.catch_up(client, chat.rooms_of(client));
-        self.say_goodbye(client, None);
+        self.release_later(client, None);
     }
 
-    fn say_goodbye(&mut self, client: ClientId, reason: Option<CloseReason>) {
+    fn release_later(&mut self, client: ClientId, reason: Option<CloseReason>) {
         if let Some(subscriber) = self.subscribers.get_mut(&client) {
             subscriber.is_leaving = true;
-            self.answers.push((client, Answer::Goodbye(reason)));
+            self.answers.push((client, Answer::Release(reason)));
         }
     }
 
@@ -136,15 +136,15 @@ impl Fanout {
     }
 
     pub(crate) fn close_all(&self, reason: &CloseReason) {
-        self.subscribers.values().for_each(|it| it.outbox.close(reason.clone()));
+        self.subscribers.values().for_each(|it| it.outbox.request_close(reason.clone()));
     }
 
-    /// Carries out a delivery. A reply carries the tags of its request.
+    /// Prepares the frames of a delivery. A reply gets the tags of its request.
     pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &RequestTags, chat: &Chat) {
         match delivery {
             Delivery::Room { room, notice } => self.append(room, notice, chat),
-            Delivery::Others { room, but, notice } => {
-                let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *but);
+            Delivery::Others { room, except, notice } => {
+                let others = chat.listeners(room).filter(|it| !it.is_plain && it.client != *except);
                 let clients: Vec<_> = others.map(|listener| listener.client).collect();
                 self.send_to(&clients, &json::render(notice, &self.server), chat);
             }
@@ -170,7 +170,7 @@ impl Fanout {
             }
             Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
             Delivery::Replaced { client } => {
-                self.say_goodbye(*client, Some(CloseReason::Replaced));
+                self.release_later(*client, Some(CloseReason::Replaced));
             }
         }
     }
@@ -212,7 +212,7 @@ impl Fanout {
                 }
             }
             Answer::Query(query) => self.pass_query(query),
-            Answer::Goodbye(reason) => {
+            Answer::Release(reason) => {
                 if let Some(subscriber) = self.subscribers.remove(&client) {
                     subscriber.release(reason);
                 }
@@ -260,18 +260,18 @@ impl Fanout {
 
     /// Appends a notice to the run of a room.
     fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
-        let (plain_listens, json_listens) = chat.audience(room);
-        if !plain_listens && !json_listens {
+        let audience = chat.audience(room);
+        if !audience.plain && !audience.json {
             return;
         }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
             None => self.runs.entry(room.clone()).or_default(),
         };
-        if plain_listens {
+        if audience.plain {
             plain::render(notice, &mut run.plain);
         }
-        if json_listens {
+        if audience.json {
             append_text_frame(&mut run.json, |text| json::write(notice, &self.server, text));
         }
         self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
@@ -314,12 +314,12 @@ impl Fanout {
     }
 }
 
-/// Closes the connections that are left. After an orderly end there are none; after a panic of the
-/// broadcaster they would wait for ever.
+/// Closes the connections that are left. There are some only after a panic of the broadcaster, and
+/// they would wait for ever.
 impl Drop for Fanout {
     fn drop(&mut self) {
         for subscriber in self.subscribers.values() {
-            subscriber.outbox.close(CloseReason::Crashed);
+            subscriber.outbox.request_close(CloseReason::Crashed);
             subscriber.outbox.release();
         }
     }

@@ -1,5 +1,5 @@
-//! The broadcaster's side of the history: what it needs of a [`HistoryWriter`], and the queries that
-//! it passes to the threads of the history.
+//! The interface of the history to the broadcaster: the [`HistoryWriter`], and the queries for the
+//! threads that read the history.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -9,14 +9,15 @@ use crossbeam_channel::{Sender, TrySendError};
 use super::inbox::Input;
 use super::outbox::{Frames, Outbox};
 use crate::chat::{
-    Chat, ClientId, Digest, Level, Lookup, Message, NameChange, Nickname, Notice, Reading, Refused,
-    RoomName,
+    Chat, ClientId, CommandError, Digest, HistoryRead, Level, Lookup, Message, NameChange,
+    Nickname, Notice, RoomName,
 };
 use crate::protocol::json::{self, RequestTags, ServerInfo};
 use crate::protocol::text_frame;
 
-/// Capacity of the queue of readings (queries), each with the messages of its answer that are in
-/// memory. When it is full, a client that joins a room gets those, and any other is told to try again.
+/// Capacity of the queue of readings (queries). Each holds the messages of its answer that are in
+/// memory. When the queue is full, a client that joins a room gets those messages. Any other client
+/// is told to try again.
 #[cfg(feature = "history")]
 pub(crate) const READINGS_MAX: usize = 4096;
 /// Capacity of the search queue (queries). A hostile query can take a few tenths of a second. When
@@ -24,7 +25,7 @@ pub(crate) const READINGS_MAX: usize = 4096;
 #[cfg(feature = "history")]
 pub(crate) const SEARCHES_MAX: usize = 16;
 
-/// A history that was opened, with what an earlier run of the server left in it.
+/// A history that was opened, with the rooms and nicknames of an earlier run of the server.
 pub(crate) struct OpenedHistory {
     /// Identifies this history. It changes when messages were lost.
     pub(crate) epoch: String,
@@ -56,12 +57,12 @@ pub(crate) trait HistoryWriter {
     /// Takes the changes of this turn to the nicknames of sessions.
     fn take_names(&mut self, changes: Vec<NameChange>);
 
-    /// Commits what was taken in this turn, before any client is sent it, and does other work that
-    /// is due. Returns a warning for all clients when messages are no longer stored, and a notice
-    /// when they are again.
+    /// Commits the messages and changes of this turn, before any client gets them. Does other work
+    /// that is due. Returns a warning for all clients when messages are no longer stored, and a
+    /// notice when they are stored again.
     fn end_turn(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)>;
 
-    /// Returns when [`end_turn`](Self::end_turn) is to be called next, even if nothing happens.
+    /// Returns when [`end_turn`](Self::end_turn) has to be called next, even if nothing happens.
     fn next_tick(&self) -> Option<Instant>;
 }
 
@@ -88,7 +89,7 @@ pub(crate) struct HistoryQuery {
     pub(crate) tags: RequestTags,
     pub(crate) lookup: Lookup,
     pub(crate) server: Arc<ServerInfo>,
-    /// Dropped when the client is gone: the query needs no answer then.
+    /// Dropped with the connection. After that the query needs no answer.
     pub(crate) outbox: Weak<Outbox>,
     pub(crate) inbox: Sender<Input>,
 }
@@ -99,11 +100,11 @@ impl HistoryQuery {
         matches!(self.lookup, Lookup::Search(_))
     }
 
-    /// Returns whether the answer may be large or slow, so that few may be under way for one client.
+    /// Returns whether the answer may be large or slow. One client can have only a few such queries.
     pub(crate) fn is_heavy(&self) -> bool {
         match &self.lookup {
             Lookup::Search(_) => true,
-            Lookup::Reading(reading) => reading.part_after().is_some(),
+            Lookup::Read(read) => read.batch_after().is_some(),
         }
     }
 
@@ -112,32 +113,30 @@ impl HistoryQuery {
         self.outbox.strong_count() > 0
     }
 
-    /// Sends the answer to the broadcaster: what the history found, or, if it could not be read
-    /// (`None`), what is in memory. Does nothing once the broadcaster has ended.
+    /// Sends the answer to the broadcaster: the notice from the history, or, if it could not be read
+    /// (`None`), the answer from memory. Does nothing after the broadcaster has ended.
     pub(crate) fn answer(self, found: Option<Notice>) {
         let (client, number, inbox) = (self.client, self.number, self.inbox.clone());
-        let mut nothing_after = None;
+        let mut gap_after = None;
         let answer = match found {
             Some(notice) => {
-                if let (Lookup::Reading(reading), true) =
-                    (&self.lookup, Reading::is_barren(&notice))
+                if let (Lookup::Read(read), true) =
+                    (&self.lookup, HistoryRead::is_empty_batch(&notice))
                 {
-                    nothing_after = reading.part_after().map(|after| (reading.room.clone(), after));
+                    gap_after = read.batch_after().map(|after| (read.room.clone(), after));
                 }
                 text_frame(&json::reply(&notice, &self.tags, &self.server))
             }
             None => self.answer_from_memory(),
         };
-        let _ = inbox.send(Input::LookupDone { client, number, answer, nothing_after });
+        let _ = inbox.send(Input::LookupDone { client, number, answer, gap_after });
     }
 
-    /// Returns the answer from what is in memory, for a history that cannot be read.
+    /// Returns the answer from the messages in memory, for a history that cannot be read.
     pub(crate) fn answer_from_memory(self) -> Frames {
         let notice = match self.lookup {
-            Lookup::Reading(reading) if reading.is_of_use_alone() => {
-                reading.complete(std::iter::empty())
-            }
-            _ => Notice::Refused(Refused::CannotRead),
+            Lookup::Read(read) if read.is_useful_alone() => read.complete(std::iter::empty()),
+            _ => Notice::Error(CommandError::HistoryUnreadable),
         };
         text_frame(&json::reply(&notice, &self.tags, &self.server))
     }

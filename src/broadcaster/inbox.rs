@@ -1,4 +1,4 @@
-//! The inbox of the broadcaster: what the other threads send it.
+//! The inbox of the broadcaster, to which the other threads send.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
 use crate::protocol::Handshake;
 use crate::protocol::json::Asked;
 
-/// Capacity of the inbox (inputs). When it is full, the thread of a connection waits, and so reads no
+/// Capacity of the inbox (inputs). When it is full, the thread of a connection waits, and reads no
 /// more from its client.
 pub(crate) const INBOX_MAX: usize = 1024;
 
-/// What the broadcaster is sent.
+/// An item of the inbox.
 pub(crate) enum Input {
     /// A client has connected.
     Connected(Box<Arrival>),
     /// Messages of one client, in their order.
     Messages { client: ClientId, messages: Vec<ClientMessage> },
     /// The history has answered a query of a client.
-    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     LookupDone {
         client: ClientId,
         /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).
         number: u64,
         answer: Frames,
         /// A room, and the message after which the history has nothing that the client missed.
-        nothing_after: Option<(RoomName, u64)>,
+        gap_after: Option<(RoomName, u64)>,
     },
-    /// A client is gone. Its connection says so exactly once.
+    /// A client is gone. Its connection sends this exactly once.
     Disconnected { client: ClientId, reason: CloseReason },
     /// The embedder posts a message.
     Post {
@@ -47,9 +47,9 @@ pub(crate) enum Input {
     Subscribe(EventSink),
     /// The embedder asks for the rooms and their members.
     ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
-    /// A health check asks whether turns are taken.
+    /// A health check. Its answer shows that the broadcaster takes turns.
     Probe(Sender<()>),
-    /// The server stops: every connection is to close, and no client is let in.
+    /// The server stops. Every connection is closed, and no client is accepted.
     Stop,
     /// Every connection has ended.
     End,
@@ -61,7 +61,7 @@ pub(crate) enum ClientMessage {
     Text(Text),
     /// A request of a JSON client.
     Request(Asked),
-    /// Frames to be sent back to the client alone, in the build for the conformance suite.
+    /// Frames that are sent back to the client alone, in the build for the conformance suite.
     Echo(Frames),
 }
 

@@ -1,9 +1,8 @@
 //! The one thread that owns the chat.
 //!
 //! In one turn it takes everything that waits in its inbox and applies it to the chat. The
-//! deliveries that follow go to the [`Fanout`], which encodes each notice once and sends the frames
-//! when the turn is over. The busier the server, the more messages share one turn, and so the cost
-//! of it.
+//! deliveries go to the [`Fanout`], which encodes each notice once, and sends the frames when the
+//! turn ends. The busier the server is, the more messages share one turn and its cost.
 
 pub(crate) mod close_reason;
 pub(crate) mod event;
@@ -20,7 +19,7 @@ use rand::rngs::StdRng;
 
 use crate::chat::{
     Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
-    Rules, Turn,
+    RoomName, Rules, Turn,
 };
 use crate::config::Limits;
 use crate::protocol::json::{Asked, RequestTags, ServerInfo};
@@ -31,10 +30,9 @@ use fanout::Fanout;
 use history::{HistoryWriter, OpenedHistory, RestoredRoom};
 use inbox::{Arrival, ClientMessage, Input};
 
-/// Runs the loop of the broadcaster's thread. It ends with [`Input::End`]. If it panics, the inbox is
-/// dropped with it, so that no thread waits to send into it. `inbox_sender` is for the answers of the
-/// history.
-#[expect(clippy::needless_pass_by_value, reason = "the inbox is to be dropped with this loop")]
+/// Runs the loop of the broadcaster's thread, until [`Input::End`]. If it panics, it drops the inbox,
+/// so that no thread waits to send into it. `inbox_sender` is for the answers of the history.
+#[expect(clippy::needless_pass_by_value, reason = "the inbox must be dropped with this loop")]
 pub(crate) fn broadcast(
     inbox: Receiver<Input>,
     inbox_sender: Sender<Input>,
@@ -79,9 +77,9 @@ struct Broadcaster {
     random: StdRng,
     /// The time of this turn.
     now: Now,
-    /// Deliveries of the input that is being taken; empty in between.
+    /// Deliveries of the current input. Empty between two inputs.
     deliveries: Vec<Delivery>,
-    stopping: bool,
+    is_stopping: bool,
 }
 
 impl Broadcaster {
@@ -105,7 +103,7 @@ impl Broadcaster {
         });
         let (mut writer, mut queue) = (None, None);
         if let Some(history) = history {
-            chat.count_on_from(history.floor);
+            chat.raise_floor(history.floor);
             for RestoredRoom { room, seq, messages } in history.rooms {
                 chat.restore(room, seq, messages);
             }
@@ -124,7 +122,7 @@ impl Broadcaster {
             random: rand::make_rng(),
             now: now(),
             deliveries: Vec::new(),
-            stopping: false,
+            is_stopping: false,
         }
     }
 
@@ -136,11 +134,7 @@ impl Broadcaster {
 
     fn begin_turn(&mut self) {
         self.now = now();
-        self.chat.tick(&mut Turn {
-            now: self.now,
-            random: &mut self.random,
-            out: &mut self.deliveries,
-        });
+        self.change_chat(|chat, turn| chat.tick(turn));
         self.carry_out(None, &RequestTags::default());
     }
 
@@ -164,7 +158,7 @@ impl Broadcaster {
         self.fanout.end_turn(&self.chat);
     }
 
-    fn end_long_turn(&mut self) {
+    fn end_turn_if_long(&mut self) {
         if self.fanout.is_long() {
             self.end_turn();
         }
@@ -175,29 +169,20 @@ impl Broadcaster {
             Input::Messages { client, messages } => {
                 for message in messages {
                     self.take_message(client, message);
-                    self.end_long_turn();
+                    self.end_turn_if_long();
                 }
             }
-            Input::LookupDone { client, number, answer, nothing_after } => {
-                if let Some((room, after)) = nothing_after {
-                    self.chat.note_nothing_after(client, &room, after);
+            Input::LookupDone { client, number, answer, gap_after } => {
+                if let Some((room, after)) = gap_after {
+                    self.chat.record_gap(client, &room, after);
                 }
                 self.fanout.complete_lookup(client, number, &answer);
             }
             Input::Connected(arrival) => self.connect(*arrival),
             Input::Disconnected { client, reason } => self.disconnect(client, &reason),
-            // The answers below are for a thread that waits, or has given up.
+            // Sending an answer fails only if the thread that asked has stopped waiting.
             Input::Post { room, nickname, text, answer } => {
-                let posted = self.chat.post(
-                    &room,
-                    nickname,
-                    text,
-                    &mut Turn {
-                        now: self.now,
-                        random: &mut self.random,
-                        out: &mut self.deliveries,
-                    },
-                );
+                let posted = self.change_chat(|chat, turn| chat.post(&room, nickname, text, turn));
                 self.carry_out(None, &RequestTags::default());
                 let _ = answer.try_send(posted);
             }
@@ -216,27 +201,19 @@ impl Broadcaster {
             }
             Input::Probe(answer) => drop(answer.try_send(())),
             Input::Stop => {
-                self.stopping = true;
+                self.is_stopping = true;
                 self.end_turn();
                 self.fanout.close_all(&CloseReason::Stopping);
             }
             Input::End => {}
         }
-        self.end_long_turn();
+        self.end_turn_if_long();
     }
 
     fn take_message(&mut self, client: ClientId, message: ClientMessage) {
         match message {
             ClientMessage::Text(text) => {
-                self.chat.say(
-                    client,
-                    text,
-                    &mut Turn {
-                        now: self.now,
-                        random: &mut self.random,
-                        out: &mut self.deliveries,
-                    },
-                );
+                self.change_chat(|chat, turn| chat.say(client, text, turn));
                 self.carry_out(Some(client), &RequestTags::default());
             }
             ClientMessage::Request(request) => self.take_request(client, request),
@@ -247,47 +224,36 @@ impl Broadcaster {
     fn take_request(&mut self, client: ClientId, request: Asked) {
         let Asked { tags, command } = request;
         if !self.fanout.has(client) {
-            // Another connection has taken over its session; this request was still on its way.
+            // Another connection took over its session while this request was on its way.
             return;
         }
         match command {
             Ok(command) => {
-                self.chat.apply(
-                    client,
-                    command,
-                    &mut Turn {
-                        now: self.now,
-                        random: &mut self.random,
-                        out: &mut self.deliveries,
-                    },
-                );
+                self.change_chat(|chat, turn| chat.apply(client, command, turn));
                 self.carry_out(Some(client), &tags);
             }
             Err(error) => {
                 let is_known = self.chat.nickname_of(client).is_some();
-                self.fanout.refuse(client, &error.told_to(is_known), &tags, &self.chat);
+                self.fanout.refuse(client, &error.reported_to(is_known), &tags, &self.chat);
             }
         }
     }
 
     fn connect(&mut self, arrival: Arrival) {
         let Arrival { client, address, handshake, outbox } = arrival;
-        if self.stopping {
-            outbox.close(CloseReason::Stopping);
+        if self.is_stopping {
+            outbox.request_close(CloseReason::Stopping);
             return outbox.release();
         }
         self.fanout.add(client, handshake.dialect(), outbox.clone());
         self.chat.connect(client, Network::of(address));
         self.report(|| Event::Open { client, address });
         if let Handshake::Plain { room, wish } = handshake {
-            match self.chat.enter(
-                client,
-                room,
-                wish,
-                &mut Turn { now: self.now, random: &mut self.random, out: &mut self.deliveries },
-            ) {
+            match self.change_chat(|chat, turn| chat.enter(client, room, wish, turn)) {
                 Ok(nickname) => log::debug!("conn-{} is {nickname}", client.0),
-                Err(refused) => outbox.close(CloseReason::Refused { reason: refused.to_string() }),
+                Err(refused) => {
+                    outbox.request_close(CloseReason::Refused { reason: refused.to_string() });
+                }
             }
             self.carry_out(None, &RequestTags::default());
         }
@@ -295,21 +261,23 @@ impl Broadcaster {
 
     fn disconnect(&mut self, client: ClientId, reason: &CloseReason) {
         self.fanout.remove(client, &self.chat);
-        self.chat.leave(
-            client,
-            reason.leave_reason(),
-            &mut Turn { now: self.now, random: &mut self.random, out: &mut self.deliveries },
-        );
+        self.change_chat(|chat, turn| chat.leave(client, reason.leave_reason(), turn));
         if reason.is_error() {
             self.report(|| Event::Error { client, error: reason.reason().to_owned() });
         }
         let (code, text) = (reason.code(), || reason.reason().to_owned());
         self.report(|| Event::Close { client, code, reason: text() });
-        if self.stopping || ECHOES {
-            // Every other client is about to close too, or is to get nothing but its echo.
+        if self.is_stopping || ECHOES {
+            // All clients are about to close, or get only their echoes.
             self.deliveries.clear();
         }
         self.carry_out(None, &RequestTags::default());
+    }
+
+    /// Changes the chat. Its deliveries are for [`carry_out`](Self::carry_out).
+    fn change_chat<T>(&mut self, change: impl FnOnce(&mut Chat, &mut Turn<'_>) -> T) -> T {
+        let Self { chat, now, random, deliveries, .. } = self;
+        change(chat, &mut Turn { now: *now, random, out: deliveries })
     }
 
     /// Carries out the deliveries of one input, in their order. `from` is the client that sent it.
@@ -341,7 +309,7 @@ impl Broadcaster {
         });
     }
 
-    fn report_joined(&mut self, client: ClientId, room: crate::chat::RoomName) {
+    fn report_joined(&mut self, client: ClientId, room: RoomName) {
         if self.sinks.is_empty() {
             return;
         }
@@ -366,7 +334,6 @@ fn now() -> Now {
 #[cfg(not(loom))]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
-
     use std::sync::Arc;
 
     use super::outbox::Outbox;
@@ -379,7 +346,7 @@ mod tests {
         Broadcaster::new(&Limits::default(), Rules::simple().quota, None, inbox)
     }
 
-    fn arrive(broadcaster: &mut Broadcaster, client: ClientId) -> TcpStream {
+    fn connect(broadcaster: &mut Broadcaster, client: ClientId) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let far_end = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let transport = Transport::new(listener.accept().unwrap().0).unwrap();
@@ -390,22 +357,22 @@ mod tests {
         far_end
     }
 
-    fn ask(broadcaster: &mut Broadcaster, client: ClientId, request: &str) {
+    fn request(broadcaster: &mut Broadcaster, client: ClientId, request: &str) {
         let messages = vec![ClientMessage::Request(parse(request, 100))];
         broadcaster.take(Input::Messages { client, messages });
     }
 
     #[test]
-    fn a_replaced_client_can_request_nothing_more() {
+    fn requests_of_a_replaced_client_are_ignored() {
         let mut broadcaster = broadcaster();
         let [old, new] = [ClientId(1), ClientId(2)];
-        let _far_ends = [old, new].map(|client| arrive(&mut broadcaster, client));
-        ask(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);
+        let _far_ends = [old, new].map(|client| connect(&mut broadcaster, client));
+        request(&mut broadcaster, old, r#"{"type":"hello","nick":"ana"}"#);
         let token = broadcaster.chat.tokens().next().unwrap();
-        let again = format!(r#"{{"type":"hello","session":"{token}"}}"#);
-        ask(&mut broadcaster, new, &again);
-        // The old client sent it before it was replaced.
-        ask(&mut broadcaster, old, &again);
+        let take_over = format!(r#"{{"type":"hello","session":"{token}"}}"#);
+        request(&mut broadcaster, new, &take_over);
+        // The old client sent this before it was replaced.
+        request(&mut broadcaster, old, &take_over);
         assert!(broadcaster.fanout.has(new) && !broadcaster.fanout.has(old));
         assert!(broadcaster.chat.nickname_of(new).is_some());
         broadcaster.take(Input::Disconnected { client: old, reason: CloseReason::Replaced });

@@ -1,11 +1,12 @@
 //! The per-client outbound channel.
 //!
 //! It writes through: while the client keeps up, [`Outbox::push`] writes to the socket in the
-//! caller's own thread, and nobody needs to be woken. What the socket does not take is queued in a
-//! bounded channel, and the connection's thread, woken once, drains it as the socket allows.
+//! broadcaster's own thread, and wakes no other thread. The rest, if the socket does not take all, is
+//! queued in a bounded channel. The connection's thread, woken once, drains it as the socket allows.
 //!
-//! A lock joins the two writers where a channel could not: the order of bytes on the socket is
-//! decided by who holds it. It is never held across a call that can block.
+//! Both threads write to the socket, and a lock decides the order of the bytes. A channel could not:
+//! it orders the frames, but not two writers of them. The lock is never held across a call that can
+//! block.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,74 +23,76 @@ use super::close_reason::CloseReason;
 use crate::net::poll::Waker;
 use crate::net::socket::{Sent, Transport};
 
-/// The most runs of frames that wait for one client. At a hundred turns a second this is the ten
-/// seconds after which a client without progress is cut anyway. Full: the client is cut.
+/// Capacity of the backlog of a client (runs). At a hundred turns per second these are the 10 s after
+/// which a stalled client is cut anyway. A client with more is cut.
 const BACKLOG_RUNS_MAX: usize = 1024;
 
-/// What may wait of the first run of frames whatever the bound is (bytes): an answer of the largest
-/// size, which a client gets that comes back.
+/// Maximum length of the first run in a backlog, whatever the limit of the backlog is (bytes). The
+/// largest answer must fit: a client that resumes gets it.
 const FIRST_BYTES_MAX: usize = 1024 * 1024;
 
-/// One or more whole frames, shared by everybody who gets them.
+/// One or more complete frames, shared by all clients that get them.
 pub(crate) type Frames = Arc<[u8]>;
 
-/// The way to one client. The broadcaster pushes; the connection's thread drains and closes.
+/// The sending end of one client. The broadcaster pushes frames, and the connection's thread drains
+/// the backlog.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) transport: Arc<Transport>,
-    /// Rung when the connection's thread has something to do: to drain, or to end.
+    /// Wakes the connection's thread to drain the backlog, or to close the connection.
     pub(crate) waker: Waker,
     backlog_bytes_max: usize,
-    /// The client has been welcomed. Its thread looks when it has something else to do.
+    /// The client has been welcomed. Its thread is not woken for this.
     is_welcome: AtomicBool,
     state: Mutex<State>,
 }
 
-/// Small, because the broadcaster looks at thousands of them for one message: who keeps up, as
-/// nearly all do, has nothing elsewhere.
+/// Small, because one message makes the broadcaster look at thousands of them. Nearly all clients
+/// keep up, and have no backlog.
 #[derive(Debug, Default)]
 struct State {
-    /// While there is anything, everything else waits, too.
-    waiting: Option<Box<Waiting>>,
-    /// Set once; from then on nothing more is taken.
-    reason: Option<Box<CloseReason>>,
-    /// The broadcaster has let go: nothing more will be pushed.
-    released: bool,
+    /// While there is a backlog, all further frames go into it.
+    backlog: Option<Box<Backlog>>,
+    /// Why the connection has to close. Set once. All further frames are dropped.
+    close_reason: Option<Box<CloseReason>>,
+    /// The broadcaster pushes nothing more.
+    is_released: bool,
 }
 
-/// What the socket has not taken.
+/// The frames that the socket has not taken.
 #[derive(Debug, Default)]
-struct Waiting {
-    /// The run that it took a part of.
-    unsent: Option<Unsent>,
-    /// What is behind it.
-    backlog: Option<Backlog>,
-    /// How much waits, without the close frame (bytes).
+struct Backlog {
+    /// The run of which the socket has taken a part.
+    partial: Option<PartialRun>,
+    /// The runs after it.
+    queue: Option<RunQueue>,
+    /// Length of all runs without the close frame (bytes).
     bytes: usize,
-    /// The close frame. It goes last, and past every bound.
-    last: Option<Frames>,
-    /// Since when the socket has taken nothing.
+    /// The close frame. It is sent last, and no limit applies to it.
+    close_frame: Option<Frames>,
+    /// Since when the socket has taken no bytes.
     blocked_since: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Unsent {
+struct PartialRun {
     frames: Frames,
+    /// How many bytes the socket has taken.
     sent: usize,
 }
 
-/// What [`Outbox::drain`] left behind.
+/// The state of the backlog after [`Outbox::drain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drained {
-    /// Nothing waits any more.
+    /// The backlog is empty.
     All,
-    /// The socket is full, and has taken nothing since then.
+    /// The socket is full, and has taken no bytes since this time.
     Blocked(Instant),
 }
 
 impl Outbox {
     /// # Errors
-    /// When the process has no descriptor left.
+    /// The process has no descriptor left.
     pub(crate) fn new(transport: Arc<Transport>, backlog_bytes_max: usize) -> io::Result<Self> {
         let waker = Waker::new()?;
         let (is_welcome, state) = (AtomicBool::new(false), Mutex::default());
@@ -105,18 +108,18 @@ impl Outbox {
         self.is_welcome.load(Ordering::Relaxed)
     }
 
-    /// Sends the frames, now or as soon as the client takes them. Never blocks. A client whose
-    /// backlog is full is asked to go; frames for one that is going are dropped.
+    /// Sends frames now, or as soon as the client takes them. Never blocks. If the backlog is full,
+    /// requests the close of the connection. After such a request the frames are dropped.
     pub(crate) fn push(&self, frames: &Frames) {
         let mut state = self.lock();
-        if state.reason.is_some() {
+        if state.close_reason.is_some() {
             return;
         }
-        if let Some(waiting) = &mut state.waiting {
-            waiting.bytes += frames.len();
-            let backlog = waiting.backlog.get_or_insert_with(Backlog::new);
-            if waiting.bytes > self.backlog_bytes_max || !backlog.push(frames) {
-                self.end(&mut state, CloseReason::TooSlow);
+        if let Some(backlog) = &mut state.backlog {
+            backlog.bytes += frames.len();
+            let queue = backlog.queue.get_or_insert_with(RunQueue::new);
+            if backlog.bytes > self.backlog_bytes_max || !queue.push(frames) {
+                self.request_close_of(&mut state, CloseReason::TooSlow);
             }
             return;
         }
@@ -124,66 +127,66 @@ impl Outbox {
             Ok(Sent::All) => {}
             Ok(Sent::Part(sent)) => {
                 let bytes = frames.len() - sent;
-                let unsent = Some(Unsent { frames: frames.clone(), sent });
+                let partial = Some(PartialRun { frames: frames.clone(), sent });
                 let blocked_since = Some(Instant::now());
-                let waiting = Waiting { unsent, blocked_since, bytes, ..Waiting::default() };
-                state.waiting = Some(Box::new(waiting));
+                let backlog = Backlog { partial, blocked_since, bytes, ..Backlog::default() };
+                state.backlog = Some(Box::new(backlog));
                 if bytes > self.backlog_bytes_max.max(FIRST_BYTES_MAX) {
-                    self.end(&mut state, CloseReason::TooSlow);
+                    self.request_close_of(&mut state, CloseReason::TooSlow);
                 }
                 self.waker.wake();
             }
-            Err(error) => self.end(&mut state, CloseReason::lost(error)),
+            Err(error) => self.request_close_of(&mut state, CloseReason::lost(error)),
         }
     }
 
-    /// Asks the connection to end. The first who asks decides why.
-    pub(crate) fn close(&self, reason: CloseReason) {
-        self.end(&mut self.lock(), reason);
+    /// Asks the connection's thread to close the connection. The first reason counts.
+    pub(crate) fn request_close(&self, reason: CloseReason) {
+        self.request_close_of(&mut self.lock(), reason);
     }
 
-    fn end(&self, state: &mut State, reason: CloseReason) {
-        state.reason.get_or_insert_with(|| Box::new(reason));
+    fn request_close_of(&self, state: &mut State, reason: CloseReason) {
+        state.close_reason.get_or_insert_with(|| Box::new(reason));
         self.waker.wake();
     }
 
-    /// The broadcaster's last word on a client: everything that it was due has been pushed.
+    /// Tells the connection's thread that the broadcaster has pushed its last frames.
     pub(crate) fn release(&self) {
-        self.lock().released = true;
+        self.lock().is_released = true;
         self.waker.wake();
     }
 
     pub(crate) fn is_released(&self) -> bool {
-        self.lock().released
+        self.lock().is_released
     }
 
-    /// Takes nothing more but `close_frame`, which goes out behind what waits. For a client that
-    /// is too slow only the run that it has a part of goes before it, and the kernel makes room
-    /// for both: they arrive whenever the client reads again.
-    pub(crate) fn finish(&self, reason: &CloseReason, close_frame: Frames) {
+    /// Appends the close frame to the backlog. All further frames are dropped. The backlog of a
+    /// client that is too slow is dropped, too, except the run of which it has a part. The kernel's
+    /// buffer is enlarged for the rest of that run and the close frame, so that both arrive whenever
+    /// the client reads again.
+    pub(crate) fn push_close_frame(&self, reason: &CloseReason, close_frame: Frames) {
         let mut state = self.lock();
-        state.reason.get_or_insert_with(|| Box::new(reason.clone()));
-        let waiting = state.waiting.get_or_insert_default();
+        state.close_reason.get_or_insert_with(|| Box::new(reason.clone()));
+        let backlog = state.backlog.get_or_insert_default();
         if *reason == CloseReason::TooSlow {
-            waiting.backlog = None;
-            let unsent = waiting.unsent.as_ref();
-            let rest = unsent.map_or(0, |unsent| unsent.frames.len() - unsent.sent);
+            backlog.queue = None;
+            let partial = backlog.partial.as_ref();
+            let rest = partial.map_or(0, |partial| partial.frames.len() - partial.sent);
             self.transport.make_room(rest + close_frame.len());
         }
-        waiting.last = Some(close_frame);
+        backlog.close_frame = Some(close_frame);
     }
 
-    /// What the connection's thread does when the bell rings, or the socket has room again: sends
-    /// what waits, and returns since when the socket takes nothing of it.
+    /// Drains the backlog, when the waker has woken the connection's thread or the socket is writable
+    /// again. Returns since when the socket has taken no bytes, if frames are left.
     ///
-    /// The bell is silenced first, so that whatever comes after the look into the queue rings it
-    /// again.
+    /// The waker is cleared first, so that a push after the drain wakes the thread again.
     ///
     /// # Errors
-    /// When the connection was asked to end, or is broken.
-    pub(crate) fn attend(&self) -> Result<Option<Instant>, CloseReason> {
+    /// The close of the connection was requested, or the connection is broken.
+    pub(crate) fn handle_wake(&self) -> Result<Option<Instant>, CloseReason> {
         self.waker.clear();
-        if let Some(reason) = self.reason() {
+        if let Some(reason) = self.close_reason() {
             return Err(reason);
         }
         match self.drain().map_err(CloseReason::lost)? {
@@ -192,76 +195,76 @@ impl Outbox {
         }
     }
 
-    /// Why the connection was asked to end, if it was.
-    fn reason(&self) -> Option<CloseReason> {
-        self.lock().reason.as_deref().cloned()
+    fn close_reason(&self) -> Option<CloseReason> {
+        self.lock().close_reason.as_deref().cloned()
     }
 
-    /// Writes what waits, as far as the socket takes it.
+    /// Writes as much of the backlog as the socket takes.
     ///
     /// # Errors
-    /// When the connection is broken.
+    /// The connection is broken.
     pub(crate) fn drain(&self) -> io::Result<Drained> {
         let mut state = self.lock();
-        let Some(waiting) = &mut state.waiting else { return Ok(Drained::All) };
-        while let Some(Unsent { frames, sent }) = waiting.next() {
+        let Some(backlog) = &mut state.backlog else { return Ok(Drained::All) };
+        while let Some(PartialRun { frames, sent }) = backlog.next() {
             let rest = frames.len() - sent;
             match self.transport.send(&frames[sent..])? {
                 Sent::All => {
-                    waiting.bytes = waiting.bytes.saturating_sub(rest);
-                    waiting.blocked_since = None;
+                    backlog.bytes = backlog.bytes.saturating_sub(rest);
+                    backlog.blocked_since = None;
                 }
                 Sent::Part(more) => {
-                    waiting.bytes = waiting.bytes.saturating_sub(more);
-                    waiting.unsent = Some(Unsent { frames, sent: sent + more });
-                    let same = waiting.blocked_since.filter(|_| more == 0);
-                    let since = same.unwrap_or_else(Instant::now);
-                    waiting.blocked_since = Some(since);
+                    backlog.bytes = backlog.bytes.saturating_sub(more);
+                    backlog.partial = Some(PartialRun { frames, sent: sent + more });
+                    let unchanged = backlog.blocked_since.filter(|_| more == 0);
+                    let since = unchanged.unwrap_or_else(Instant::now);
+                    backlog.blocked_since = Some(since);
                     return Ok(Drained::Blocked(since));
                 }
             }
         }
-        state.waiting = None;
+        state.backlog = None;
         Ok(Drained::All)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked while it held the lock was a connection's own, and is reason.
+        // A thread that panicked with the lock is closing the connection already.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
-    /// What goes out next.
-    fn next(&mut self) -> Option<Unsent> {
-        if let Some(unsent) = self.unsent.take() {
-            return Some(unsent);
+impl Backlog {
+    /// Takes the run that is to be sent next: the rest of the partial one, a queued one, or at last
+    /// the close frame.
+    fn next(&mut self) -> Option<PartialRun> {
+        if let Some(partial) = self.partial.take() {
+            return Some(partial);
         }
-        let next = self.backlog.as_ref().and_then(Backlog::pop);
-        next.or_else(|| self.last.take()).map(|frames| Unsent { frames, sent: 0 })
+        let next = self.queue.as_ref().and_then(RunQueue::pop);
+        next.or_else(|| self.close_frame.take()).map(|frames| PartialRun { frames, sent: 0 })
     }
 }
 
 /// The channel of a client that has fallen behind.
 #[derive(Debug)]
-struct Backlog {
-    into: Sender<Frames>,
-    out: Receiver<Frames>,
+struct RunQueue {
+    sender: Sender<Frames>,
+    receiver: Receiver<Frames>,
 }
 
-impl Backlog {
+impl RunQueue {
     fn new() -> Self {
-        let (into, out) = bounded(BACKLOG_RUNS_MAX);
-        Self { into, out }
+        let (sender, receiver) = bounded(BACKLOG_RUNS_MAX);
+        Self { sender, receiver }
     }
 
-    /// False when it is full.
+    /// Returns false if the queue is full.
     fn push(&self, frames: &Frames) -> bool {
-        self.into.try_send(frames.clone()).is_ok()
+        self.sender.try_send(frames.clone()).is_ok()
     }
 
     fn pop(&self) -> Option<Frames> {
-        self.out.try_recv().ok()
+        self.receiver.try_recv().ok()
     }
 }
 
@@ -276,32 +279,32 @@ mod tests {
     const BYTES_MAX: usize = 512 * 1024;
 
     fn outbox_and_client() -> (Outbox, TcpStream) {
-        outbox_of(BYTES_MAX)
+        outbox_with(BYTES_MAX)
     }
 
-    fn outbox_of(bytes_max: usize) -> (Outbox, TcpStream) {
+    fn outbox_with(bytes_max: usize) -> (Outbox, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let transport = Transport::new(listener.accept().unwrap().0).unwrap();
         (Outbox::new(Arc::new(transport), bytes_max).unwrap(), client)
     }
 
-    fn run_of(byte: u8, length: usize) -> Frames {
+    fn run(byte: u8, length: usize) -> Frames {
         vec![byte; length].into()
     }
 
-    /// Pushes until something waits in the outbox. Returns how much was pushed.
+    /// Pushes until there is a backlog. Returns how many bytes were pushed.
     fn block(outbox: &Outbox) -> usize {
-        let frames = run_of(b'x', 16 * 1024);
+        let frames = run(b'x', 16 * 1024);
         let mut pushed = 0;
-        while outbox.lock().waiting.is_none() {
+        while outbox.lock().backlog.is_none() {
             outbox.push(&frames);
             pushed += frames.len();
         }
         pushed
     }
 
-    /// Drains while the client reads, and returns all that it got.
+    /// Drains while the client reads. Returns the bytes that it got.
     fn read_to_end(outbox: &Outbox, mut client: TcpStream) -> Vec<u8> {
         std::thread::scope(|scope| {
             let reader = scope.spawn(move || {
@@ -317,9 +320,9 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_keeps_up_is_written_to_at_once() {
+    fn frames_for_a_client_that_keeps_up_are_written_at_once() {
         let (outbox, mut client) = outbox_and_client();
-        outbox.push(&run_of(b'a', 3));
+        outbox.push(&run(b'a', 3));
         let mut got = [0; 3];
         client.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"aaa");
@@ -327,39 +330,39 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_goes_out_in_order() {
+    fn the_backlog_is_sent_in_order() {
         let (outbox, client) = outbox_and_client();
         let blocked = block(&outbox);
-        outbox.push(&run_of(b'b', 10));
-        outbox.push(&run_of(b'c', 10));
+        outbox.push(&run(b'b', 10));
+        outbox.push(&run(b'c', 10));
         assert!(matches!(outbox.drain().unwrap(), Drained::Blocked(_)));
         let got = read_to_end(&outbox, client);
         assert_eq!(got.len(), blocked + 20);
         assert_eq!(&got[blocked..], b"bbbbbbbbbbcccccccccc");
-        assert!(outbox.lock().waiting.is_none(), "an idle client pays for no channel");
+        assert!(outbox.lock().backlog.is_none(), "an idle client has no channel");
     }
 
     #[test]
-    fn a_run_that_goes_out_in_many_parts_arrives_as_it_is() {
-        let (outbox, mut client) = outbox_of(16 * 1024 * 1024);
-        let run: Frames = (0..1024 * 1024_u32).flat_map(u32::to_be_bytes).collect();
-        let mut got = vec![0; run.len()];
-        outbox.push(&run);
+    fn a_run_that_is_sent_in_many_parts_arrives_unchanged() {
+        let (outbox, mut client) = outbox_with(16 * 1024 * 1024);
+        let numbers: Frames = (0..1024 * 1024_u32).flat_map(u32::to_be_bytes).collect();
+        let mut got = vec![0; numbers.len()];
+        outbox.push(&numbers);
         let reader = std::thread::spawn(move || client.read_exact(&mut got).map(|()| got));
         while !reader.is_finished() {
             outbox.drain().unwrap();
             std::thread::yield_now();
         }
-        assert!(reader.join().unwrap().unwrap() == *run);
+        assert!(reader.join().unwrap().unwrap() == *numbers);
     }
 
     #[test]
-    fn the_clock_of_a_blocked_client_starts_anew_whenever_it_takes_something() {
-        let (outbox, mut client) = outbox_of(16 * 1024 * 1024);
-        outbox.push(&run_of(b'x', 16 * 1024 * 1024));
+    fn the_time_of_a_blocked_socket_starts_again_when_it_takes_a_byte() {
+        let (outbox, mut client) = outbox_with(16 * 1024 * 1024);
+        outbox.push(&run(b'x', 16 * 1024 * 1024));
         let blocked = (0..100).map(|_| outbox.drain().unwrap()).last().unwrap();
         assert!(matches!(blocked, Drained::Blocked(_)));
-        assert_eq!(outbox.drain().unwrap(), blocked, "it has taken nothing since");
+        assert_eq!(outbox.drain().unwrap(), blocked, "it has taken no byte since");
         let mut later = blocked;
         while later == blocked {
             client.read_exact(&mut [0; 1024]).unwrap();
@@ -369,12 +372,12 @@ mod tests {
     }
 
     #[test]
-    fn what_has_gone_out_leaves_room_in_the_backlog() {
+    fn sent_bytes_free_their_place_in_the_backlog() {
         let (outbox, client) = outbox_and_client();
         block(&outbox);
         for _ in 0..10 {
-            outbox.push(&run_of(b'b', BYTES_MAX - 16 * 1024));
-            assert_eq!(outbox.reason(), None);
+            outbox.push(&run(b'b', BYTES_MAX - 16 * 1024));
+            assert_eq!(outbox.close_reason(), None);
             let mut some = vec![0; 64 * 1024];
             while outbox.drain().unwrap() != Drained::All {
                 let length = (&client).read(&mut some).unwrap();
@@ -385,43 +388,43 @@ mod tests {
     }
 
     #[test]
-    fn a_full_backlog_ends_the_connection() {
+    fn a_full_backlog_closes_the_connection() {
         let (outbox, _client) = outbox_and_client();
         block(&outbox);
-        let waiting = outbox.lock().waiting.as_ref().unwrap().bytes;
-        outbox.push(&run_of(b'b', BYTES_MAX - waiting));
-        assert_eq!(outbox.reason(), None);
-        outbox.push(&run_of(b'c', 1));
-        assert_eq!(outbox.reason(), Some(CloseReason::TooSlow));
+        let bytes = outbox.lock().backlog.as_ref().unwrap().bytes;
+        outbox.push(&run(b'b', BYTES_MAX - bytes));
+        assert_eq!(outbox.close_reason(), None);
+        outbox.push(&run(b'c', 1));
+        assert_eq!(outbox.close_reason(), Some(CloseReason::TooSlow));
     }
 
     #[test]
-    fn the_first_run_counts_like_any_other() {
+    fn a_first_run_above_all_limits_closes_the_connection() {
         let (outbox, _client) = outbox_and_client();
-        outbox.push(&run_of(b'a', 64 * BYTES_MAX));
-        assert_eq!(outbox.reason(), Some(CloseReason::TooSlow));
+        outbox.push(&run(b'a', 64 * BYTES_MAX));
+        assert_eq!(outbox.close_reason(), Some(CloseReason::TooSlow));
     }
 
     #[test]
-    fn a_backlog_of_too_many_runs_ends_the_connection() {
+    fn a_backlog_of_too_many_runs_closes_the_connection() {
         let (outbox, _client) = outbox_and_client();
         block(&outbox);
         for _ in 0..BACKLOG_RUNS_MAX {
-            outbox.push(&run_of(b'b', 1));
+            outbox.push(&run(b'b', 1));
         }
-        assert_eq!(outbox.reason(), None);
-        outbox.push(&run_of(b'c', 1));
-        assert_eq!(outbox.reason(), Some(CloseReason::TooSlow));
+        assert_eq!(outbox.close_reason(), None);
+        outbox.push(&run(b'c', 1));
+        assert_eq!(outbox.close_reason(), Some(CloseReason::TooSlow));
     }
 
     #[test]
     fn a_slow_client_gets_the_close_frame_whenever_it_reads_again() {
         let (outbox, mut client) = outbox_and_client();
         let blocked = block(&outbox);
-        outbox.push(&run_of(b'b', 10));
-        outbox.close(CloseReason::TooSlow);
-        outbox.finish(&CloseReason::TooSlow, run_of(b'!', 5));
-        assert_eq!(outbox.drain().unwrap(), Drained::All, "the kernel has it");
+        outbox.push(&run(b'b', 10));
+        outbox.request_close(CloseReason::TooSlow);
+        outbox.push_close_frame(&CloseReason::TooSlow, run(b'!', 5));
+        assert_eq!(outbox.drain().unwrap(), Drained::All, "the kernel has both");
         drop(outbox);
         let mut got = Vec::new();
         client.read_to_end(&mut got).unwrap();
@@ -430,22 +433,22 @@ mod tests {
     }
 
     #[test]
-    fn other_endings_leave_nothing_behind() {
+    fn the_backlog_of_other_clients_is_sent_before_the_close_frame() {
         let (outbox, client) = outbox_and_client();
         let blocked = block(&outbox);
-        outbox.push(&run_of(b'b', 10));
-        outbox.close(CloseReason::Stopping);
-        outbox.push(&run_of(b'c', 10));
-        outbox.finish(&CloseReason::Stopping, run_of(b'!', 5));
+        outbox.push(&run(b'b', 10));
+        outbox.request_close(CloseReason::Stopping);
+        outbox.push(&run(b'c', 10));
+        outbox.push_close_frame(&CloseReason::Stopping, run(b'!', 5));
         let got = read_to_end(&outbox, client);
         assert_eq!(&got[blocked..], b"bbbbbbbbbb!!!!!");
     }
 
     #[test]
-    fn the_first_ending_stays() {
+    fn the_first_close_reason_counts() {
         let (outbox, _client) = outbox_and_client();
-        outbox.close(CloseReason::Stopping);
-        outbox.close(CloseReason::TooSlow);
-        assert_eq!(outbox.reason(), Some(CloseReason::Stopping));
+        outbox.request_close(CloseReason::Stopping);
+        outbox.request_close(CloseReason::TooSlow);
+        assert_eq!(outbox.close_reason(), Some(CloseReason::Stopping));
     }
 }

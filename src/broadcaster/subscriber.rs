@@ -1,4 +1,4 @@
-//! One client as the fan-out sees it: its outbox, and the frames that wait for the history.
+//! A client as the fan-out sees it: its outbox, and the frames that wait for an answer of the history.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use super::close_reason::CloseReason;
 use super::outbox::{Frames, Outbox};
 use crate::protocol::Dialect;
 
-/// Maximum number of queries of one client to the history at once. Further ones are refused.
+/// Maximum number of pending queries of one client. Further ones are refused.
 const QUERIES_MAX: usize = 32;
-/// Maximum number of them that are searches or parts of a resume.
+/// Maximum number of pending queries of one client that are searches or parts of a resume.
 const HEAVY_QUERIES_MAX: usize = 2;
-/// Capacity for frames that wait for an answer of the history (bytes). A client with more is
-/// disconnected and has to resume.
+/// Capacity for the frames of one client that wait for an answer of the history (bytes). A client
+/// with more is closed, and has to resume.
 const PENDING_BYTES_MAX: usize = 512 * 1024;
 
 /// A client as the fan-out sees it.
 pub(super) struct Subscriber {
     pub(super) dialect: Dialect,
     pub(super) outbox: Arc<Outbox>,
-    /// It is sent the rest of this turn, and nothing after that.
+    /// The client gets the frames of this turn, and nothing after them.
     pub(super) is_leaving: bool,
-    /// What waits, in its order. The first is an answer, if there is any.
+    /// Answers and frames that wait, in their order. The first is an answer.
     pending: VecDeque<Pending>,
     pending_bytes: usize,
 }
@@ -31,7 +31,7 @@ enum Pending {
     Frames(Frames),
 }
 
-/// An answer of the history that has not come, or waits for an earlier one.
+/// An answer of the history. It has not come, or waits for an earlier one.
 struct PendingAnswer {
     number: u64,
     is_heavy: bool,
@@ -51,7 +51,7 @@ impl Subscriber {
         }
         self.pending_bytes += frames.len();
         if self.pending_bytes > PENDING_BYTES_MAX {
-            return self.outbox.close(CloseReason::TooSlow);
+            return self.outbox.request_close(CloseReason::TooSlow);
         }
         self.pending.push_back(Pending::Frames(frames.clone()));
     }
@@ -75,8 +75,7 @@ impl Subscriber {
         self.pending.push_back(Pending::Answer(answer));
     }
 
-    /// Takes an answer. Once it is the first that is pending, sends it and the frames that waited
-    /// for it.
+    /// Takes an answer. Sends it, and the frames that waited for it, if no earlier answer is pending.
     pub(super) fn complete(&mut self, number: u64, frames: &Frames) {
         for pending in &mut self.pending {
             match pending {
@@ -101,11 +100,11 @@ impl Subscriber {
         }
     }
 
-    /// Ends the subscription. Frames that are pending are dropped: a client that got a message
-    /// without those before it would resume after it, and miss those for good.
+    /// Ends the subscription. Pending frames are dropped: a client that got a message without the
+    /// messages before it would resume after it, and never get them.
     pub(super) fn release(self, reason: Option<CloseReason>) {
         if let Some(reason) = reason {
-            self.outbox.close(reason);
+            self.outbox.request_close(reason);
         }
         self.outbox.release();
     }

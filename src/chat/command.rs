@@ -1,38 +1,45 @@
-//! Commands: what a client of the JSON dialect asks for.
+//! Commands: the requests of JSON clients. A plain client only sends messages.
+
+use std::time::Duration;
 
 use super::message::{Id, Kind};
-use super::{Nickname, Query, RoomName, Text, Token};
+use super::nickname::Nickname;
+use super::query::Query;
+use super::room_name::RoomName;
+use super::session::Token;
+use super::text::Text;
 
-/// What a client of the JSON dialect asks for. A plain client only ever says something.
+/// A request of a JSON client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// To be somebody, perhaps again. Comes first.
+    /// Begins a session, or resumes one. Must be the first command.
     Hello { wish: Option<Nickname>, session: Option<Token> },
-    /// To be in a room, and to be given what was said there since.
+    /// Joins a room, and asks for the messages since one that the client has.
     Join { room: RoomName, since: Option<Since> },
-    /// To be in a room no longer.
+    /// Leaves a room.
     Part { room: RoomName },
-    /// To say something in a room.
+    /// Sends a message to a room.
     Say(NewMessage),
-    /// To say something to one person.
+    /// Sends a private message to one person.
     Tell(NewPrivateMessage),
-    /// To be called something else.
+    /// Changes the nickname.
     Nick { nickname: Nickname },
-    /// To have it known that one is writing.
+    /// Shows the members of a room that the user is typing.
     Typing { room: RoomName },
-    /// To be given what was said before a message, or last.
+    /// Asks for the messages before one of them, or for the newest.
     History { room: RoomName, before: Option<u64>, limit: usize },
-    /// To find what was said.
+    /// Searches the messages.
     Search(Search),
-    /// To know which rooms there are, by name: those after one.
+    /// Asks for the rooms in the order of their names, from the first or after one of them.
     Rooms { after: Option<RoomName>, limit: usize },
-    /// To know who is in a room: those who came after one of them.
+    /// Asks for the members of a room in the order of their arrival, from the first or after one of
+    /// them.
     Members { room: RoomName, after: Option<Nickname> },
-    /// To hear that the other side is there.
+    /// Checks that the server answers.
     Ping,
 }
 
-/// A message that a client asks to be sent to a room.
+/// A message that a client sends to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewMessage {
     pub(crate) room: RoomName,
@@ -41,7 +48,7 @@ pub(crate) struct NewMessage {
     pub(crate) kind: Kind,
 }
 
-/// A message that a client asks to be sent to one person.
+/// A message that a client sends to one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewPrivateMessage {
     pub(crate) to: Nickname,
@@ -49,19 +56,59 @@ pub(crate) struct NewPrivateMessage {
     pub(crate) id: Id,
 }
 
-/// The newest message that a client has, and of which history.
+/// The newest message of a room that a client has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Since {
+    /// Identifies the history of the message.
     pub(crate) epoch: String,
+    /// The number of the message in the room.
     pub(crate) after: u64,
 }
 
-/// What is to be found: the newest `limit` messages before the one of this number, in one room or
-/// in all. The numbers are those of the search, not of a room.
+/// A search for the newest `limit` messages, in one room or in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
     pub(crate) query: Query,
     pub(crate) room: Option<RoomName>,
+    /// Continues before this result. The number is one of an earlier answer, and no `seq`.
     pub(crate) before: Option<u64>,
     pub(crate) limit: usize,
+}
+
+/// The reason why a command, or the request of a plain client to enter, is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("say hello first")]
+    NotReady,
+    #[error("hello is said once")]
+    HelloAgain,
+    #[error("{0} is taken, or looks like a name that is")]
+    NickTaken(Nickname),
+    #[error("you are not in {0}")]
+    NotInRoom(RoomName),
+    #[error("you are in {0} rooms already, which is as many as can be")]
+    TooManyRooms(usize),
+    #[error("there are too many rooms already; join one that is there")]
+    RoomsFull,
+    #[error("too much at once; try again in {retry_ms} ms")]
+    RateLimited { retry_ms: u64 },
+    #[error("nobody here is called {0}")]
+    NoSuchNick(Nickname),
+    #[error("{0} has a simple client, which cannot get private messages")]
+    NoPrivateMessages(Nickname),
+    #[error("nothing is kept that could be searched")]
+    NoHistory,
+    #[error("what is kept cannot be read just now; try again")]
+    HistoryUnreadable,
+    #[error("the search is being prepared; try again in a while")]
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+    SearchNotReady,
+}
+
+impl CommandError {
+    /// Returns the error for a client that may try again after `wait`.
+    pub(super) fn rate_limited(wait: Duration) -> Self {
+        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
+        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
+    }
 }

@@ -1,26 +1,28 @@
-//! Deliveries: which client is sent which notice.
+//! Deliveries: notices with their recipients, and changes of the recipients.
 
+use super::ClientId;
 use super::lookup::Lookup;
 use super::notice::Notice;
-use super::{ClientId, RoomName};
+use super::room_name::RoomName;
 
-/// Who is told what. Deliveries are carried out in their order.
+/// An effect of the chat on its clients. The fan-out carries deliveries out in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// To everybody who listens in a room.
+    /// Sends a notice to all listeners of a room.
     Room { room: RoomName, notice: Notice },
-    /// To everybody who listens in a room, but one.
-    Others { room: RoomName, but: ClientId, notice: Notice },
-    /// To each of these.
+    /// Sends a notice to the JSON listeners of a room, except one.
+    Others { room: RoomName, except: ClientId, notice: Notice },
+    /// Sends a notice to each of these clients.
     Clients { clients: Vec<ClientId>, notice: Notice },
-    /// To the client that asked.
+    /// Sends a notice to the client that requested it.
     Reply { client: ClientId, notice: Notice },
-    /// To the client that asked, once it is looked up. What comes after it waits for it.
+    /// Sends the answer of a lookup to the client that requested it. Later notices for this client
+    /// wait for the answer.
     Lookup { client: ClientId, lookup: Lookup },
-    /// From here on a client listens in a room.
+    /// Makes a client a listener of a room.
     Enters { client: ClientId, room: RoomName },
-    /// Up to here a client has listened in a room.
+    /// Ends the listening of a client in a room.
     Leaves { client: ClientId, room: RoomName },
-    /// Another connection has taken the place of this one.
+    /// Closes a connection, because another one has resumed its session.
     Replaced { client: ClientId },
 }

@@ -1,17 +1,22 @@
-//! What deliveries mean, without sockets and turns: the measure of the fan-out.
+//! A model of the fan-out: the meaning of deliveries, without sockets and turns.
 
 use std::collections::BTreeSet;
 
-use super::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
+use super::delivery::Delivery;
+use super::lookup::Lookup;
+use super::notice::Notice;
+use super::room::Audience;
+use super::room_name::RoomName;
+use super::{Chat, ClientId};
 
-/// Who listens where, as far as the deliveries have said so.
+/// The listeners of each room according to the deliveries so far.
 #[derive(Default)]
-pub(crate) struct Hearing {
-    listens: BTreeSet<(RoomName, ClientId)>,
+pub(crate) struct DeliveryModel {
+    listening: BTreeSet<(RoomName, ClientId)>,
 }
 
-impl Hearing {
-    /// Carries out a delivery, and returns who is told what by it.
+impl DeliveryModel {
+    /// Carries out a delivery, and returns the notices that each client gets.
     pub(crate) fn carry_out(
         &mut self,
         delivery: &Delivery,
@@ -25,25 +30,25 @@ impl Hearing {
                 let in_plain = matches!(notice, Notice::Message(_) | Notice::Left { .. });
                 each(self.listeners(room, in_plain, chat), notice)
             }
-            Delivery::Others { room, but, notice } => {
+            Delivery::Others { room, except, notice } => {
                 let mut others = self.listeners(room, false, chat);
-                others.retain(|client| client != but);
+                others.retain(|client| client != except);
                 each(others, notice)
             }
             Delivery::Clients { clients, notice } => each(clients.clone(), notice),
             Delivery::Reply { client, notice } => each(vec![*client], notice),
-            Delivery::Lookup { client, lookup: Lookup::Reading(reading) } => {
-                each(vec![*client], &reading.clone().complete(std::iter::empty()))
+            Delivery::Lookup { client, lookup: Lookup::Read(read) } => {
+                each(vec![*client], &read.clone().complete(std::iter::empty()))
             }
             Delivery::Lookup { .. } => vec![],
             Delivery::Enters { client, room } => {
-                let is_new = self.listens.insert((room.clone(), *client));
+                let is_new = self.listening.insert((room.clone(), *client));
                 assert!(is_new, "{client:?} enters {room} twice");
                 vec![]
             }
             Delivery::Leaves { client, room } => {
-                let was_there = self.listens.remove(&(room.clone(), *client));
-                assert!(was_there, "{client:?} leaves {room}, and has not entered");
+                let was_listening = self.listening.remove(&(room.clone(), *client));
+                assert!(was_listening, "{client:?} leaves {room}, and has not entered");
                 vec![]
             }
             Delivery::Replaced { client } => {
@@ -53,33 +58,34 @@ impl Hearing {
         }
     }
 
-    /// A client is gone.
+    /// Removes a client.
     pub(crate) fn remove(&mut self, client: ClientId) {
-        self.listens.retain(|(_, other)| *other != client);
+        self.listening.retain(|(_, other)| *other != client);
     }
 
     pub(crate) fn rooms_of(&self, client: ClientId) -> impl Iterator<Item = &RoomName> {
-        let here = self.listens.iter().filter(move |(_, other)| *other == client);
+        let here = self.listening.iter().filter(move |(_, other)| *other == client);
         here.map(|(room, _)| room)
     }
 
-    /// Between two inputs the chat and its deliveries agree on who listens.
+    /// Returns whether the chat has the listeners that its deliveries made. It must between two
+    /// inputs.
     pub(crate) fn agrees_with(&self, chat: &Chat, room: &RoomName) -> bool {
-        let said = self.listens.iter().filter(|(other, _)| other == room);
-        let said: BTreeSet<_> = said.map(|(_, client)| *client).collect();
+        let expected = self.listening.iter().filter(|(other, _)| other == room);
+        let expected: BTreeSet<_> = expected.map(|(_, client)| *client).collect();
         let listeners: Vec<_> = chat.listeners(room).collect();
-        let audience = [true, false].map(|plain| listeners.iter().any(|it| it.is_plain == plain));
-        said == listeners.iter().map(|it| it.client).collect()
-            && said.len() == listeners.len()
-            && chat.audience(room) == audience.into()
-            && said.iter().all(|client| chat.rooms_of(*client).any(|it| it == room))
+        let has = |plain: bool| listeners.iter().any(|listener| listener.is_plain == plain);
+        expected == listeners.iter().map(|listener| listener.client).collect()
+            && expected.len() == listeners.len()
+            && chat.audience(room) == Audience { plain: has(true), json: has(false) }
+            && expected.iter().all(|client| chat.rooms_of(*client).any(|it| it == room))
     }
 
-    /// The state of the chat is that after the whole input, in which some may be listening who
-    /// have not entered yet.
+    /// Returns the listeners of a room that have entered by now. The state of the chat is that after
+    /// the whole input, so it may have more.
     fn listeners(&self, room: &RoomName, with_plain: bool, chat: &Chat) -> Vec<ClientId> {
-        let hears = |client: &ClientId| self.listens.contains(&(room.clone(), *client));
+        let listens = |client: &ClientId| self.listening.contains(&(room.clone(), *client));
         let listeners = chat.listeners(room).filter(|it| with_plain || !it.is_plain);
-        listeners.map(|it| it.client).filter(hears).collect()
+        listeners.map(|listener| listener.client).filter(listens).collect()
     }
 }

@@ -1,13 +1,16 @@
 //! Nicknames that are held for their sessions over a restart of the server.
 //!
-//! An earlier run of the server leaves the nicknames of its clients, each with a digest of the
-//! session: whoever reads them where they are kept cannot take up a session. For the grace after the
-//! start such a nickname is a person without a connection, which only the client with that session
-//! gets.
+//! The history stores the nickname of each session, with a digest of its token: a reader of the file
+//! cannot resume the session. After the start the nickname is held for the grace, as a person without
+//! a connection, until the client of that session comes back.
 
-use super::{Chat, Digest, Network, Nickname, Now, Person, PersonId, Token, Turn};
+use super::network::Network;
+use super::nickname::Nickname;
+use super::person::Person;
+use super::session::{Digest, Token};
+use super::{Chat, Now, PersonId, Turn};
 
-/// That a session has a nickname from now on, or is over.
+/// A change that the history must store: a session has a nickname, or has ended (`None`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameChange {
     pub(crate) session: Digest,
@@ -15,58 +18,57 @@ pub(crate) struct NameChange {
 }
 
 impl Chat {
-    /// Holds a nickname for the session that had it in an earlier run of the server.
+    /// Holds a nickname for a session of an earlier run of the server.
     pub(crate) fn hold_name(&mut self, session: Digest, nickname: Nickname, now: Now) {
         let is_full = self.people.len() >= self.rules.quota.people_max;
         if self.rules.grace.is_zero() || is_full || !self.is_free(&nickname) {
             return self.name_changes.push(NameChange { session, nickname: None });
         }
-        let person = self.add(Person::held(nickname, session), now);
+        let person = self.add_person(Person::held(nickname, session), now);
         self.held.insert(session, person);
-        self.keep_for_the_grace(person, now);
+        self.start_grace(person, now);
     }
 
-    /// The nickname that is held for a session, which is held no longer.
+    /// Returns the nickname that is held for a session, and releases it.
     pub(super) fn take_held(&mut self, token: Token, turn: &mut Turn<'_>) -> Option<Nickname> {
         if self.held.is_empty() {
             return None;
         }
-        let person = *self.held.get(&token.digest())?;
-        let nickname = self.people[&person].nickname.clone();
-        self.end_held(person, turn);
+        let id = *self.held.get(&token.digest())?;
+        let person = &self.people[&id];
+        let (nickname, until) = (person.nickname.clone(), person.grace_until);
+        if let Some(until) = until {
+            self.end_grace(until, id, turn);
+        }
         Some(nickname)
     }
 
-    /// What changed since this was last called, in its order. Empty where nothing is kept.
+    /// Returns the changes since the last call, in their order. Without a history there are none.
     pub(crate) fn take_name_changes(&mut self) -> Vec<NameChange> {
         std::mem::take(&mut self.name_changes)
     }
 
-    /// The nicknames of all sessions that there are, and of those that are held.
+    /// Returns the nicknames of all sessions, and of those for which one is held.
     #[cfg(any(test, feature = "history"))]
     pub(crate) fn names(&self) -> impl Iterator<Item = (Digest, &Nickname)> {
         self.people.values().filter_map(|person| Some((person.digest()?, &person.nickname)))
     }
 
-    /// Notes that a person has its nickname from now on.
-    pub(super) fn note_name(&mut self, me: PersonId) {
-        if !self.keeps_names() {
+    /// Records the nickname of a person for the history.
+    pub(super) fn record_name(&mut self, id: PersonId) {
+        if !self.stores_names() {
             return;
         }
-        let person = &self.people[&me];
+        let person = &self.people[&id];
         if let Some(session) = person.digest() {
             let nickname = Some(person.nickname.clone());
             self.name_changes.push(NameChange { session, nickname });
         }
     }
 
-    fn keeps_names(&self) -> bool {
-        self.rules.has_archive && !self.rules.grace.is_zero()
-    }
-
-    /// Notes that a person is gone.
-    pub(super) fn note_end(&mut self, person: &Person) {
-        if !self.keeps_names() {
+    /// Records for the history that a person is gone.
+    pub(super) fn record_end(&mut self, person: &Person) {
+        if !self.stores_names() {
             return;
         }
         if let Some(session) = person.digest() {
@@ -74,14 +76,18 @@ impl Chat {
             self.name_changes.push(NameChange { session, nickname: None });
         }
     }
+
+    fn stores_names(&self) -> bool {
+        self.rules.has_archive && !self.rules.grace.is_zero()
+    }
 }
 
 impl Person {
-    /// A nickname that is held for a session.
+    /// Returns a person that only holds a nickname for a session.
     fn held(nickname: Nickname, session: Digest) -> Self {
         let mut person = Self::without_client(nickname, Network::UNKNOWN);
         person.held_for = Some(session);
-        // It can be told nothing.
+        // It cannot get private messages.
         person.has_closed = true;
         person
     }

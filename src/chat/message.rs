@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{Nickname, RoomName, Text};
+use super::nickname::Nickname;
+use super::room_name::RoomName;
+use super::text::Text;
 
-/// The name that the sender gave to what it said, by which it knows its own words again: 1 to 64
-/// visible ASCII characters.
+/// The id that the sender gave to a message, by which it recognises its own: 1 to 64 visible ASCII
+/// characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id(Arc<str>);
 
+/// Maximum length of an [`Id`] (bytes).
+const ID_BYTES_MAX: usize = 64;
+
 impl Id {
-    /// `None` for what is none.
+    /// Parses an id. Returns `None` if the text is not valid.
     pub(crate) fn parse(id: &str) -> Option<Self> {
-        const BYTES_MAX: usize = 64;
-        let fits = (1..=BYTES_MAX).contains(&id.len());
+        let fits = (1..=ID_BYTES_MAX).contains(&id.len());
         let visible = id.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic());
         (fits && visible).then(|| Self(id.into()))
     }
@@ -23,33 +27,48 @@ impl Id {
     }
 }
 
-/// How something is said.
+/// How a message is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// As words.
+    /// As something that the sender says.
     #[default]
     Say,
     /// As something that the sender does.
     Me,
 }
 
-/// Something that was said in a room. The same for everybody, and shared by all who keep it.
+/// A message in a room. All members get the same, and share it in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) room: RoomName,
-    /// Its number in the room. Numbers only grow; a history that was imported may have holes.
+    /// The number of the message in its room. Numbers only grow; an imported history may have gaps.
     pub(crate) seq: u64,
     /// Unix time (ms).
     pub(crate) time: u64,
     pub(crate) nickname: Nickname,
     pub(crate) text: Text,
-    /// `None` for the words of a plain client, who gives none.
+    /// `None` for a message of a plain client, which gives no ids.
     pub(crate) id: Option<Id>,
     pub(crate) kind: Kind,
 }
 
-/// The bytes that a text takes as a JSON string, with its quotation marks. No text, nickname or name
-/// of a room has a control character but line feed and tab.
+/// A message that has no number yet.
+pub(super) struct Draft {
+    pub(super) nickname: Nickname,
+    pub(super) text: Text,
+    pub(super) id: Option<Id>,
+    pub(super) kind: Kind,
+}
+
+impl Draft {
+    pub(super) fn into_message(self, room: RoomName, seq: u64, time: u64) -> Message {
+        let Self { nickname, text, id, kind } = self;
+        Message { room, seq, time, nickname, text, id, kind }
+    }
+}
+
+/// Returns the length of a text as a JSON string with its quotation marks (bytes). Texts, nicknames
+/// and room names have no control characters except line feed and tab.
 pub(super) fn string_bytes(text: &str) -> usize {
     text.len()
         + 2
@@ -61,9 +80,17 @@ fn digits(number: u64) -> usize {
 }
 
 impl Message {
-    /// What it takes among the messages of a JSON answer (bytes), with the comma behind it.
+    /// How much a message counts besides its text (bytes).
+    pub(crate) const OVERHEAD_BYTES: usize = 200;
+
+    /// Returns how much memory the message counts for (bytes).
+    pub(crate) fn weight(&self) -> usize {
+        self.text.as_str().len() + Self::OVERHEAD_BYTES
+    }
+
+    /// Returns the length of the message in a list of a JSON answer, with the comma after it (bytes).
     pub(crate) fn wire_bytes(&self) -> usize {
-        const AROUND: usize =
+        const ENVELOPE: usize =
             r#"{"room":"","seq":,"time":,"nick":,"text":,"id":,"kind":""},"#.len();
         let id = match &self.id {
             Some(id) => string_bytes(id.as_str()),
@@ -75,14 +102,6 @@ impl Message {
         };
         let strings = [self.nickname.as_str(), self.text.as_str()].map(string_bytes);
         let room = self.room.as_str().len();
-        AROUND + room + digits(self.seq) + digits(self.time) + strings[0] + strings[1] + id + kind
-    }
-
-    /// What counts as being around a text (bytes).
-    pub(crate) const AROUND: usize = 200;
-
-    /// What it counts for (bytes): its text, and what is around that.
-    pub(crate) fn weight(&self) -> usize {
-        self.text.as_str().len() + Self::AROUND
+        ENVELOPE + room + digits(self.seq) + digits(self.time) + strings[0] + strings[1] + id + kind
     }
 }

@@ -1,53 +1,98 @@
-//! What people say: to a room, to one person, and by writing; and what they call themselves.
+//! Messages of people, typing notices, and changes of nicknames.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{
-    Chat, ClientId, Delivery, Id, Kind, Message, NewMessage, NewPrivateMessage, Nickname, Notice,
-    PersonId, Receipt, Refused, RoomName, Text, Turn,
-};
+use super::command::{CommandError, NewMessage, NewPrivateMessage};
+use super::delivery::Delivery;
+use super::message::{Draft, Id, Kind, Message};
+use super::nickname::Nickname;
+use super::notice::Notice;
+use super::reserved::NicknameTaken;
+use super::room_name::RoomName;
+use super::rooms::HistoryLimits;
+use super::session::Receipt;
+use super::text::Text;
+use super::{Chat, ClientId, Requester, Turn};
 
-/// How often it is passed on that somebody is writing.
+/// Minimum time between two typing notices of a member that are passed on.
 const TYPING_EVERY: Duration = Duration::from_secs(3);
 
 impl Chat {
+    /// Sends a message of a plain client to its room.
+    pub(crate) fn say(&mut self, client: ClientId, text: Text, turn: &mut Turn<'_>) {
+        let person = self.by_client.get(&client).and_then(|person| self.people.get(person));
+        let Some((person, membership)) = person.and_then(|it| Some((it, it.memberships.first()?)))
+        else {
+            return;
+        };
+        let (room, nickname) = (membership.room.clone(), person.nickname.clone());
+        self.store(room, Draft { nickname, text, id: None, kind: Kind::Say }, turn);
+    }
+
+    /// Posts a message for the embedder, which is in no room, and reserves its nickname. A room
+    /// without members stores the message only if such rooms are kept at all.
+    pub(crate) fn post(
+        &mut self,
+        room: &RoomName,
+        nickname: Nickname,
+        text: Text,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), NicknameTaken> {
+        self.reserve_for_embedder(&nickname)?;
+        let HistoryLimits { lines_max, idle_rooms_max, .. } = self.rules.history;
+        if self.rules.has_archive || (lines_max > 0 && idle_rooms_max > 0) {
+            self.rooms.open(room);
+        }
+        self.store(room.clone(), Draft { nickname, text, id: None, kind: Kind::Say }, turn);
+        Ok(())
+    }
+
+    /// Numbers a message, stores it in its room, and delivers it to the listeners.
+    fn store(&mut self, room: RoomName, draft: Draft, turn: &mut Turn<'_>) -> Arc<Message> {
+        let message = self.rooms.push(&room, draft, turn.now.unix_ms);
+        turn.out.push(Delivery::Room { room, notice: Notice::Message(message.clone()) });
+        message
+    }
+
+    /// Sends a message of a JSON client to a room. A repeated request gets the message that it sent.
     pub(super) fn say_as(
         &mut self,
-        client: ClientId,
-        me: PersonId,
+        requester: Requester,
         message: NewMessage,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CommandError> {
+        let Requester { client, person: person_id } = requester;
         let NewMessage { room, text, id, kind } = message;
-        let person = &self.people[&me];
+        let person = &self.people[&person_id];
         if let Some(receipt) = person.receipts.get(&id) {
             let notice = self.repeat(receipt, text, id, kind);
             turn.out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
         let membership = person.membership(&room).filter(|_| person.is_here(&room));
-        let Some(membership) = membership else { return Err(Refused::NotInRoom(room)) };
-        // All messages of a member share one copy of the name of the room.
+        let Some(membership) = membership else { return Err(CommandError::NotInRoom(room)) };
+        // Not the name in the request: all messages of a member share one copy of the name.
         let room = membership.room.clone();
         let nickname = person.nickname.clone();
-        let message =
-            self.store(room.clone(), nickname.clone(), text, Some(id.clone()), kind, turn);
+        let draft = Draft { nickname: nickname.clone(), text, id: Some(id.clone()), kind };
+        let message = self.store(room.clone(), draft, turn);
         let receipt = Receipt::Said { room, seq: message.seq, time: message.time, nickname };
-        self.person(me).receipts.keep(id, receipt);
+        self.person_mut(person_id).receipts.insert(id, receipt);
         Ok(())
     }
 
+    /// Sends a private message. A repeated request gets the message that it sent.
     pub(super) fn tell(
         &mut self,
-        client: ClientId,
-        me: PersonId,
+        requester: Requester,
         message: NewPrivateMessage,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CommandError> {
+        let Requester { client, person: person_id } = requester;
         let NewPrivateMessage { to, text, id } = message;
-        let person = &self.people[&me];
+        let person = &self.people[&person_id];
         if let Some(receipt) = person.receipts.get(&id) {
             let notice = self.repeat(receipt, text, id, Kind::Say);
             turn.out.push(Delivery::Reply { client, notice });
@@ -55,36 +100,36 @@ impl Chat {
         }
         let (from, network) = (person.nickname.clone(), person.network);
         let found = self.holder_of(&to).filter(|other| !self.people[other].has_closed);
-        let Some(other) = found else { return Err(Refused::NoSuchNick(to)) };
-        let is_another = other != me;
-        let other = self.person(other);
-        if other.session.is_none() {
-            return Err(Refused::CannotHear(other.nickname.clone()));
+        let Some(recipient_id) = found else { return Err(CommandError::NoSuchNick(to)) };
+        let recipient = self.person_mut(recipient_id);
+        if recipient.session.is_none() {
+            return Err(CommandError::NoPrivateMessages(recipient.nickname.clone()));
         }
-        if is_another {
+        if recipient_id != person_id {
             let bytes = text.as_str().len();
-            other.take_told(network, bytes, turn.now.instant).map_err(Refused::for_now)?;
+            let taken = recipient.take_private_message(network, bytes, turn.now.instant);
+            taken.map_err(CommandError::rate_limited)?;
         }
-        let (to, time) = (other.nickname.clone(), turn.now.unix_ms);
+        let (to, time) = (recipient.nickname.clone(), turn.now.unix_ms);
         let notice =
             Notice::Private { from: from.clone(), to: to.clone(), time, text, id: id.clone() };
-        // A private message is never stored: a person whose connection is broken does not get it.
-        let other = other.client.filter(|other| *other != client);
+        // Private messages are never stored: a person without a connection does not get them.
+        let other = recipient.client.filter(|other| *other != client);
         let clients = other.into_iter().collect();
         turn.out.push(Delivery::Clients { clients, notice: notice.clone() });
         turn.out.push(Delivery::Reply { client, notice });
-        self.person(me).receipts.keep(id, Receipt::Told { to, time, nickname: from });
+        self.person_mut(person_id).receipts.insert(id, Receipt::Told { to, time, nickname: from });
         Ok(())
     }
 
-    /// What was sent already, as it was then. The text of a message that nobody holds any more is
-    /// taken from the sender, who has it.
+    /// Returns a message that was sent before, as it was then. If it is not in memory any more, its
+    /// text comes from the repeated request.
     fn repeat(&self, receipt: &Receipt, text: Text, id: Id, kind: Kind) -> Notice {
         match receipt.clone() {
             Receipt::Said { room, seq, time, nickname } => {
-                let held = self.rooms.get(&room).and_then(|room| room.message(seq)).cloned();
+                let stored = self.rooms.get(&room).and_then(|room| room.message(seq)).cloned();
                 let id = Some(id);
-                Notice::Message(held.unwrap_or_else(|| {
+                Notice::Message(stored.unwrap_or_else(|| {
                     Arc::new(Message { room, seq, time, nickname, text, id, kind })
                 }))
             }
@@ -94,19 +139,19 @@ impl Chat {
         }
     }
 
+    /// Changes the nickname of a person, and notifies the JSON members of its rooms.
     pub(super) fn rename(
         &mut self,
-        client: ClientId,
-        me: PersonId,
+        requester: Requester,
         to: Nickname,
-        out: &mut Vec<Delivery>,
-    ) -> Result<(), Refused> {
-        if !self.is_free_for(me, &to) {
-            return Err(Refused::NickTaken(to));
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let Requester { client, person: id } = requester;
+        if !self.is_free_for(id, &to) {
+            return Err(CommandError::NickTaken(to));
         }
-        let from = self.change_nickname(me, to.clone());
-        let rooms: Vec<_> =
-            self.people[&me].memberships.iter().map(|membership| membership.room.clone()).collect();
+        let from = self.change_nickname(id, to.clone());
+        let rooms = self.people[&id].rooms();
         let others: BTreeSet<_> = rooms
             .iter()
             .flat_map(|room| self.rooms.listeners(room))
@@ -115,27 +160,28 @@ impl Chat {
             .collect();
         let notice = Notice::Renamed { from, to, rooms };
         let clients = others.into_iter().collect();
-        out.push(Delivery::Clients { clients, notice: notice.clone() });
-        out.push(Delivery::Reply { client, notice });
+        turn.out.push(Delivery::Clients { clients, notice: notice.clone() });
+        turn.out.push(Delivery::Reply { client, notice });
         Ok(())
     }
 
+    /// Passes a typing notice on, unless the last one was a moment ago.
     pub(super) fn typing(
         &mut self,
-        client: ClientId,
-        me: PersonId,
+        requester: Requester,
         room: RoomName,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Refused> {
-        let person = self.person(me);
+    ) -> Result<(), CommandError> {
+        let Requester { client, person: id } = requester;
+        let person = self.person_mut(id);
         let (nickname, is_here) = (person.nickname.clone(), person.is_here(&room));
         let membership = person.membership_mut(&room).filter(|_| is_here);
-        let Some(membership) = membership else { return Err(Refused::NotInRoom(room)) };
-        let passed = |last: Instant| turn.now.instant.duration_since(last) >= TYPING_EVERY;
-        if membership.typed.is_none_or(passed) {
+        let Some(membership) = membership else { return Err(CommandError::NotInRoom(room)) };
+        let is_due = |last: Instant| turn.now.instant.duration_since(last) >= TYPING_EVERY;
+        if membership.typed.is_none_or(is_due) {
             membership.typed = Some(turn.now.instant);
             let notice = Notice::Typing { room: room.clone(), nickname };
-            turn.out.push(Delivery::Others { room, but: client, notice });
+            turn.out.push(Delivery::Others { room, except: client, notice });
         }
         Ok(())
     }

@@ -1,25 +1,26 @@
-//! What holds in any stream of commands: people of both dialects come, speak, break and come back,
-//! in a few rooms of short memory.
+//! Properties of any sequence of commands. Users of both dialects connect, send messages, lose their
+//! connections and come back, in a few rooms with short histories.
 //!
-//! Each step is carried out in a [`World`], which keeps its own book of who is to be where and what
-//! every client has heard. After each step the chat, the book and the clients have to agree.
+//! A [`Model`] carries out each step. It has its own record of the memberships and of the notices that
+//! each client got. After each step the chat, the model and the clients must agree.
 
 mod checks;
-mod world;
+mod model;
+mod views;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use world::{World, alike};
+use model::{Model, ModelPerson, look_alike};
 
 const ROOMS: [&str; 3] = ["lobby", "kitchen", "attic"];
-/// Two pairs of these look the same.
+/// Two pairs of these look alike.
 const NAMES: [&str; 5] = ["ana", "ANA", "Iris", "lris", "bo"];
-const PEOPLE: usize = 5;
-/// What an earlier run of the server left in the attic: these messages, and numbers up to 9.
-const RECALLED: [u64; 4] = [2, 3, 4, 7];
-const RECALLED_SEQ: u64 = 9;
+const USERS: usize = 5;
+/// The numbers of the messages that an earlier run of the server left in the attic. Its `seq` is 9.
+const RESTORED: [u64; 4] = [2, 3, 4, 7];
+const RESTORED_SEQ: u64 = 9;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -38,14 +39,14 @@ enum Step {
     Wait { ms: u64 },
 }
 
-/// What a client says that it has.
+/// The newest message that a joining client claims to have.
 #[derive(Clone, Debug)]
 enum After {
     Nothing,
-    /// The truth.
+    /// The one that it has.
     Newest,
     Number(u64),
-    /// Something of another history.
+    /// One of another history.
     OtherEpoch,
 }
 
@@ -77,14 +78,14 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
         3 => prop::sample::select(vec![1, 2999, 5000, 10_000, 600_000])
             .prop_map(|ms| Step::Wait { ms }),
     ];
-    vec((0..PEOPLE, step), 1..150)
+    vec((0..USERS, step), 1..150)
 }
 
 fn limits() -> impl Strategy<Value = Rules> {
     let lines = prop::sample::select(vec![8, 8, 8, 1, 0]);
     let bytes = prop::sample::select(vec![1 << 20, 1 << 20, 1000]);
     let grace = prop::sample::select(vec![10, 10, 10, 0]);
-    // Of an answer, one takes all that is ever missed here, and the other some three messages.
+    // The longer answer holds all messages of a test, the shorter one about three.
     let answers = prop::sample::select(vec![1 << 20, 1000]);
     let limits = (lines, bytes, 0..3_usize, grace, any::<bool>(), answers);
     limits.prop_map(|(lines_max, bytes_max, idle_rooms_max, grace, has_archive, answer)| Rules {
@@ -104,7 +105,7 @@ fn name(index: usize) -> Nickname {
     Nickname::parse(NAMES[index]).unwrap()
 }
 
-fn words(number: u8) -> (Id, Text) {
+fn message(number: u8) -> (Id, Text) {
     let id = Id::parse(&format!("id-{number}")).unwrap();
     (id, Text::parse(&format!("text {number}"), 100).unwrap())
 }
@@ -114,35 +115,35 @@ fn reply(client: ClientId, notice: Notice) -> Delivery {
 }
 
 fn not_in(room: RoomName) -> Notice {
-    Notice::Refused(Refused::NotInRoom(room))
+    Notice::Error(CommandError::NotInRoom(room))
 }
 
-impl World {
-    fn play(&mut self, who: usize, step: &Step) {
-        let is_plain = self.actors[who].is_plain;
-        match (step, self.actors[who].client) {
+impl Model {
+    fn play(&mut self, user: usize, step: &Step) {
+        let is_plain = self.users[user].is_plain;
+        match (step, self.users[user].client) {
             (Step::Wait { ms }, _) => self.wait(*ms),
-            (Step::Enter { room: at, wish }, None) => self.enter(who, &room(*at), name(*wish)),
+            (Step::Enter { room: at, wish }, None) => self.enter(user, &room(*at), name(*wish)),
             (Step::Speak, Some(client)) if is_plain => self.speak(client),
             (Step::Hello { wish, again }, client) if client.is_none() || !is_plain => {
-                self.hello(who, wish.map(name), *again);
+                self.hello(user, wish.map(name), *again);
             }
             (Step::Close, Some(client)) => self.leave(client, LeaveReason::Closed),
             (Step::Break, Some(client)) => self.leave(client, LeaveReason::TimedOut),
-            (_, Some(client)) if !is_plain => self.command(who, client, step),
+            (_, Some(client)) if !is_plain => self.command(user, client, step),
             _ => return,
         }
         self.check();
     }
 
-    fn ask(&mut self, client: ClientId, command: Command) -> Vec<Delivery> {
+    fn request(&mut self, client: ClientId, command: Command) -> Vec<Delivery> {
         let out = self.apply(client, command);
         self.carry_out(&out);
         out
     }
 
-    fn enter(&mut self, who: usize, room: &RoomName, wish: Nickname) {
-        let (client, mut out) = (self.connect(who, true), vec![]);
+    fn enter(&mut self, user: usize, room: &RoomName, wish: Nickname) {
+        let (client, mut out) = (self.connect(user, true), vec![]);
         let (wished, now) = (Some(wish.clone()), self.now);
         let got = self
             .chat
@@ -153,8 +154,8 @@ impl World {
                 &mut Turn { now, random: &mut self.random, out: &mut out },
             )
             .unwrap();
-        self.welcome(client, Some(wish), got, None);
-        self.arrive(client, room);
+        self.add_person(client, Some(wish), got, None);
+        self.add_member(client, room);
         self.carry_out(&out);
     }
 
@@ -167,27 +168,27 @@ impl World {
         self.carry_out(&out);
     }
 
-    fn hello(&mut self, who: usize, wish: Option<Nickname>, again: bool) {
-        let session = self.actors[who].session.filter(|_| again);
-        let before = self.actors[who].client;
+    fn hello(&mut self, user: usize, wish: Option<Nickname>, again: bool) {
+        let session = self.users[user].session.filter(|_| again);
+        let before = self.users[user].client;
         let command = Command::Hello { wish: wish.clone(), session };
         if let (Some(client), None) = (before, session) {
-            let notice = Notice::Refused(Refused::HelloAgain);
-            assert_eq!(self.ask(client, command), [reply(client, notice)]);
+            let notice = Notice::Error(CommandError::HelloAgain);
+            assert_eq!(self.request(client, command), [reply(client, notice)]);
             return;
         }
-        let client = self.connect(who, false);
-        let found = self.guests.iter().position(|it| session.is_some() && it.session == session);
+        let client = self.connect(user, false);
+        let found = self.people.iter().position(|it| session.is_some() && it.session == session);
         if let Some(index) = found {
-            self.step_away(index, LeaveReason::Closed);
-            self.guests[index].client = Some(client);
-            let had_closed = std::mem::take(&mut self.guests[index].has_closed);
+            self.mark_away(index, LeaveReason::Closed);
+            self.people[index].client = Some(client);
+            let had_closed = std::mem::take(&mut self.people[index].has_closed);
             let wish = wish.clone().filter(|wish| had_closed && self.is_free(wish, found));
             if let Some(wish) = wish {
-                self.guests[index].nickname = wish;
+                self.people[index].nickname = wish;
             }
         }
-        let out = self.ask(client, command);
+        let out = self.request(client, command);
         let welcome = out.iter().find_map(|delivery| match delivery {
             Delivery::Reply {
                 client: to,
@@ -195,30 +196,30 @@ impl World {
             } if *to == client => Some((*session, nickname.clone(), *resumed)),
             _ => None,
         });
-        let (token, nickname, resumed) = welcome.expect("hello is answered");
+        let (token, nickname, resumed) = welcome.expect("a welcome");
         let ended = session.and_then(|session| self.ended.remove(&session));
         assert_eq!(resumed, found.is_some() || ended.is_some());
-        assert_eq!(resumed, session == Some(token), "a session goes on, or is a new one");
+        assert_eq!(resumed, session == Some(token), "the session is resumed, or a new one");
         match found {
-            Some(index) => assert_eq!(self.guests[index].nickname, nickname),
+            Some(index) => assert_eq!(self.people[index].nickname, nickname),
             None => {
                 let wish = wish.filter(|wish| self.is_free(wish, None));
                 let wish = wish.or(ended.map(|(_, nickname)| nickname));
-                self.welcome(client, wish, nickname, Some(token));
+                self.add_person(client, wish, nickname, Some(token));
             }
         }
-        self.actors[who].session = Some(token);
+        self.users[user].session = Some(token);
         if let Some(old) = before {
             assert!(out.contains(&Delivery::Replaced { client: old }));
             self.views.retain(|(client, _), _| *client != old);
-            // Its connection ends now, and that is nobody's goodbye.
+            // The old connection ends without a departure.
             self.leave_chat(old, LeaveReason::Error);
         }
     }
 
-    fn command(&mut self, who: usize, client: ClientId, step: &Step) {
+    fn command(&mut self, user: usize, client: ClientId, step: &Step) {
         match step {
-            Step::Join { room: at, after } => self.join(who, client, room(*at), after),
+            Step::Join { room: at, after } => self.join(user, client, room(*at), after),
             Step::Part { room: at } => self.part(client, room(*at)),
             Step::Say { room: at, id } => self.say(client, room(*at), *id),
             Step::Tell { to, id } => self.tell(client, name(*to), *id),
@@ -231,96 +232,99 @@ impl World {
         }
     }
 
-    fn join(&mut self, who: usize, client: ClientId, room: RoomName, after: &After) {
+    fn join(&mut self, user: usize, client: ClientId, room: RoomName, after: &After) {
         let since = |epoch: &str, after| Some(Since { epoch: epoch.to_owned(), after });
-        let newest = self.actors[who].has.get(&room).copied();
+        let newest = self.users[user].newest.get(&room).copied();
         self.since = match after {
             After::Nothing => None,
             After::Newest => newest.and_then(|newest| since("e1", newest)),
             After::Number(number) => since("e1", *number),
             After::OtherEpoch => since("e0", 1),
         };
-        self.arrive(client, &room);
-        self.ask(client, Command::Join { room, since: self.since.clone() });
+        self.add_member(client, &room);
+        self.request(client, Command::Join { room, since: self.since.clone() });
     }
 
     fn part(&mut self, client: ClientId, room: RoomName) {
-        let me = self.guest(client);
-        let was_in = self.guests[me].places.contains_key(&room);
-        self.due_left(me, Some(LeaveReason::Closed), |it, _| *it == room);
+        let person = self.person(client);
+        let was_in = self.people[person].memberships.contains_key(&room);
+        self.expect_left(person, Some(LeaveReason::Closed), |it, _| *it == room);
         self.views.remove(&(client, room.clone()));
-        let out = self.ask(client, Command::Part { room: room.clone() });
+        let out = self.request(client, Command::Part { room: room.clone() });
         let answer = if was_in { Notice::Parted { room } } else { not_in(room) };
         assert_eq!(out.last(), Some(&reply(client, answer)));
     }
 
     fn say(&mut self, client: ClientId, room: RoomName, number: u8) {
-        let (id, text) = words(number);
+        let (id, text) = message(number);
         let (here, before) = (self.is_here(client, &room), self.original(client, &id));
         let say = Command::Say(NewMessage { room: room.clone(), text, id, kind: Kind::Say });
-        let out = self.ask(client, say);
+        let out = self.request(client, say);
         match before {
-            Some(original) => assert_eq!(out, [reply(client, original)], "it is said once"),
+            Some(original) => assert_eq!(out, [reply(client, original)], "a message is sent once"),
             None if !here => assert_eq!(out, [reply(client, not_in(room))]),
-            // What is told, and that it is new, is seen when it is carried out.
+            // `carry_out` checks the message.
             None => assert!(matches!(out[..], [Delivery::Room { .. }])),
         }
     }
 
     fn tell(&mut self, client: ClientId, to: Nickname, number: u8) {
-        let (id, text) = words(number);
-        let is_there = |guest: &&world::Guest| !guest.has_closed && alike(&guest.nickname, &to);
-        let other = self.guests.iter().find(is_there);
-        let can_hear = other.is_some_and(|other| other.session.is_some());
-        let other = other.and_then(|it| it.client).filter(|it| can_hear && *it != client);
+        let (id, text) = message(number);
+        let is_there =
+            |person: &&ModelPerson| !person.has_closed && look_alike(&person.nickname, &to);
+        let other = self.people.iter().find(is_there);
+        let has_session = other.is_some_and(|other| other.session.is_some());
+        let other = other.and_then(|it| it.client).filter(|it| has_session && *it != client);
         let before = self.original(client, &id);
-        let out = self.ask(client, Command::Tell(NewPrivateMessage { to, text, id: id.clone() }));
+        let out =
+            self.request(client, Command::Tell(NewPrivateMessage { to, text, id: id.clone() }));
         if let Some(original) = before {
-            assert_eq!(out, [reply(client, original)], "it is told once");
+            assert_eq!(out, [reply(client, original)], "a private message is sent once");
             return;
         }
-        let told = out.iter().flat_map(|delivery| match delivery {
+        let recipients = out.iter().flat_map(|delivery| match delivery {
             Delivery::Clients { clients, .. } => clients.clone(),
             _ => vec![],
         });
-        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(other));
+        assert_eq!(recipients.collect::<Vec<_>>(), Vec::from_iter(other));
         match out.last() {
-            Some(Delivery::Reply { client: to, notice: Notice::Refused(_) }) => {
-                assert!(*to == client && !can_hear);
+            Some(Delivery::Reply { client: to, notice: Notice::Error(_) }) => {
+                assert!(*to == client && !has_session);
             }
             Some(Delivery::Reply { client: to, notice }) => {
-                assert!(*to == client && can_hear);
-                self.remember(client, id, notice);
+                assert!(*to == client && has_session);
+                self.record_receipt(client, id, notice);
             }
             other => panic!("{other:?}"),
         }
     }
 
     fn rename(&mut self, client: ClientId, to: Nickname) {
-        let me = self.guest(client);
+        let person = self.person(client);
         let command = Command::Nick { nickname: to.clone() };
-        if !self.is_free(&to, Some(me)) {
-            let answer = Notice::Refused(Refused::NickTaken(to));
-            assert_eq!(self.ask(client, command), [reply(client, answer)]);
+        if !self.is_free(&to, Some(person)) {
+            let answer = Notice::Error(CommandError::NickTaken(to));
+            assert_eq!(self.request(client, command), [reply(client, answer)]);
             return;
         }
-        let from = std::mem::replace(&mut self.guests[me].nickname, to.clone());
-        let mut places: Vec<_> = self.guests[me].places.iter().collect();
-        places.sort_by_key(|(_, place)| place.arrival);
-        let rooms = places.into_iter().map(|(room, _)| room.clone()).collect();
-        let out = self.ask(client, command);
+        let from = std::mem::replace(&mut self.people[person].nickname, to.clone());
+        let mut memberships: Vec<_> = self.people[person].memberships.iter().collect();
+        memberships.sort_by_key(|(_, membership)| membership.arrival);
+        let rooms = memberships.into_iter().map(|(room, _)| room.clone()).collect();
+        let out = self.request(client, command);
         assert_eq!(out.last(), Some(&reply(client, Notice::Renamed { from, to, rooms })));
     }
 
     fn typing(&mut self, client: ClientId, room: RoomName) {
-        let (me, now, here) = (self.guest(client), self.now.instant, self.is_here(client, &room));
-        let place = self.guests[me].places.get_mut(&room).filter(|_| here);
-        let is_due = place.is_some_and(|place| {
-            let is_due = place.typed.is_none_or(|last| now - last >= Duration::from_secs(3));
-            place.typed = if is_due { Some(now) } else { place.typed };
+        let (person, now, here) =
+            (self.person(client), self.now.instant, self.is_here(client, &room));
+        let membership = self.people[person].memberships.get_mut(&room).filter(|_| here);
+        let is_due = membership.is_some_and(|membership| {
+            let is_due = membership.typed.is_none_or(|last| now - last >= Duration::from_secs(3));
+            membership.typed = if is_due { Some(now) } else { membership.typed };
             is_due
         });
-        match &self.ask(client, Command::Typing { room: room.clone() })[..] {
+        match &self.request(client, Command::Typing { room: room.clone() })[..] {
             [] => assert!(here && !is_due),
             [Delivery::Others { .. }] => assert!(is_due),
             out => assert_eq!((out, here), (&[reply(client, not_in(room))][..], false)),
@@ -329,16 +333,17 @@ impl World {
 
     fn history(&mut self, client: ClientId, room: RoomName, before: Option<u64>, limit: usize) {
         let here = self.is_here(client, &room);
-        match &self.ask(client, Command::History { room: room.clone(), before, limit })[..] {
+        match &self.request(client, Command::History { room: room.clone(), before, limit })[..] {
             [Delivery::Reply { notice: Notice::History { messages, more, .. }, .. }] => {
                 let newest = self.newest(&room).min(before.unwrap_or(u64::MAX).max(1) - 1);
                 self.check_slice(&room, messages, newest);
                 assert!(here && messages.len() <= limit);
                 assert!(!more || messages.len() == limit && messages[0].seq > 1);
                 if self.rules.has_archive {
-                    let kept = self.said_after(&room, 0).filter(|it| it.seq <= newest).count();
-                    assert_eq!(messages.len(), kept.min(limit));
-                    assert_eq!(*more, kept > limit);
+                    let stored =
+                        self.messages_after(&room, 0).filter(|it| it.seq <= newest).count();
+                    assert_eq!(messages.len(), stored.min(limit));
+                    assert_eq!(*more, stored > limit);
                 }
             }
             out => assert_eq!((out, here), (&[reply(client, not_in(room))][..], false)),
@@ -349,28 +354,28 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn the_chat_keeps_its_promises(rules in limits(), steps in steps()) {
-        let mut world = World::new(rules);
-        for (who, step) in &steps {
-            world.play(*who, step);
+    fn the_chat_agrees_with_the_model(rules in limits(), steps in steps()) {
+        let mut model = Model::new(rules);
+        for (user, step) in &steps {
+            model.play(*user, step);
         }
-        world.end();
+        model.end();
     }
 }
 
 #[test]
 fn the_last_256_ids_are_remembered() {
-    let mut world = World::new(Rules::simple());
-    world.play(0, &Step::Hello { wish: None, again: false });
-    world.play(0, &Step::Join { room: 0, after: After::Nothing });
+    let mut model = Model::new(Rules::simple());
+    model.play(0, &Step::Hello { wish: None, again: false });
+    model.play(0, &Step::Join { room: 0, after: After::Nothing });
     let id = |number: usize| Id::parse(&format!("id-{number}")).unwrap();
-    let mut is_said = |number| {
+    let mut is_sent = |number| {
         let text = Text::parse("text", 100).unwrap();
         let say = Command::Say(NewMessage { room: room(0), text, id: id(number), kind: Kind::Say });
-        let client = world.client_of(0);
-        matches!(world.apply(client, say)[..], [Delivery::Room { .. }])
+        let client = model.client_of(0);
+        matches!(model.apply(client, say)[..], [Delivery::Room { .. }])
     };
-    assert!((0..257).all(&mut is_said));
-    assert!((1..257).all(|number| !is_said(number)));
-    assert!(is_said(0), "it was the 257th before the last");
+    assert!((0..257).all(&mut is_sent));
+    assert!((1..257).all(|number| !is_sent(number)));
+    assert!(is_sent(0), "the oldest id is forgotten");
 }

@@ -1,21 +1,21 @@
-//! The part of an address that belongs to one party.
+//! Networks: addresses as they count for limits.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What limits of an address apply to: an IPv4 address, or the /64 prefix of an IPv6 address. A
-/// machine chooses the other 64 bits of an IPv6 address by itself (RFC 4291, section 2.5.1), and so
-/// has as many addresses as it likes.
+/// One IPv4 address, or the /64 prefix of an IPv6 address. A machine chooses the other 64 bits of its
+/// IPv6 address (RFC 4291, section 2.5.1), so it can have any number of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Network(IpAddr);
 
+/// Minimum number of counts at which the unused ones are removed.
 const SWEEP_AT_MIN: usize = 64;
 
 impl Network {
-    /// Of a person that is known from an earlier run of the server. No client has this address.
+    /// The network of a person without a connection since the server started. No client has it.
     pub(super) const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
-    /// The network of an address. An IPv4 address that is written as IPv6 counts as IPv4.
+    /// Returns the network of an address. An IPv4-mapped IPv6 address counts as IPv4.
     pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => address.into(),
@@ -27,11 +27,11 @@ impl Network {
     }
 }
 
-/// A count for each network that has anything to count.
+/// A count for each network. Unused counts are removed.
 #[derive(Debug)]
 pub(crate) struct ByNetwork<T> {
     counts: HashMap<Network, T>,
-    /// Counts of nothing are forgotten when there are so many.
+    /// Number of counts at which the unused ones are removed next.
     sweep_at: usize,
 }
 
@@ -50,16 +50,16 @@ impl<T> ByNetwork<T> {
         self.counts.get_mut(&network)
     }
 
-    /// The count of a network, which is `new` where there is none. Where there are many, those that
-    /// are like new are forgotten.
+    /// Returns the count of a network, and inserts `new` if there is none. Removes unused counts if
+    /// there are many: those for which `is_unused` is true.
     pub(crate) fn count(
         &mut self,
         network: Network,
         new: T,
-        is_like_new: impl Fn(&T) -> bool,
+        is_unused: impl Fn(&T) -> bool,
     ) -> &mut T {
         if self.counts.len() >= self.sweep_at {
-            self.counts.retain(|_, count| !is_like_new(count));
+            self.counts.retain(|_, count| !is_unused(count));
             self.sweep_at = (2 * self.counts.len()).max(SWEEP_AT_MIN);
         }
         self.counts.entry(network).or_insert(new)
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ipv6_counts_by_the_prefix_of_64_bits() {
+    fn an_ipv6_address_counts_by_its_64_bit_prefix() {
         let network = |address: &str| Network::of(address.parse().unwrap());
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:0:0:2"));
         assert_eq!(network("fe80::1"), network("fe80::2"));

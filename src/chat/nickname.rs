@@ -1,4 +1,4 @@
-//! Nicknames: what one may look like, and when two are the same to a reader.
+//! Nicknames: the check, the normal form, and the comparison of names that look alike.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,50 +7,54 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::visible::{is_formatting, is_joiner, is_mark, is_overlooked, is_spelled};
+use super::visible::{is_formatting, is_ignored, is_joiner, is_mark, is_spelled};
 
-/// The most grapheme clusters (what a reader calls a character) in a nickname.
+/// Maximum length of a nickname (grapheme clusters, the characters of a reader).
 pub const NICKNAME_GRAPHEMES_MAX: usize = 24;
-/// The most bytes of UTF-8 in a nickname, after normalisation.
+/// Maximum length of a nickname after normalisation (bytes of UTF-8).
 pub const NICKNAME_BYTES_MAX: usize = 64;
-/// A wish longer than this is refused unread: normalising it would be work without an end in sight.
+/// Maximum length of a wished nickname before normalisation (bytes), which limits the work.
 const WISH_BYTES_MAX: usize = 4 * NICKNAME_BYTES_MAX;
 
-/// How many different names of the shape `user-<n>` the server can give.
+/// Number of random nicknames, `user-<number>`.
 pub(crate) const GIVEN_NAMES: u32 = 100_000;
 
-/// The name by which people know a client. It is shown, and never used as a key of clients.
+/// A name that is shown to people. It does not identify a client; [`ClientId`](super::ClientId) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nickname(Arc<str>);
 
-/// Why a text is no nickname.
+/// The reason why a text is not a valid nickname.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NicknameError {
     /// It is empty, has more than 24 grapheme clusters or more than 64 bytes.
     #[error("a nickname has 1 to 24 characters")]
     Length,
-    /// It has a character that is invisible, unassigned, of private use or breaks the line; a mark
-    /// without a letter, or too many on one; a joiner that spells nothing; or a space where none can
-    /// be seen: at an end, or beside another.
+    /// It has a character that is invisible, unassigned, for private use or breaks the line; a mark
+    /// without a letter, or too many marks on one; a joiner that no orthography needs; or a space at
+    /// an end or beside another.
     #[error("a nickname has only visible characters, and single spaces between them")]
     Invisible,
-    /// It has a colon, or what looks like one, and a space: a line of the plain dialect,
-    /// `nick: text`, could not be read.
+    /// It has a colon, or a character that looks like one, before a space or at its end. That would
+    /// make a line of the plain dialect, `nick: text`, ambiguous.
     #[error("a nickname has no colon before a space")]
     Colon,
-    /// It has the shape `user-<digits>`, which the server alone gives.
+    /// It has the form `user-<digits>` of the random nicknames.
     #[error("names like user-123 are given by the server")]
     Reserved,
 }
 
 impl Nickname {
-    /// Reads a wished nickname, normalising it to NFKC.
+    /// Parses a wished nickname, and normalises it to NFKC.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a valid nickname, or has the form of a random one.
     pub fn parse(wish: &str) -> Result<Self, NicknameError> {
         let nickname = Self::parse_any(wish)?;
         if is_reserved(&nickname.0) { Err(NicknameError::Reserved) } else { Ok(nickname) }
     }
 
-    /// Reads a nickname that a person may have, also one that the server gave.
+    /// Parses a nickname, which may be a random one.
     pub(crate) fn parse_any(wish: &str) -> Result<Self, NicknameError> {
         let name = Self::recorded(wish)?;
         if !is_spelled(&name.0) {
@@ -59,14 +63,14 @@ impl Nickname {
         if has_colon(&name.0) { Err(NicknameError::Colon) } else { Ok(name) }
     }
 
-    /// Reads the nickname of a message that is in a history. An earlier version may have taken it,
-    /// under fewer rules: those that keep its lines apart.
+    /// Parses a nickname of a history. An earlier version may have written it, with fewer rules: those
+    /// that separate lines.
     pub(crate) fn recorded(wish: &str) -> Result<Self, NicknameError> {
         if wish.len() > WISH_BYTES_MAX {
             return Err(NicknameError::Length);
         }
-        // Variation selectors choose between two drawings of an emoji, and phones type them. They go
-        // first, because one between a letter and its accent keeps the two from becoming one.
+        // Phones type variation selectors, which select one of two forms of an emoji. They are removed
+        // first: between a letter and its accent, one would prevent the composition.
         let is_selector = |c: &char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
         let name: String = wish.chars().filter(|c| !is_selector(c)).nfkc().collect();
         let graphemes = name.graphemes(true).count();
@@ -83,22 +87,23 @@ impl Nickname {
         Ok(Self(name.into()))
     }
 
-    /// The name `user-<number>`, which only the server gives.
+    /// Returns the random nickname `user-<number>`.
     pub(crate) fn given(number: u32) -> Self {
         Self(format!("user-{number}").into())
     }
 
-    /// The name as it is shown.
+    /// Returns the name as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The lookalike_keys under which the name is taken. Two names of which any form is shared are the same
-    /// to a reader, be it by letter case (`Ana`, `ANA`) or by looks (`Iris` with a capital i,
-    /// `lris` with a small L). Joiners and tags make no difference: not every font draws them.
+    /// Returns the keys of the nickname in a comparison. Two nicknames that share a key look alike:
+    /// they differ only in letter case (`Ana`, `ANA`), or in letters of the same shape (`Iris` with a
+    /// capital i, `lris` with a small L). Joiners and tags are ignored, because not every font draws
+    /// them.
     pub(crate) fn lookalike_keys(&self) -> [String; 2] {
-        let seen = seen(&self.0);
-        [folded(&seen), folded(&look(&seen))]
+        let visible = without_ignored(&self.0);
+        [folded(&visible), folded(&skeleton(&visible))]
     }
 }
 
@@ -108,32 +113,33 @@ impl fmt::Display for Nickname {
     }
 }
 
-/// Removes letter case. Through upper case, so that `ß`, `ẞ` and `SS` meet, and `ς` and `σ`.
+/// Removes letter case. The step through upper case makes `ß`, `ẞ` and `SS` equal, and `ς` and `σ`.
 pub(super) fn fold(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// A dot above an i or a j is the one that it has.
+/// Removes letter case, and the combining dot of an i or a j, which has one already.
 fn folded(name: &str) -> String {
     let folded: String = name.chars().flat_map(fold).collect();
     folded.replace("i\u{307}", "i").replace("j\u{307}", "j")
 }
 
-fn seen(name: &str) -> String {
-    name.chars().filter(|c| !is_overlooked(*c)).collect()
+fn without_ignored(name: &str) -> String {
+    name.chars().filter(|c| !is_ignored(*c)).collect()
 }
 
+/// Replaces letters that look alike by one of them (UTS 39).
 #[cfg(feature = "confusables")]
-fn look(name: &str) -> String {
+fn skeleton(name: &str) -> String {
     unicode_security::skeleton(name).collect()
 }
 
 #[cfg(not(feature = "confusables"))]
-fn look(name: &str) -> String {
+fn skeleton(name: &str) -> String {
     name.to_owned()
 }
 
-/// Whether a colon, or what looks like one, stands at the end or before a space.
+/// Returns whether a colon, or a character that looks like one, stands at the end or before a space.
 fn has_colon(name: &str) -> bool {
     let mut before = None;
     name.char_indices().any(|(at, c)| {
@@ -143,21 +149,23 @@ fn has_colon(name: &str) -> bool {
     })
 }
 
-/// What looks like a colon, by UTS 39 or by its name. Normalisation leaves these.
+/// Characters that look like a colon, by UTS 39 or by their name, and survive normalisation.
 const COLONS: &str = ":ː˸։׃܃܄܅܆܇܈܉࠱\u{903}\u{a83}፡፥፦᎓᛬᠃᠄᠉⁚⁝⁞∶∷≕⋮⦂⫶⸪⸫⸬ꓽ꛴꞉\u{1015b}\u{10781}\u{10af5}\
     \u{10b3a}\u{10b3b}\u{10b3c}\u{10b3d}\u{10f88}\u{11002}\u{1104a}\u{11082}\u{11182}\u{1123a}\
     \u{115be}\u{116ac}\u{11838}\u{11dd9}\u{12471}\u{12472}\u{1d108}\u{1da8a}";
 
-/// Indic names may end with a visarga, a sign for a breath, behind letters of their own script.
+/// Returns whether `c` is a visarga, a breath sign, after a letter without case. Indic names may end
+/// with it.
 fn is_visarga(letter: Option<char>, c: char) -> bool {
     let is_cased = |c: char| c.general_category() != GeneralCategory::OtherLetter && !is_mark(c);
     is_mark(c) && !letter.is_none_or(is_cased)
 }
 
+/// Returns whether a name looks like a random one.
 fn is_reserved(name: &str) -> bool {
-    let seen = folded(&look(&folded(&seen(name))));
-    let digits = seen.strip_prefix("user-").unwrap_or_default();
-    // That is how 0 and 1 are seen.
+    let form = folded(&skeleton(&folded(&without_ignored(name))));
+    let digits = form.strip_prefix("user-").unwrap_or_default();
+    // 0 and 1 become these letters.
     let is_digit = |c: char| c.is_numeric() || matches!(c, 'o' | 'l');
     !digits.is_empty() && digits.chars().all(is_digit)
 }
@@ -169,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_normalised_and_kept() {
+    fn a_name_is_normalised() {
         assert_eq!(Nickname::parse("Ana").unwrap().as_str(), "Ana");
         assert_eq!(Nickname::parse("Ａｎａ").unwrap().as_str(), "Ana");
         assert_eq!(Nickname::parse("Jose\u{301}").unwrap().as_str(), "José");
@@ -179,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_counted_as_a_reader_counts() {
+    fn the_length_counts_grapheme_clusters_and_bytes() {
         assert!(Nickname::parse(&"e\u{301}".repeat(24)).is_ok());
         assert_eq!(Nickname::parse(&"a".repeat(25)), Err(NicknameError::Length));
         assert!(Nickname::parse(&("李".repeat(21) + "a")).is_ok(), "64 bytes");
@@ -189,15 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_that_is_too_long_to_be_read_is_refused() {
-        // Nothing is left of a variation selector, so that only the length of the wish counts.
+    fn a_wish_of_too_many_bytes_is_refused() {
+        // Variation selectors are removed, so only the length of the wish matters.
         let wish = |name: &str| Nickname::parse(&(name.to_owned() + &"\u{fe0f}".repeat(85)));
         assert!(wish("a").is_ok(), "256 bytes");
         assert_eq!(wish("ab"), Err(NicknameError::Length));
     }
 
     #[test]
-    fn what_cannot_be_seen_is_refused() {
+    fn invisible_characters_are_refused() {
         for wish in [
             " ana",
             "ana ",
@@ -216,9 +224,9 @@ mod tests {
         }
     }
 
-    /// Nothing may stand unseen beside the name of another, nor be a name alone.
+    /// Such a character could imitate the name of another person, or be an empty name.
     #[test]
-    fn what_draws_nothing_or_a_box_is_refused() {
+    fn characters_drawn_as_nothing_or_as_a_box_are_refused() {
         let blanks = "\u{2800}\u{fffc}\u{1d159}\u{1d173}\u{13430}\u{13440}\u{13441}\u{13442}\u{13443}\
             \u{13446}\u{13447}\u{13455}\u{16fe4}\u{1bc9d}\u{1da9b}";
         let boxes = "\u{fffd}\u{e000}\u{f8ff}\u{f0000}\u{ffffd}\u{100000}\u{10fffd}\u{fffe}\u{fdd0}\u{10ffff}";
@@ -233,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decorates_a_name_is_refused() {
+    fn decorations_are_refused() {
         for c in "\u{20dd}\u{20e0}\u{20e3}\u{488}\u{a670}\u{1abe}\u{332}\u{333}\u{305}\u{33f}\u{335}\u{336}\u{338}\
             \u{347}\u{35f}\u{20d2}\u{20e5}\u{fe26}\u{1d165}\u{1d185}\u{1d242}\u{1cf00}"
             .chars()
@@ -246,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_marks_as_people_write_are_taken() {
+    fn marks_of_every_orthography_are_accepted() {
         for name in [
             "Nguyễn Thị Ánh",
             "Nguye\u{302}\u{303}n",
@@ -277,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_neither_stack_nor_stand_alone() {
+    fn stacked_or_lone_marks_are_refused() {
         let stack = "Z".to_owned() + &"\u{301}\u{302}\u{303}".repeat(9);
         for wish in [
             &*stack,
@@ -302,9 +310,9 @@ mod tests {
         }
     }
 
-    /// By RFC 5892, appendix A; UTS 51; and the Unicode Standard, section 12.2.
+    /// RFC 5892, appendix A; UTS 51; The Unicode Standard, section 12.2.
     #[test]
-    fn joiners_are_taken_where_they_spell() {
+    fn joiners_are_accepted_where_an_orthography_needs_them() {
         for (name, without) in [
             ("می\u{200c}خواهم", "میخواهم"),
             ("خانه\u{200c}ام", "خانهام"),
@@ -330,13 +338,13 @@ mod tests {
             let nickname = Nickname::parse(name);
             assert!(nickname.is_ok(), "{name:?}");
             let shown = name.replace('\u{fe0f}', "");
-            assert_eq!(nickname.unwrap().as_str(), shown, "it is kept as it is spelled");
+            assert_eq!(nickname.unwrap().as_str(), shown, "joiners stay");
             assert!(same(name, without), "{name:?}");
         }
     }
 
     #[test]
-    fn joiners_are_refused_where_they_spell_nothing() {
+    fn joiners_are_refused_elsewhere() {
         for wish in [
             "a\u{200c}b",
             "a\u{200d}b",
@@ -368,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_colon_is_one() {
+    fn lookalikes_of_a_colon_count_as_colons() {
         for c in ":：﹕︓∶꞉ː˸׃։܃܄፡᠃⁚∷≕᛬ꓽ\u{1365}\u{1804}\u{a6f4}\u{10af5}\u{1d108}".chars()
         {
             for wish in [
@@ -396,20 +404,20 @@ mod tests {
         }
     }
 
-    /// UTS 39 may learn of more.
+    /// A new version of UTS 39 may add some.
     #[cfg(feature = "confusables")]
     #[test]
-    fn every_colon_that_unicode_knows_is_known() {
+    fn every_lookalike_of_a_colon_is_in_the_list() {
         for c in '\0'..=char::MAX {
             let shown: String = [c].iter().copied().nfkc().collect();
-            if look(&shown).ends_with(':') {
+            if skeleton(&shown).ends_with(':') {
                 assert!(shown.ends_with(|c| COLONS.contains(c)), "{c:?}");
             }
         }
     }
 
     #[test]
-    fn what_was_said_under_fewer_rules_can_be_read() {
+    fn recorded_nicknames_have_fewer_rules() {
         for name in ["ana\u{2800}", "Jos\u{fffd}", "ana∶ send", "q\u{301}\u{301}", "ana\u{e000}"]
         {
             assert!(Nickname::parse_any(name).is_err());
@@ -421,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_pass_for_a_line_or_for_the_servers_own() {
+    fn a_name_cannot_imitate_a_line_or_a_random_name() {
         assert_eq!(Nickname::parse("ana: hi"), Err(NicknameError::Colon));
         assert_eq!(Nickname::parse("ana:"), Err(NicknameError::Colon));
         for wish in ["user-1", "USER-99999", "user-007", "ｕser-1", "user-٣", "user-1\u{20e3}"] {
@@ -433,11 +441,11 @@ mod tests {
 
     fn same(a: &str, b: &str) -> bool {
         let (a, b) = (Nickname::parse(a).unwrap(), Nickname::parse(b).unwrap());
-        a.lookalike_keys().iter().any(|form| b.lookalike_keys().contains(form))
+        a.lookalike_keys().iter().any(|key| b.lookalike_keys().contains(key))
     }
 
     #[test]
-    fn names_that_differ_by_case_are_the_same() {
+    fn names_that_differ_only_in_case_are_equal() {
         assert!(same("Ana", "aNA"));
         assert!(same("straße", "STRASSE"));
         assert!(same("straße", "STRAẞE") && same("STRASSE", "STRAẞE"));
@@ -448,14 +456,14 @@ mod tests {
 
     #[cfg(feature = "confusables")]
     #[test]
-    fn names_that_look_alike_are_the_same() {
+    fn names_that_look_alike_are_equal() {
         assert!(same("Iris", "lris"));
         assert!(same("paypal", "pаypal"), "the second has a Cyrillic а");
         assert!(!same("bo", "ba"));
     }
 
-    /// Names that are made of what is hard to read: marks, spaces, digits, joiners, selectors, and
-    /// letters that change when they are normalised or change their case.
+    /// Returns names of difficult characters: marks, spaces, digits, joiners, selectors, and letters
+    /// that change in normalisation or case folding.
     fn hard_names() -> impl Strategy<Value = String> {
         let hard: Vec<char> =
             "aAoOlI1 :-٣１ｕßẞİıςΣǰJéﷺﬁ①Ⅷ가가❤👍👨e\u{301}\u{30c}\u{345}\u{308}\u{fe0e}\
@@ -475,7 +483,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
-        fn what_is_read_once_is_a_nickname_for_good(wish in hard_names()) {
+        fn a_parsed_nickname_parses_to_itself(wish in hard_names()) {
             let Ok(nickname) = Nickname::parse_any(&wish) else { return Ok(()) };
             let name = nickname.as_str();
             prop_assert_eq!(Nickname::parse_any(name), Ok(nickname.clone()));
@@ -485,7 +493,7 @@ mod tests {
             prop_assert!(!name.chars().any(is_formatting) && is_spelled(name));
             let without: String = name.chars().filter(|c| !is_joiner(*c)).collect();
             if let Ok(without) = Nickname::parse_any(&without) {
-                prop_assert!(nickname.lookalike_keys().iter().any(|form| without.lookalike_keys().contains(form)));
+                prop_assert!(nickname.lookalike_keys().iter().any(|key| without.lookalike_keys().contains(key)));
             }
             prop_assert!(!name.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')));
             prop_assert!(name.trim() == name && !name.contains("  ") && !name.contains(": "));

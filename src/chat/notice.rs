@@ -1,12 +1,15 @@
-//! Notices: what clients are told.
+//! Notices: the messages of the server to its clients, before they are encoded.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::command::CommandError;
 use super::message::{Id, Message};
-use super::{Nickname, RoomName, Text, Token};
+use super::nickname::Nickname;
+use super::room_name::RoomName;
+use super::session::Token;
+use super::text::Text;
 
-/// Something that people are told. The plain dialect has words only for messages and goodbyes.
+/// A message of the server to clients. The plain dialect encodes only `Message` and `Left`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Message(Arc<Message>),
@@ -49,8 +52,9 @@ pub(crate) enum Notice {
         messages: Vec<Arc<Message>>,
         more: bool,
     },
-    /// What was found, the newest first. There is more before the one of this number.
-    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only a kept history has it"))]
+    /// The messages that a search found, newest first. `before` continues the search, if there are
+    /// more.
+    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     Results {
         messages: Vec<Arc<Message>>,
         before: Option<u64>,
@@ -64,33 +68,34 @@ pub(crate) enum Notice {
         members: Members,
         more: bool,
     },
-    /// The server has something to say.
+    /// A message of the server itself.
     Announcement {
         text: &'static str,
         level: Level,
     },
     Pong,
-    Refused(Refused),
+    Error(CommandError),
 }
 
-/// How serious a word of the server is.
-#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
+/// How serious an announcement is.
+#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Info,
     Warning,
 }
 
-/// A room, as somebody finds it who comes in.
+/// The answer to a client that joins a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) room: RoomName,
-    /// The number of the newest message; 0 where nothing was said yet.
+    /// The number of the newest message, or 0 if there was none yet.
     pub(crate) seq: u64,
-    /// `messages` are all that were said since the one that the client named.
+    /// `messages` follow the one that the client named without a gap.
     pub(crate) recovered: bool,
     pub(crate) messages: Vec<Arc<Message>>,
-    /// There are more that the client missed. It is to join again, and is not told yet what is said.
+    /// The client missed more messages, and must join again to get them. Until then it gets no new
+    /// ones.
     pub(crate) more: bool,
     pub(crate) members: Members,
 }
@@ -98,67 +103,30 @@ pub(crate) struct Joined {
 /// Members of a room, in the order of their arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Members {
-    /// As many as one answer holds.
+    /// The nicknames of those that fit in one answer.
     pub(crate) nicknames: Vec<Nickname>,
-    /// How many there are.
+    /// The number of all members.
     pub(crate) count: usize,
 }
 
-/// A room, as it is listed.
+/// A room in a list of rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
     pub(crate) room: RoomName,
+    /// The number of members.
     pub(crate) members: usize,
     pub(crate) seq: u64,
 }
 
-/// Why somebody is in a room no longer.
+/// The reason why a person left a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeaveReason {
-    /// It closed its connection, or left the room.
+    /// Its client closed the connection, or left the room.
     Closed,
-    /// It gave no sign of life.
+    /// Its client gave no sign of life.
     TimedOut,
-    /// It did not read what it was sent.
+    /// Its client read too slowly.
     TooSlow,
-    /// Its connection broke, or it broke a rule.
+    /// Its connection broke, or its client violated the protocol.
     Error,
-}
-
-/// Why a client does not get what it asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("say hello first")]
-    NotReady,
-    #[error("hello is said once")]
-    HelloAgain,
-    #[error("{0} is taken, or looks like a name that is")]
-    NickTaken(Nickname),
-    #[error("you are not in {0}")]
-    NotInRoom(RoomName),
-    #[error("you are in {0} rooms already, which is as many as can be")]
-    TooManyRooms(usize),
-    #[error("there are too many rooms already; join one that is there")]
-    RoomsFull,
-    #[error("too much at once; try again in {retry_ms} ms")]
-    RateLimited { retry_ms: u64 },
-    #[error("nobody here is called {0}")]
-    NoSuchNick(Nickname),
-    #[error("{0} has a simple client, which cannot get private messages")]
-    CannotHear(Nickname),
-    #[error("nothing is kept that could be searched")]
-    NothingKept,
-    #[error("what is kept cannot be read just now; try again")]
-    CannotRead,
-    #[error("the search is being prepared; try again in a while")]
-    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a kept history has it"))]
-    CannotSearchYet,
-}
-
-impl Refused {
-    /// Refuses until so much time has passed.
-    pub(super) fn for_now(wait: Duration) -> Self {
-        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
-        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
-    }
 }

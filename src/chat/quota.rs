@@ -1,32 +1,34 @@
-//! What the clients of one network may do and take up, however many connections they use for it.
+//! Quotas: limits for the clients of one network together, over all their connections.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use super::{ByNetwork, Network, ROOMS_PER_PERSON_MAX, TokenBucket};
+use super::ROOMS_PER_PERSON_MAX;
+use super::network::{ByNetwork, Network};
+use super::token_bucket::TokenBucket;
 
-/// What clients may take up. People who are away count as people.
+/// Limits of a chat. A person without a connection counts until its grace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// Maximum number of people in all.
+    /// Maximum number of people.
     pub(crate) people_max: usize,
-    /// Maximum number of people of each network. `None`: networks are not counted, and nothing here
-    /// applies to them.
+    /// Maximum number of people of each network. If it is `None`, the sessions, arrivals and rooms of
+    /// a network have no limits either.
     pub(crate) people_per_network_max: Option<NonZeroUsize>,
-    /// Maximum length of one answer to a client that comes back (bytes of JSON).
+    /// Maximum length of one answer to a client that resumes (bytes of JSON).
     pub(crate) answer_bytes_max: usize,
 }
 
-/// New people of a network in the long run (per second). As many as may be there at once, twice,
-/// may come without a pause.
+/// New sessions of a network in the long run (per second). The burst is twice the maximum number of
+/// its people.
 const SESSIONS_PER_SECOND: u32 = 4;
-/// Arrivals in rooms of a network in the long run (per second). As many as it has people, each in
-/// as many rooms as there may be, may come without a pause.
+/// Arrivals in rooms of a network in the long run (per second). The burst is enough for all its
+/// people to join all the rooms they may.
 const ARRIVALS_PER_SECOND: u32 = 16;
-/// Maximum number of rooms that one network has opened and that are still there.
+/// Maximum number of rooms opened by one network that exist at once.
 pub(super) const ROOMS_PER_NETWORK_MAX: usize = 256;
 
-/// The count for each network that has anything to count.
+/// The usage of each network.
 #[derive(Debug)]
 pub(super) struct Networks {
     people_max: Option<NonZeroUsize>,
@@ -45,18 +47,18 @@ impl Networks {
         Self { people_max, usages: ByNetwork::default() }
     }
 
-    /// Whether a network has as many people as it may have.
+    /// Returns whether a network has its maximum number of people.
     pub(super) fn is_full(&self, network: Network) -> bool {
         let people = self.usages.get(network).map_or(0, |usage| usage.people);
         self.people_max.is_some_and(|max| people >= max.get())
     }
 
-    /// Counts a new session, or says how long it has to wait.
+    /// Counts a new session, or returns how long the client has to wait.
     pub(super) fn take_session(&mut self, network: Network, now: Instant) -> Result<(), Duration> {
         self.usage(network, now).map_or(Ok(()), |usage| usage.sessions.take(now))
     }
 
-    /// Counts an arrival in a room, or says how long it has to wait.
+    /// Counts an arrival in a room, or returns how long the client has to wait.
     pub(super) fn take_arrival(&mut self, network: Network, now: Instant) -> Result<(), Duration> {
         self.usage(network, now).map_or(Ok(()), |usage| usage.arrivals.take(now))
     }
@@ -76,7 +78,7 @@ impl Networks {
     fn usage(&mut self, network: Network, now: Instant) -> Option<&mut Usage> {
         let people_max = self.people_max?.get();
         let new = Usage::new(people_max, now)?;
-        Some(self.usages.count(network, new, |usage| usage.is_like_new(now)))
+        Some(self.usages.count(network, new, |usage| usage.is_unused(now)))
     }
 
     #[cfg(test)]
@@ -96,7 +98,7 @@ impl Usage {
         })
     }
 
-    fn is_like_new(&self, now: Instant) -> bool {
+    fn is_unused(&self, now: Instant) -> bool {
         self.people == 0 && self.sessions.is_full(now) && self.arrivals.is_full(now)
     }
 }
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn new_sessions_are_bounded_by_network_and_in_time() {
+    fn new_sessions_are_limited_for_each_network() {
         let mut networks = Networks::new(NonZeroUsize::new(2));
         let now = Instant::now();
         let admitted = |networks: &mut Networks, number, now| {
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_without_anything_to_count_are_forgotten() {
+    fn unused_networks_are_removed() {
         let mut networks = Networks::new(NonZeroUsize::new(2));
         let now = Instant::now();
         networks.add_person(network(0), now);

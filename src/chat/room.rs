@@ -1,180 +1,203 @@
-//! The names of rooms.
+//! A room: its members and its newest messages.
 
-use std::fmt;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization as _;
+use super::message::Message;
+use super::network::Network;
+use super::{ClientId, PersonId};
 
-use super::visible::{is_formatting, is_joiner, is_mark, is_spelled};
-
-/// The most characters in the name of a room.
-pub const ROOM_NAME_CHARS_MAX: usize = 32;
-
-/// The name of a room: 1 to 32 lower-case letters and digits of any script with their marks, `-`
-/// and `_`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoomName(Arc<str>);
-
-/// The text is no name of a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name of a room is 1 to 32 letters, digits, - or _")]
-pub struct RoomNameError;
-
-impl RoomName {
-    /// Reads the name of a room. Upper case is folded to lower case.
-    pub fn parse(name: &str) -> Result<Self, RoomNameError> {
-        Self::plain(name).map_or_else(
-            || {
-                Self::folded(name)
-                    .and_then(|room| is_spelled(&room.0).then_some(room).ok_or(RoomNameError))
-            },
-            Ok,
-        )
-    }
-
-    /// Reads the name of a room that is in a history. An earlier version may have taken it, under
-    /// fewer rules.
-    pub(crate) fn recorded(name: &str) -> Result<Self, RoomNameError> {
-        Self::plain(name).map_or_else(|| Self::folded(name), Ok)
-    }
-
-    /// Most names are those of a room as they stand.
-    fn plain(name: &str) -> Option<Self> {
-        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        let is_plain = (1..=ROOM_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(plain);
-        is_plain.then(|| Self(name.into()))
-    }
-
-    fn folded(name: &str) -> Result<Self, RoomNameError> {
-        // No character folds to more than 18, so a longer text cannot become short enough.
-        if name.len() > 4 * 18 * ROOM_NAME_CHARS_MAX {
-            return Err(RoomNameError);
-        }
-        // Twice, because what is folded may be two characters that are one in lower case.
-        let folded: String = name.nfkc().collect::<String>().to_lowercase().nfkc().collect();
-        let length = folded.chars().count();
-        let fits = (1..=ROOM_NAME_CHARS_MAX).contains(&length);
-        // A mark belongs to the character before it.
-        if !fits || folded.starts_with(is_mark) || !folded.chars().all(is_of_a_name) {
-            return Err(RoomNameError);
-        }
-        Ok(Self(folded.into()))
-    }
-
-    /// The room that everybody who names none is in.
-    pub fn lobby() -> Self {
-        Self("lobby".into())
-    }
-
-    /// The name as it is shown.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// A person in a room.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) person: PersonId,
+    /// The connection that listens, if there is one.
+    listener: Option<Listener>,
 }
 
-fn is_of_a_name(c: char) -> bool {
-    let letter_or_digit = c.is_alphanumeric() && !c.is_uppercase();
-    // Most scripts of India and South-East Asia write vowels with marks.
-    let is_of_a_word = letter_or_digit || is_mark(c) || is_joiner(c) || matches!(c, '-' | '_');
-    is_of_a_word && !is_formatting(c)
+/// A connection that gets the messages of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) client: ClientId,
+    pub(crate) is_plain: bool,
 }
 
-impl fmt::Display for RoomName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// The dialects that have listeners in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Audience {
+    pub(crate) plain: bool,
+    pub(crate) json: bool,
+}
+
+/// A room.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// The members by their seats, in the order of their arrival.
+    members: BTreeMap<u64, Member>,
+    /// Number of listeners in the plain dialect.
+    plain_listeners: usize,
+    /// Number of listeners in JSON.
+    json_listeners: usize,
+    /// The newest messages, oldest first.
+    history: VecDeque<Arc<Message>>,
+    /// The weight of `history` (bytes).
+    bytes: usize,
+    /// The number of the newest message.
+    seq: u64,
+    /// The network that opened the room, if a client opened it and networks are counted.
+    opened_by: Option<Network>,
+}
+
+impl Room {
+    /// Returns an empty room in which the last message was `seq`.
+    pub(super) fn new(seq: u64, opened_by: Option<Network>) -> Self {
+        Self { seq, opened_by, ..Self::default() }
+    }
+
+    /// Returns a room without members, as an earlier run of the server left it.
+    pub(super) fn restored(seq: u64, history: VecDeque<Arc<Message>>) -> Self {
+        let bytes = history.iter().map(|message| message.weight()).sum();
+        Self { seq, history, bytes, ..Self::default() }
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn opened_by(&self) -> Option<Network> {
+        self.opened_by
+    }
+
+    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// Returns the members after a seat, in the order of their arrival.
+    pub(super) fn members_after(&self, seat_id: Option<u64>) -> impl Iterator<Item = &Member> {
+        let start = seat_id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.members.range((start, Bound::Unbounded)).map(|(_, member)| member)
+    }
+
+    pub(super) fn listeners(&self) -> impl Iterator<Item = Listener> {
+        self.members.values().filter_map(|member| member.listener)
+    }
+
+    pub(super) fn audience(&self) -> Audience {
+        Audience { plain: self.plain_listeners > 0, json: self.json_listeners > 0 }
+    }
+
+    /// Returns the message with this number, if it is in memory. A restored history may have gaps.
+    pub(super) fn message(&self, seq: u64) -> Option<&Arc<Message>> {
+        let index = self.history.binary_search_by_key(&seq, |message| message.seq).ok()?;
+        self.history.get(index)
+    }
+
+    /// Returns the messages in memory, oldest first.
+    #[cfg(feature = "history")]
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.history.iter()
+    }
+
+    /// Returns the messages in memory after `seq`, oldest first.
+    pub(super) fn after(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Arc<Message>> + Clone {
+        let start = self.history.partition_point(|message| message.seq <= seq);
+        self.history.range(start..)
+    }
+
+    /// Returns the messages in memory before `seq`, newest first.
+    pub(super) fn before(&self, seq: u64) -> impl ExactSizeIterator<Item = &Arc<Message>> {
+        let end = self.history.partition_point(|message| message.seq < seq);
+        self.history.range(..end).rev()
+    }
+
+    pub(super) fn has_messages(&self) -> bool {
+        !self.history.is_empty()
+    }
+
+    /// Adds a member, which does not listen yet.
+    pub(super) fn add_member(&mut self, seat_id: u64, person: PersonId) {
+        self.members.insert(seat_id, Member { person, listener: None });
+    }
+
+    pub(super) fn remove_member(&mut self, seat_id: u64) {
+        self.set_listener(seat_id, None);
+        self.members.remove(&seat_id);
+    }
+
+    /// Sets or removes the connection that listens for a member.
+    pub(super) fn set_listener(&mut self, seat_id: u64, listener: Option<Listener>) {
+        let Some(member) = self.members.get_mut(&seat_id) else { return };
+        let before = std::mem::replace(&mut member.listener, listener);
+        if let Some(count) = self.count_of(before) {
+            *count -= 1;
+        }
+        if let Some(count) = self.count_of(listener) {
+            *count += 1;
+        }
+    }
+
+    fn count_of(&mut self, listener: Option<Listener>) -> Option<&mut usize> {
+        let plain = listener?.is_plain;
+        Some(if plain { &mut self.plain_listeners } else { &mut self.json_listeners })
+    }
+
+    /// Returns the number for a new message.
+    pub(super) fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Adds a message to those in memory, and removes the oldest if there are `lines_max` already.
+    pub(super) fn push(&mut self, message: Arc<Message>, lines_max: usize) {
+        if self.history.len() >= lines_max {
+            if let Some(oldest) = self.history.pop_front() {
+                self.bytes -= oldest.weight();
+            }
+        }
+        self.bytes += message.weight();
+        self.history.push_back(message);
+    }
+
+    /// Removes the oldest messages until the others weigh at most `bytes_max`.
+    pub(super) fn shrink_to(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max {
+            let Some(oldest) = self.history.pop_front() else { return };
+            self.bytes -= oldest.weight();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
+    use super::super::message::Kind;
+    use super::super::nickname::Nickname;
+    use super::super::room_name::RoomName;
+    use super::super::text::Text;
     use super::*;
 
     #[test]
-    fn names_are_folded() {
-        assert_eq!(RoomName::parse("Kitchen").unwrap().as_str(), "kitchen");
-        assert_eq!(RoomName::parse("КУХНЯ-2").unwrap().as_str(), "кухня-2");
-        assert_eq!(RoomName::parse("厨房_१").unwrap().as_str(), "厨房_१");
-        assert_eq!(RoomName::parse("ห้องครัว").unwrap().as_str(), "ห้องครัว");
-        assert_eq!(RoomName::parse("रसोई-घर्").unwrap().as_str(), "रसोई-घर्");
-        assert_eq!(RoomName::parse("J\u{30c}").unwrap().as_str(), "ǰ");
-        assert_eq!(RoomName::parse("Ω\u{301}\u{345}").unwrap().as_str(), "ῴ");
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        let long = "a".repeat(33);
-        for name in [
-            "",
-            " ",
-            "a b",
-            "a/b",
-            "#a",
-            "a\u{200b}",
-            "a.b",
-            "😀",
-            &long,
-            "\u{301}",
-            "\u{301}a",
-            "ิ",
-            "a\u{20dd}",
-        ] {
-            assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
+    fn a_message_is_found_by_its_number_in_spite_of_gaps() {
+        let numbers = [3, 4, 9, 10, 57];
+        let message = |seq| Message {
+            room: RoomName::lobby(),
+            seq,
+            time: 0,
+            nickname: Nickname::parse("ana").unwrap(),
+            text: Text::parse("x", 1).unwrap(),
+            id: None,
+            kind: Kind::Say,
+        };
+        let history = numbers.into_iter().map(|seq| Arc::new(message(seq))).collect();
+        let room = Room::restored(57, history);
+        for seq in (0..60).chain([u64::MAX]) {
+            let found = room.message(seq).map(|message| message.seq);
+            assert_eq!(found, numbers.contains(&seq).then_some(seq), "{seq}");
         }
-        assert!(RoomName::parse(&"a".repeat(32)).is_ok());
-    }
-
-    #[test]
-    fn nothing_invisible_is_part_of_a_name() {
-        for name in [
-            "a\u{fe0f}",
-            "a\u{34f}b",
-            "\u{3164}",
-            "a\u{e0100}",
-            "a\u{13441}",
-            "a\u{16fe4}",
-            "a\u{200c}b",
-            "a\u{200d}b",
-            "a\u{332}",
-            "a\u{301}\u{301}",
-            "z\u{301}\u{302}\u{303}\u{304}\u{306}",
-            "caf\u{fffd}",
-        ] {
-            assert_eq!(RoomName::parse(name), Err(RoomNameError), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn joiners_are_taken_where_they_spell() {
-        for name in ["می\u{200c}خواهم", "ශ්\u{200d}රී"] {
-            assert_eq!(RoomName::parse(name).unwrap().as_str(), name);
-        }
-    }
-
-    #[test]
-    fn what_was_a_name_under_fewer_rules_can_be_read() {
-        assert_eq!(RoomName::recorded("a\u{301}\u{332}").unwrap().as_str(), "á\u{332}");
-        assert_eq!(RoomName::recorded("a b"), Err(RoomNameError));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
-        #[test]
-        fn what_is_read_once_is_a_name_for_good(
-            name in prop_oneof![
-                "\\PC{0,40}",
-                "[a-zA-Z0-9_ߊ厨ßẞİıςΣǰJéﷺﬁ①ⅧǅΐϴΩ가가٣\u{301}\u{30c}\u{345}\u{308}ิ้ร्ई\u{fe0f}\u{200c}\u{200d}-]{0,34}",
-                any::<char>().prop_map(String::from),
-            ]
-        ) {
-            let Ok(room) = RoomName::parse(&name) else { return Ok(()) };
-            let read = room.as_str();
-            prop_assert_eq!(RoomName::parse(read), Ok(room.clone()));
-            prop_assert!((1..=32).contains(&read.chars().count()));
-            prop_assert!(!read.chars().any(|c| c.is_whitespace() || c.is_control()));
-            prop_assert!(!read.chars().any(|c| c.is_ascii_punctuation() && !"-_".contains(c)));
-            prop_assert!(!read.chars().any(char::is_uppercase));
-        }
+        assert!(Room::default().message(1).is_none());
     }
 }

@@ -1,29 +1,30 @@
-//! The rooms: who is in each, and what was said there last.
+//! All rooms of a chat, and how many of them and of their messages stay in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::PersonId;
+use super::forgotten_rooms::ForgottenRooms;
+use super::message::{Draft, Message};
+use super::network::Network;
 use super::quota::ROOMS_PER_NETWORK_MAX;
-use super::{ClientId, Message, Network, PersonId, RoomName};
+use super::room::{Audience, Listener, Room};
+use super::room_name::RoomName;
 
-/// Maximum number of rooms that are there at once.
+/// Maximum number of rooms.
 const ROOMS_MAX: usize = 10_000;
 
-/// How many rooms are remembered that hold no more than their number of messages. That is little,
-/// and lets a room that comes back go on counting where it left off.
-const EMPTY_ROOMS_MAX: usize = 10_000;
-
-/// What the rooms hold of what was said.
+/// Limits of the messages in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
-    /// The most messages in each room; 500 by default, 0 for none.
+    /// Maximum number of messages of each room. The default is 500; 0 keeps none.
     pub lines_max: usize,
-    /// The most rooms that are held with nobody in them, for what was said there; 100 by default.
-    /// One of the address that opened most of them is forgotten first: the one that was left first.
+    /// Maximum number of empty rooms whose messages stay in memory. The default is 100. When there
+    /// are more, the address that opened most of them loses the one that has been empty longest.
     pub idle_rooms_max: usize,
-    /// The most bytes of text in all rooms, with some 200 around each; 64 MiB by default. The
-    /// largest rooms shrink first.
+    /// Maximum memory for the messages of all rooms (bytes): their texts, and 200 for each message.
+    /// The default is 64 MiB. When there is more, the largest rooms shrink first.
     pub bytes_max: usize,
 }
 
@@ -33,103 +34,23 @@ impl Default for HistoryLimits {
     }
 }
 
-/// Somebody's place in a room.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) person: PersonId,
-    /// The connection that listens. There is none while somebody is away.
-    pub(super) listener: Option<Listener>,
-}
-
-/// A connection that listens in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) client: ClientId,
-    pub(crate) is_plain: bool,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    /// In order of arrival.
-    members: BTreeMap<u64, Member>,
-    plain_listeners: usize,
-    json_listeners: usize,
-    history: VecDeque<Arc<Message>>,
-    /// What the history weighs (bytes).
-    bytes: usize,
-    /// The number of the newest message.
-    seq: u64,
-    /// The network that opened the room, where networks are counted and a client opened it.
-    opened_by: Option<Network>,
-}
-
-impl Room {
-    pub(super) fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
-        self.members.values()
-    }
-
-    /// The members that come after a place, in order of arrival.
-    pub(super) fn members_after(&self, seat_id: Option<u64>) -> impl Iterator<Item = &Member> {
-        let start = seat_id.map_or(Bound::Unbounded, Bound::Excluded);
-        self.members.range((start, Bound::Unbounded)).map(|(_, member)| member)
-    }
-
-    /// The message of this number. There may be holes between those that are held.
-    pub(super) fn message(&self, seq: u64) -> Option<&Arc<Message>> {
-        let index = self.history.binary_search_by_key(&seq, |message| message.seq).ok()?;
-        self.history.get(index)
-    }
-
-    /// The messages after `seq` that are held, the oldest first.
-    pub(super) fn after(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Arc<Message>> + Clone {
-        let start = self.history.partition_point(|message| message.seq <= seq);
-        self.history.range(start..)
-    }
-
-    /// What was said before `seq`, the newest first.
-    pub(super) fn before(&self, seq: u64) -> impl ExactSizeIterator<Item = &Arc<Message>> {
-        let end = self.history.partition_point(|message| message.seq < seq);
-        self.history.range(..end).rev()
-    }
-
-    fn count(&mut self, listener: Option<Listener>) -> Option<&mut usize> {
-        let plain = listener?.is_plain;
-        Some(if plain { &mut self.plain_listeners } else { &mut self.json_listeners })
-    }
-
-    /// Forgets the oldest messages until the history weighs no more than this (bytes).
-    fn shrink_to(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max {
-            let Some(oldest) = self.history.pop_front() else { return };
-            self.bytes -= oldest.weight();
-        }
-    }
-}
-
-/// All rooms. A room is born when somebody joins it. Empty, it is held for its history; a bounded
-/// number of such rooms are, and the one that was idle longest is forgotten first.
+/// All rooms. The first member creates a room. A room without members is *idle*: it stays in memory
+/// for its messages, up to a number of such rooms.
 #[derive(Debug)]
 pub(super) struct Rooms {
     limits: HistoryLimits,
     rooms: HashMap<RoomName, Room>,
-    /// The names of the rooms, in their order.
+    /// The names of the rooms, sorted.
     names: BTreeSet<RoomName>,
-    /// How many rooms each network has opened.
+    /// Number of rooms that each network has opened.
     opened: HashMap<Network, usize>,
-    arrivals: u64,
+    /// Number of seats given so far.
+    seats: u64,
+    /// The weight of the messages of all rooms (bytes).
     history_bytes: usize,
-    /// Empty rooms with history, the one that was left first in front.
+    /// The idle rooms, the one that has been idle longest first.
     idle: VecDeque<RoomName>,
-    /// The last numbers of rooms that are forgotten otherwise, in the order of the forgetting.
-    numbers: HashMap<RoomName, u64>,
-    numbers_oldest_first: VecDeque<RoomName>,
-    /// The largest number of a room of which not even that is remembered. New rooms count from
-    /// here, so that no number of an epoch ever means two messages.
-    floor: u64,
+    forgotten: ForgottenRooms,
 }
 
 impl Rooms {
@@ -139,38 +60,41 @@ impl Rooms {
             rooms: HashMap::new(),
             names: BTreeSet::new(),
             opened: HashMap::new(),
-            arrivals: 0,
+            seats: 0,
             history_bytes: 0,
             idle: VecDeque::new(),
-            numbers: HashMap::new(),
-            numbers_oldest_first: VecDeque::new(),
-            floor: 0,
+            forgotten: ForgottenRooms::default(),
         }
     }
 
-    /// Takes up a room as an earlier run of the server left it: the newest messages, and the number
-    /// of the last. Those that were used last come last.
+    /// Restores a room of an earlier run of the server, with its `seq` and its newest messages.
+    /// Rooms must be restored in the order of their last use.
     pub(super) fn restore(&mut self, name: RoomName, seq: u64, history: VecDeque<Arc<Message>>) {
-        let bytes = history.iter().map(|message| message.weight()).sum();
-        self.history_bytes += bytes;
+        let room = Room::restored(seq, history);
+        self.history_bytes += room.bytes();
         self.idle.push_back(name.clone());
-        self.insert(&name, Room { seq, history, bytes, ..Room::default() });
+        self.insert(&name, room);
         if self.idle.len() > self.limits.idle_rooms_max {
             self.forget_idle();
         }
         self.shrink();
     }
 
+    /// Makes rooms that are not known start above `floor`.
+    pub(super) fn raise_floor(&mut self, floor: u64) {
+        self.forgotten.raise_floor(floor);
+    }
+
     fn insert(&mut self, name: &RoomName, room: Room) {
-        if let Some(network) = room.opened_by {
+        if let Some(network) = room.opened_by() {
             *self.opened.entry(network).or_default() += 1;
         }
         self.names.insert(name.clone());
         self.rooms.insert(name.clone(), room);
     }
 
-    /// Whether a client of this network may open a room of this name, or is to come into one that is
-    /// there. An idle room makes way where there are too many.
+    /// Returns whether a client of this network may join a room, and open it if it is new. Forgets an
+    /// idle room if there are too many rooms.
     pub(super) fn admits(&mut self, name: &RoomName, network: Option<Network>) -> bool {
         if self.rooms.contains_key(name) {
             return true;
@@ -191,48 +115,39 @@ impl Rooms {
     }
 
     fn opened_by(&self, name: &RoomName) -> Option<Network> {
-        self.rooms.get(name)?.opened_by
+        self.rooms.get(name)?.opened_by()
     }
 
-    /// Rooms of which nothing is known go on counting from here.
-    pub(super) fn count_on_from(&mut self, floor: u64) {
-        self.floor = self.floor.max(floor);
-    }
-
-    /// Makes sure that there is a room to speak in, with nobody in it if need be.
+    /// Opens a room without members, unless it exists.
     pub(super) fn open(&mut self, name: &RoomName) {
         if self.rooms.contains_key(name) {
             return;
         }
-        // This one is to membership, for what is about to be said there.
+        // Before the new room is idle, so that it is not forgotten itself.
         while self.idle.len() >= self.limits.idle_rooms_max.max(1) {
             self.forget_idle();
         }
-        let seq = self.number_of(name);
-        self.insert(name, Room { seq, ..Room::default() });
+        self.insert(name, Room::new(self.forgotten.seq_of(name), None));
         self.idle.push_back(name.clone());
     }
 
-    /// The last number of a room that is not held.
-    fn number_of(&self, room: &RoomName) -> u64 {
-        self.numbers.get(room).copied().unwrap_or(self.floor)
-    }
-
-    /// Every room of which anything is known, with its last number and what is held of it.
+    /// Returns every known room, with its `seq` and its messages in memory.
     #[cfg(feature = "history")]
     pub(super) fn known(
         &self,
-    ) -> impl Iterator<Item = (&RoomName, u64, Option<&VecDeque<Arc<Message>>>)> {
-        let forgotten = self.numbers.iter().filter(|(room, _)| !self.rooms.contains_key(*room));
-        let held = self.rooms.iter().map(|(room, it)| (room, it.seq, Some(&it.history)));
-        forgotten.map(|(room, seq)| (room, *seq, None)).chain(held)
+    ) -> impl Iterator<Item = (&RoomName, u64, impl Iterator<Item = &Arc<Message>>)> {
+        let forgotten = self.forgotten.iter().filter(|(name, _)| !self.rooms.contains_key(*name));
+        let forgotten = forgotten.map(|(name, seq)| (name, seq, None));
+        let rooms = self.rooms.iter().map(|(name, room)| (name, room.seq(), Some(room)));
+        let known = forgotten.chain(rooms);
+        known.map(|(name, seq, room)| (name, seq, room.into_iter().flat_map(Room::messages)))
     }
 
-    pub(super) fn get(&self, room: &RoomName) -> Option<&Room> {
-        self.rooms.get(room)
+    pub(super) fn get(&self, name: &RoomName) -> Option<&Room> {
+        self.rooms.get(name)
     }
 
-    /// Every room with members or messages whose name comes after this one, by name.
+    /// Returns the rooms after a name, sorted by name.
     pub(super) fn after(
         &self,
         name: Option<&RoomName>,
@@ -242,19 +157,16 @@ impl Rooms {
         names.filter_map(|name| self.rooms.get_key_value(name))
     }
 
-    pub(super) fn listeners(&self, room: &RoomName) -> impl Iterator<Item = Listener> {
-        let members = self.rooms.get(room).map(|room| room.members.values());
-        members.into_iter().flatten().filter_map(|member| member.listener)
+    pub(super) fn listeners(&self, name: &RoomName) -> impl Iterator<Item = Listener> {
+        self.rooms.get(name).into_iter().flat_map(Room::listeners)
     }
 
-    /// Whether anybody listens in the plain dialect, and in JSON.
-    pub(super) fn audience(&self, room: &RoomName) -> (bool, bool) {
-        let counts = self.rooms.get(room).map(|it| (it.plain_listeners, it.json_listeners));
-        counts.map_or((false, false), |(plain, json)| (plain > 0, json > 0))
+    pub(super) fn audience(&self, name: &RoomName) -> Audience {
+        self.rooms.get(name).map_or_else(Audience::default, Room::audience)
     }
 
-    /// Gives a person a place, by which the room knows it. A room that is new is opened by `network`.
-    pub(super) fn enter(
+    /// Adds a person to a room, and returns its seat. If the room is new, `network` has opened it.
+    pub(super) fn add_member(
         &mut self,
         name: &RoomName,
         person: PersonId,
@@ -264,86 +176,81 @@ impl Rooms {
             self.idle.remove(position);
         }
         if !self.rooms.contains_key(name) {
-            let seq = self.number_of(name);
-            self.insert(name, Room { seq, opened_by: network, ..Room::default() });
+            self.insert(name, Room::new(self.forgotten.seq_of(name), network));
         }
-        self.arrivals += 1;
-        let seat_id = self.arrivals;
+        self.seats += 1;
         if let Some(room) = self.rooms.get_mut(name) {
-            room.members.insert(seat_id, Member { person, listener: None });
+            room.add_member(self.seats, person);
         }
-        seat_id
+        self.seats
     }
 
-    /// Somebody in a room listens there with this connection from now on, or with none.
-    pub(super) fn listen(&mut self, room: &RoomName, seat_id: u64, listener: Option<Listener>) {
-        if let Some(room) = self.rooms.get_mut(room) {
-            set_listener(room, seat_id, listener);
+    /// Sets or removes the connection that listens for a member.
+    pub(super) fn set_listener(
+        &mut self,
+        name: &RoomName,
+        seat_id: u64,
+        listener: Option<Listener>,
+    ) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.set_listener(seat_id, listener);
         }
     }
 
-    /// Gives a place back.
-    pub(super) fn leave(&mut self, name: &RoomName, seat_id: u64) {
+    /// Removes a member. Without members the room becomes idle, or is forgotten if it has no messages.
+    pub(super) fn remove_member(&mut self, name: &RoomName, seat_id: u64) {
         let Some(room) = self.rooms.get_mut(name) else { return };
-        set_listener(room, seat_id, None);
-        room.members.remove(&seat_id);
-        if !room.members.is_empty() {
+        room.remove_member(seat_id);
+        if room.members().len() > 0 {
             return;
         }
-        if room.history.is_empty() {
-            self.forget(name);
-        } else {
-            self.idle.push_back(name.clone());
-            if self.idle.len() > self.limits.idle_rooms_max {
-                self.forget_idle();
-            }
+        if !room.has_messages() {
+            return self.forget(name);
+        }
+        self.idle.push_back(name.clone());
+        if self.idle.len() > self.limits.idle_rooms_max {
+            self.forget_idle();
         }
     }
 
-    /// Numbers a message and keeps it.
-    pub(super) fn keep(
-        &mut self,
-        draft: impl FnOnce(u64) -> Message,
-        name: &RoomName,
-    ) -> Arc<Message> {
-        // The embedder may speak where nobody listens. Nothing is kept of that.
-        let Some(room) = self.rooms.get_mut(name) else { return Arc::new(draft(0)) };
-        room.seq += 1;
-        let message = Arc::new(draft(room.seq));
+    /// Numbers a message of a room, and stores it in memory.
+    pub(super) fn push(&mut self, name: &RoomName, draft: Draft, time: u64) -> Arc<Message> {
+        let Some(room) = self.rooms.get_mut(name) else {
+            // A message of the embedder that no client gets.
+            return Arc::new(draft.into_message(name.clone(), 0, time));
+        };
+        let message = Arc::new(draft.into_message(name.clone(), room.next_seq(), time));
         if self.limits.lines_max == 0 {
             return message;
         }
-        let old = (room.history.len() >= self.limits.lines_max)
-            .then(|| room.history.pop_front())
-            .flatten()
-            .map_or(0, |old| old.weight());
-        room.history.push_back(message.clone());
-        room.bytes = room.bytes + message.weight() - old;
-        self.history_bytes = self.history_bytes + message.weight() - old;
+        let before = room.bytes();
+        room.push(message.clone(), self.limits.lines_max);
+        self.history_bytes = self.history_bytes + room.bytes() - before;
         if self.history_bytes > self.limits.bytes_max {
             self.shrink();
         }
         message
     }
 
-    /// Where the rooms hold too much, the largest shrink, all of them to the same weight. One look
-    /// at all rooms makes place for many messages.
+    /// Shrinks the largest rooms, all to the same weight, if the messages take too much memory. It
+    /// frees more than is needed, because it looks at all rooms.
     fn shrink(&mut self) {
+        /// The part of the memory that is freed at once.
         const SPARE: usize = 16;
         if self.history_bytes <= self.limits.bytes_max {
             return;
         }
         let wanted = self.limits.bytes_max - self.limits.bytes_max / SPARE;
-        let mut weights: Vec<_> = self.rooms.values().map(|room| room.bytes).collect();
+        let mut weights: Vec<_> = self.rooms.values().map(Room::bytes).collect();
         weights.sort_unstable();
         let level = level(&weights, wanted);
-        let large = self.rooms.iter_mut().filter(|(_, room)| room.bytes > level);
+        let large = self.rooms.iter_mut().filter(|(_, room)| room.bytes() > level);
         let mut emptied = Vec::new();
         for (name, room) in large {
-            let before = room.bytes;
+            let before = room.bytes();
             room.shrink_to(level);
-            self.history_bytes -= before - room.bytes;
-            if room.history.is_empty() && room.members.is_empty() {
+            self.history_bytes -= before - room.bytes();
+            if !room.has_messages() && room.members().len() == 0 {
                 emptied.push(name.clone());
             }
         }
@@ -353,7 +260,8 @@ impl Rooms {
         }
     }
 
-    /// One idle room goes: of the network that opened most of them, the one that was left first.
+    /// Forgets an idle room: of the network that opened most of them, the one that has been idle
+    /// longest.
     fn forget_idle(&mut self) {
         // Rooms that no client opened count as those of one network.
         let mut counts: HashMap<Option<Network>, usize> = HashMap::new();
@@ -372,11 +280,12 @@ impl Rooms {
         }
     }
 
+    /// Removes a room from memory, except for its `seq`.
     fn forget(&mut self, name: &RoomName) {
         let Some(room) = self.rooms.remove(name) else { return };
         self.names.remove(name);
-        self.history_bytes -= room.bytes;
-        if let Some(network) = room.opened_by {
+        self.history_bytes -= room.bytes();
+        if let Some(network) = room.opened_by() {
             let opened = self.opened.get_mut(&network).map(|opened| {
                 *opened -= 1;
                 *opened
@@ -385,26 +294,19 @@ impl Rooms {
                 self.opened.remove(&network);
             }
         }
-        if room.seq == 0 {
-            return;
-        }
-        if self.numbers.insert(name.clone(), room.seq).is_none() {
-            self.numbers_oldest_first.push_back(name.clone());
-        }
-        if self.numbers_oldest_first.len() > EMPTY_ROOMS_MAX {
-            let oldest = self.numbers_oldest_first.pop_front();
-            let seq = oldest.and_then(|oldest| self.numbers.remove(&oldest));
-            self.floor = self.floor.max(seq.unwrap_or(0));
+        if room.seq() > 0 {
+            self.forgotten.insert(name, room.seq());
         }
     }
 
+    /// Returns the number of rooms, the number of idle ones, and the weight of all messages (bytes).
     #[cfg(test)]
-    pub(super) fn held(&self) -> (usize, usize, usize) {
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
         (self.rooms.len(), self.idle.len(), self.history_bytes)
     }
 }
 
-/// The largest weight to which all larger ones shrink so that their sum is no more than `wanted`.
+/// Returns the weight to which all larger ones must shrink so that the sum is at most `wanted`.
 fn level(ascending: &[usize], wanted: usize) -> usize {
     let mut left = wanted;
     for (index, weight) in ascending.iter().enumerate() {
@@ -415,42 +317,4 @@ fn level(ascending: &[usize], wanted: usize) -> usize {
         left -= weight;
     }
     usize::MAX
-}
-
-fn set_listener(room: &mut Room, seat_id: u64, listener: Option<Listener>) {
-    let Some(member) = room.members.get_mut(&seat_id) else { return };
-    let before = std::mem::replace(&mut member.listener, listener);
-    if let Some(count) = room.count(before) {
-        *count -= 1;
-    }
-    if let Some(count) = room.count(listener) {
-        *count += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Kind, Nickname, Text};
-    use super::*;
-
-    #[test]
-    fn a_message_is_found_by_its_number_in_spite_of_holes() {
-        let numbers = [3, 4, 9, 10, 57];
-        let message = |seq| Message {
-            room: RoomName::lobby(),
-            seq,
-            time: 0,
-            nickname: Nickname::parse("ana").unwrap(),
-            text: Text::parse("x", 1).unwrap(),
-            id: None,
-            kind: Kind::Say,
-        };
-        let history = numbers.into_iter().map(|seq| Arc::new(message(seq))).collect();
-        let room = Room { seq: 57, history, ..Room::default() };
-        for seq in (0..60).chain([u64::MAX]) {
-            let found = room.message(seq).map(|message| message.seq);
-            assert_eq!(found, numbers.contains(&seq).then_some(seq), "{seq}");
-        }
-        assert!(Room::default().message(1).is_none());
-    }
 }

@@ -1,30 +1,30 @@
-//! What people say: bounded, and without characters that could disturb its neighbours.
+//! Texts of messages: limited in length, without characters that disturb their neighbours.
 
 use super::visible::draws_nothing;
 
-/// A text as it is broadcast: no control characters but line feed and tab, no overrides of the
-/// writing direction.
+/// The text of a message, as it is broadcast. It has no control characters except line feed and tab,
+/// and no overrides of the writing direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text(String);
 
-/// The text has more bytes than the server takes.
+/// The text is longer than the server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {max} bytes")]
 pub struct TooLong {
-    /// The most bytes that are taken.
+    /// Maximum length of a text (bytes).
     pub max: usize,
 }
 
 impl Text {
-    /// Reads a text of at most `bytes_max` bytes. Each line break becomes one line feed, whichever
-    /// way it was written; other control characters go.
+    /// Parses a text of at most `bytes_max` bytes. Line breaks of all kinds become line feeds. Other
+    /// control characters except tab are removed.
     pub(crate) fn parse(said: &str, bytes_max: usize) -> Result<Self, TooLong> {
         if said.len() > bytes_max {
             return Err(TooLong { max: bytes_max });
         }
-        // Most texts are plain and are copied as they are.
+        // Most texts are ASCII and need no change.
         let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | 0x20..0x7f);
-        // `all` would stop at the first that is not, and take the bytes one by one for that.
+        // Not `all`: the compiler does not vectorise a loop that can stop early.
         if said.bytes().fold(true, |all, byte| all & plain(byte)) {
             return Ok(Self(said.to_owned()));
         }
@@ -32,12 +32,12 @@ impl Text {
         Ok(Self(clean.chars().filter(|c| !is_disturbing(*c)).collect()))
     }
 
-    /// Whether nothing of it can be seen.
+    /// Returns whether no character is visible.
     pub(crate) fn is_blank(&self) -> bool {
         self.0.chars().all(draws_nothing)
     }
 
-    /// The text as it is broadcast.
+    /// Returns the text as it is broadcast.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_in_every_script_stay_as_they_are() {
+    fn texts_of_every_script_are_unchanged() {
         for said in ["", "hello", "a\tb\nc", "你好 👋🏽", "مرحبا", "e\u{301}", "  spaces  "]
         {
             assert_eq!(cleaned(said), said);
@@ -67,17 +67,17 @@ mod tests {
     }
 
     #[test]
-    fn every_line_break_is_one_line_feed() {
+    fn every_line_break_becomes_a_line_feed() {
         assert_eq!(cleaned("a\r\nb\rc\nd"), "a\nb\nc\nd");
     }
 
     #[test]
-    fn disturbing_characters_go() {
+    fn disturbing_characters_are_removed() {
         assert_eq!(cleaned("a\0b\x1b[31mc\x7fd\u{85}e\u{202e}f\u{202d}g"), "ab[31mcdefg");
     }
 
     #[test]
-    fn a_text_of_which_nothing_can_be_seen_is_blank() {
+    fn a_text_without_visible_characters_is_blank() {
         for said in [
             "",
             " \t\n\u{a0}\u{3000}",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_bytes() {
+    fn the_limit_counts_bytes() {
         assert!(Text::parse("éé", 4).is_ok());
         assert_eq!(Text::parse("éé", 3), Err(TooLong { max: 3 }));
     }
@@ -106,7 +106,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
-        fn nothing_disturbing_is_left(
+        fn no_disturbing_character_remains(
             said in prop_oneof![
                 any::<String>(),
                 "[a\r\n\t\0\x1b\x7fé\u{85}\u{202d}\u{202e}\u{2028}]{0,40}",
@@ -122,7 +122,7 @@ mod tests {
             };
             prop_assert!(!text.as_str().contains(forbidden));
             prop_assert_eq!(Text::parse(text.as_str(), 60), Ok(text.clone()));
-            // Nothing else goes, and nothing comes.
+            // All other characters stay, and none are added.
             let broken = |c: char| matches!(c, '\n' | '\r') || forbidden(c);
             let rest = |text: &str| text.replace(broken, "");
             prop_assert_eq!(rest(text.as_str()), rest(&said));

@@ -1,6 +1,6 @@
-//! Which characters can be seen, and which marks and joiners spell something.
+//! Visibility of characters, and the orthography of marks and joiners.
 //!
-//! Names are held to [`is_spelled`]. Texts may hold any mark; [`draws_nothing`] finds those that
+//! Names must pass [`is_spelled`]. Texts may have any mark; [`draws_nothing`] finds the texts that
 //! would be an empty bubble.
 
 use unicode_joining_type::{JoiningType, get_joining_type};
@@ -16,22 +16,22 @@ const MARKS_MAX: usize = 4;
 
 const ZWNJ: char = '\u{200c}';
 const ZWJ: char = '\u{200d}';
-/// Makes a key of the digit before it.
+/// Encloses the digit before it in a key.
 const KEYCAP: char = '\u{20e3}';
 
-/// The three flags that Unicode recommends to spell with tags: England, Scotland and Wales.
+/// The flags of England, Scotland and Wales, the only tag sequences that Unicode recommends.
 const FLAGS: [&str; 3] = [
     "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
     "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
     "🏴\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}",
 ];
 
-/// Whether nothing is drawn for a character, or but a gap.
+/// Returns whether a font draws nothing for a character, or only a gap.
 pub(super) fn draws_nothing(c: char) -> bool {
     if c.is_ascii_graphic() {
         return false;
     }
-    // Of the format characters, these are drawn around or before digits.
+    // Format characters that are drawn around or before digits.
     let is_sign = matches!(
         c,
         '\u{600}'
@@ -51,9 +51,8 @@ pub(super) fn draws_nothing(c: char) -> bool {
         || (matches!(category, Category::Control | Category::Format) && !is_sign)
 }
 
-/// Whether a character controls how others are shown, breaks the line, is unassigned, or is a space
-/// other than the one of ASCII. Joiners and tags are not among them: [`is_spelled`] knows where they
-/// belong.
+/// Returns whether a character controls how others are shown, breaks the line, is unassigned, or is
+/// a space other than the ASCII space. Joiners and tags do not count: [`is_spelled`] checks them.
 pub(super) fn is_formatting(c: char) -> bool {
     let category = matches!(
         c.general_category(),
@@ -68,10 +67,11 @@ pub(super) fn is_formatting(c: char) -> bool {
     (category || other_space || is_ignorable(c)) && !is_joiner(c) && !is_tag(c)
 }
 
-/// Whether every character of a name is drawn, and drawn as a part of the name: no mark without a
-/// letter, none too many, and joiners only where a script or an emoji is spelled with them.
+/// Returns whether every character of a name is drawn as a part of the name. A mark needs a letter,
+/// with at most [`MARKS_MAX`] of them on one. Joiners are valid only where a script or an emoji
+/// sequence needs them.
 pub(super) fn is_spelled(name: &str) -> bool {
-    // Most names are.
+    // Most names are ASCII.
     if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return true;
     }
@@ -83,20 +83,20 @@ pub(super) fn is_spelled(name: &str) -> bool {
             ZWNJ => follows_virama(before) || breaks_join(before, after),
             ZWJ => follows_virama(before) || joins_emoji(before, after) || is_ya_phalaa(after),
             KEYCAP => matches!(before, [.., '0'..='9' | '#' | '*']),
-            _ if is_unseen(c) => false,
+            _ if is_invisible(c) => false,
             _ if is_mark(c) => is_carried(before, c),
             _ => true,
         }
     })
 }
 
-/// Whether a character is a letter's or a sign's own part, such as an accent or a vowel sign.
+/// Returns whether a character is part of the letter before it, such as an accent or a vowel sign.
 pub(super) fn is_mark(c: char) -> bool {
     matches!(c.general_category(), Category::NonspacingMark | Category::SpacingMark)
 }
 
-/// Whether a character may be of no weight where two names are compared.
-pub(super) fn is_overlooked(c: char) -> bool {
+/// Returns whether a comparison of two names ignores a character.
+pub(super) fn is_ignored(c: char) -> bool {
     is_ignorable(c) || c == KEYCAP
 }
 
@@ -108,8 +108,8 @@ fn is_tag(c: char) -> bool {
     matches!(c, '\u{e0020}'..='\u{e007f}')
 }
 
-/// Nothing, a box, or a decoration is drawn.
-fn is_unseen(c: char) -> bool {
+/// Returns whether a font draws nothing, a box or a decoration for a character.
+fn is_invisible(c: char) -> bool {
     let category = matches!(c.general_category(), Category::PrivateUse | Category::EnclosingMark);
     category
         || is_formatting(c)
@@ -119,7 +119,8 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{fffd}' | '\u{13430}'..='\u{1345f}')
 }
 
-/// The property `Default_Ignorable_Code_Point`, which new characters get only within these ranges.
+/// Returns whether a character has the property `Default_Ignorable_Code_Point`. Unicode gives it to
+/// new characters only in these ranges.
 pub(super) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
@@ -131,8 +132,8 @@ pub(super) fn is_ignorable(c: char) -> bool {
     )
 }
 
-/// Letters, marks and symbols of which fonts draw nothing, though no property says so: an empty
-/// pattern of Braille, an object that is elsewhere, a note without a head, fillers and selectors.
+/// Returns whether a character is drawn as nothing although no Unicode property says so: the empty
+/// Braille pattern, the object replacement character, a null note head, fillers and selectors.
 pub(super) fn is_blank(c: char) -> bool {
     matches!(
         c,
@@ -147,8 +148,8 @@ pub(super) fn is_blank(c: char) -> bool {
     )
 }
 
-/// Marks that no orthography writes: lines over, under and through letters, halves of marks, and
-/// marks of mathematics and of musical notation.
+/// Returns whether a character is a mark that no orthography uses: a line over, under or through a
+/// letter, a half mark, or a mark of mathematics or music.
 fn is_decoration(c: char) -> bool {
     let is_range = matches!(
         c,
@@ -159,7 +160,7 @@ fn is_decoration(c: char) -> bool {
     is_range && is_mark(c)
 }
 
-/// Whether there is something to carry a mark, with a place left for it.
+/// Returns whether a base before the mark can carry it, and has not too many marks already.
 fn is_carried(before: &[char], mark: char) -> bool {
     let is_of_base = |c: &&char| is_mark(**c) || is_joiner(**c);
     let carried = before.iter().rev().take_while(is_of_base).count();
@@ -174,7 +175,7 @@ fn is_carried(before: &[char], mark: char) -> bool {
     if !stacks(&mark) {
         return true;
     }
-    // Some of them may have become one with the base.
+    // Decomposed, because normalisation may have merged marks with the base.
     let stack = before[base..].iter().copied().chain([mark]).nfd();
     let stack: Vec<char> = stack.filter(stacks).collect();
     let repeats = |at: usize| stack[..at].contains(&stack[at]);
@@ -185,8 +186,8 @@ fn is_cased(c: char) -> bool {
     c.is_lowercase() || c.is_uppercase() || c.general_category() == Category::TitlecaseLetter
 }
 
-/// Above, below or attached to its letter, as the marks of scripts with letter case are. On a letter
-/// of these, a font has others at best for a box.
+/// Returns whether a mark stands above, below or attached to its letter, as in scripts with letter
+/// case. Fonts draw a box for other marks on such letters.
 fn is_accent(mark: char) -> bool {
     const NUKTA: u8 = 7;
     const ATTACHED_BELOW: u8 = 202;
@@ -194,7 +195,8 @@ fn is_accent(mark: char) -> bool {
     class == NUKTA || class >= ATTACHED_BELOW
 }
 
-/// RFC 5892, A.1 and A.2: a joiner chooses the shape of what a virama puts together.
+/// Returns whether a joiner follows a virama, and selects the shape of a conjunct (RFC 5892, A.1 and
+/// A.2).
 fn follows_virama(before: &[char]) -> bool {
     before.last().is_some_and(|c| is_virama(*c))
 }
@@ -204,7 +206,7 @@ fn is_virama(c: char) -> bool {
     canonical_combining_class(c) == VIRAMA
 }
 
-/// RFC 5892, A.1: without it, the letters on both sides would be joined.
+/// Returns whether a non-joiner separates letters that would be joined (RFC 5892, A.1).
 fn breaks_join(before: &[char], after: &[char]) -> bool {
     use JoiningType::{DualJoining, LeftJoining, RightJoining, Transparent};
     let joins = |c: &char| Some(get_joining_type(*c)).filter(|it| *it != Transparent);
@@ -213,7 +215,7 @@ fn breaks_join(before: &[char], after: &[char]) -> bool {
         && matches!(right, Some(RightJoining | DualJoining))
 }
 
-/// UTS 51, ED-16: it makes one picture of two.
+/// Returns whether a joiner makes one emoji from two (UTS 51, ED-16).
 fn joins_emoji(before: &[char], after: &[char]) -> bool {
     let is_skin = |c: &char| matches!(c, '\u{1f3fb}'..='\u{1f3ff}');
     let is_emoji = |c: &char| !c.is_ascii() && c.is_emoji_char() && !is_skin(c);
@@ -224,7 +226,8 @@ fn joins_emoji(before: &[char], after: &[char]) -> bool {
     left.is_some_and(is_emoji) && after.first().is_some_and(is_emoji)
 }
 
-/// The Unicode Standard, section 12.2: Bengali writes RA with a ya-phalaa with it before the virama.
+/// Returns whether a Bengali ya-phalaa follows, which after RA needs a joiner (The Unicode Standard,
+/// section 12.2).
 fn is_ya_phalaa(after: &[char]) -> bool {
     matches!(after, ['\u{9cd}', '\u{9af}', ..])
 }
@@ -233,10 +236,10 @@ fn is_ya_phalaa(after: &[char]) -> bool {
 mod tests {
     use super::*;
 
-    /// The property, as the data of UTS 39 has it.
+    /// Compares with the data of UTS 39.
     #[cfg(feature = "confusables")]
     #[test]
-    fn what_is_ignorable_is_what_unicode_says() {
+    fn ignorable_characters_are_those_of_unicode() {
         for c in '\0'..=char::MAX {
             let is_gone = unicode_security::skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
             assert_eq!(is_ignorable(c), is_gone, "{c:?}");
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_draws_nothing_is_known() {
+    fn invisible_characters_are_recognised() {
         for c in " \t\n\u{a0}\u{3000}\u{200b}\u{200d}\u{feff}\u{ad}\u{2060}\u{2800}\u{3164}\u{115f}\
             \u{ffa0}\u{17b4}\u{180e}\u{fe0f}\u{e0100}\u{e0067}\u{e007f}\u{fff0}\u{fffb}\u{fffc}\
             \u{1d159}\u{1d173}\u{13430}\u{13441}\u{16fe4}\u{85}\u{7}"

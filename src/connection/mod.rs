@@ -1,12 +1,15 @@
-//! The life of one client: its thread reads the socket, keeps time, and ends it.
+//! The life of one client. Its thread reads the socket, watches the deadlines, and closes the
+//! connection.
 //!
-//! The thread waits for its socket and its outbox's waker and for nothing else. What the client
-//! says goes to the broadcaster; what the client is sent comes past this thread only while the
-//! client is slow. tungstenite reads; its own answers (pongs, the closing frame) are collected as
-//! whole frames and go out through the outbox like all others, so that nothing interleaves.
+//! The thread waits for its socket, for its outbox's waker and for a deadline, and for nothing else.
+//! Messages of the client go to the broadcaster. Frames for the client come past this thread only
+//! while the client is slow. tungstenite reads. The frames that it writes (pongs, and the answer to a
+//! close frame) are collected and pushed to the outbox like all others, so that frames never
+//! interleave.
 
-pub(crate) mod allowances;
+mod deadlines;
 pub(crate) mod rate_limits;
+pub(crate) mod shared_buckets;
 mod stream;
 
 use std::convert::Infallible;
@@ -31,201 +34,190 @@ use crate::protocol::json::{self, Asked, RequestError};
 use crate::protocol::{
     Dialect, ECHOES, Handshake, close_code, close_frame, message_frame, ping_frame,
 };
+use deadlines::{Deadlines, Next};
 use rate_limits::{ClientRateLimits, RateLimited};
 use stream::Stream;
 
-/// tungstenite allocates its buffer at once and keeps it: this much per idle client.
+/// Bytes that tungstenite allocates for reading, and keeps for each idle client.
 const READ_BUFFER_BYTES: usize = 256;
-/// So many messages are passed on at once. An empty one takes little on the stream, and more here.
+/// Maximum number of messages in one input to the broadcaster. An empty message is small on the wire,
+/// and larger in memory.
 const MESSAGES_MAX: usize = 128;
-/// How many bytes may carry one byte of a message, the headers of its frames included. The smallest
-/// frame has a header of 6 bytes, and a message sent byte by byte stays below this.
+/// Maximum number of bytes on the wire for each byte of a message, with the headers of its frames.
+/// The smallest header of a client has 6 bytes, so a message sent byte by byte stays below this.
 const BYTES_PER_BYTE_MAX: usize = 8;
 
-/// A client whose request to upgrade was granted.
+/// A client whose request was upgraded to a WebSocket.
 pub(crate) struct UpgradedConnection<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
     pub(crate) outbox: Arc<Outbox>,
-    /// What was read behind the head of its request.
+    /// Bytes that were read after the head of the request.
     pub(crate) early: Vec<u8>,
-    /// How much it may say and ask for. On the heap: it passes through the frames of several
-    /// functions, and a thread keeps the pages of its stack that were once touched.
+    // Stack pages: see ARCHITECTURE.
     pub(crate) rate_limits: Box<ClientRateLimits<'a>>,
 }
 
 /// Runs the connection from the upgrade to the end.
-#[expect(clippy::boxed_local, reason = "on the stack it would lie below every frame of the thread")]
-pub(crate) fn run(guest: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
-    let UpgradedConnection { client, address, handshake, outbox, early, rate_limits } = *guest;
-    let dialect = handshake.dialect();
+pub(crate) fn run(upgraded: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
+    let UpgradedConnection { client, address, ref handshake, ref outbox, .. } = *upgraded;
+    let (handshake, outbox) = (handshake.clone(), outbox.clone());
     let arrival = Arrival { client, address, handshake, outbox: outbox.clone() };
     if inbox.send(Input::Connected(Box::new(arrival))).is_err() {
         return;
     }
-    let goodbye =
-        Goodbye { client, inbox, outbox: outbox.clone(), close_reason: CloseReason::Crashed };
-    let mut connection =
-        Connection::begin(client, dialect, outbox, early, rate_limits, inbox, limits);
-    let Err(close_reason) = connection.talk();
-    // A network that loses every large packet shows in nothing else.
+    let guard = DisconnectGuard { client, inbox, outbox, close_reason: CloseReason::Crashed };
+    let mut connection = Connection::new(upgraded, inbox, limits);
+    let Err(close_reason) = connection.serve();
+    // A network that loses every large packet shows in no other way.
     let level = if close_reason == CloseReason::TooSlow { Level::Info } else { Level::Debug };
     log::log!(level, "conn-{} of {address} ends: {}", client.0, close_reason.for_log());
-    goodbye.say(close_reason.clone());
-    connection.part(&close_reason);
+    guard.disconnect(close_reason.clone());
+    connection.close(&close_reason);
 }
 
-/// Tells the broadcaster, exactly once, that a client is gone: also when its thread panics.
-struct Goodbye<'a> {
+/// Tells the broadcaster, exactly once, that a client is gone: also when the thread panics.
+struct DisconnectGuard<'a> {
     client: ClientId,
     inbox: &'a Sender<Input>,
     outbox: Arc<Outbox>,
     close_reason: CloseReason,
 }
 
-impl Goodbye<'_> {
-    fn say(mut self, close_reason: CloseReason) {
+impl DisconnectGuard<'_> {
+    fn disconnect(mut self, close_reason: CloseReason) {
         self.close_reason = close_reason;
     }
 }
 
-impl Drop for Goodbye<'_> {
+impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         let close_reason = std::mem::replace(&mut self.close_reason, CloseReason::Crashed);
         if std::thread::panicking() {
-            // As well as can be: nobody is left to see it out.
+            // The thread ends here, so it does not wait until the close frame has been sent.
             self.outbox.push(&close_frame(close_reason.code(), close_reason.reason()));
         }
-        // Without a broadcaster there is nobody left to tell.
+        // The inbox is closed only if the broadcaster has ended.
         let _ = self.inbox.send(Input::Disconnected { client: self.client, reason: close_reason });
     }
 }
 
 struct Connection<'a> {
     client: ClientId,
+    dialect: Dialect,
     socket: WebSocket<Stream>,
     outbox: Arc<Outbox>,
     inbox: &'a Sender<Input>,
     limits: &'a Limits,
-    /// When a ping was sent that nothing has been heard since.
-    pinged: Option<Instant>,
-    /// Since when the socket has taken nothing of what waits.
-    blocked: Option<Instant>,
-    dialect: Dialect,
-    /// How much the client may say and ask for.
     rate_limits: Box<ClientRateLimits<'a>>,
-    /// What was read and is yet to be passed on.
+    deadlines: Deadlines<'a>,
+    /// Messages that were read and are to be forwarded to the broadcaster.
     messages: Vec<ClientMessage>,
-    /// Until when the client has to say hello, if it has to and has not.
-    hello_due: Option<Instant>,
-    /// Until when nothing is read, because the client has said too much.
-    slowed: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
-    /// On the heap, and out of a frame of its own: what this takes of the stack, and what its
-    /// making took, would have each thread touch one page more, and keep it.
+    // Stack pages: see ARCHITECTURE.
     #[inline(never)]
-    fn begin(
-        client: ClientId,
-        dialect: Dialect,
-        outbox: Arc<Outbox>,
-        early: Vec<u8>,
-        rate_limits: Box<ClientRateLimits<'a>>,
+    fn new(
+        upgraded: Box<UpgradedConnection<'a>>,
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
     ) -> Box<Self> {
+        let UpgradedConnection { client, handshake, outbox, early, rate_limits, .. } = *upgraded;
+        let dialect = handshake.dialect();
         let message_bytes_max = dialect.message_bytes_max(limits.text_bytes_max);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         let stream = Stream::new(outbox.clone());
-        let socket = WebSocket::from_partially_read(stream, early, Role::Server, Some(config));
-        let now = Instant::now();
-        let hello_due = (dialect == Dialect::Json).then(|| now + limits.hello_within);
         Box::new(Self {
             client,
-            socket,
+            dialect,
+            socket: WebSocket::from_partially_read(stream, early, Role::Server, Some(config)),
             outbox,
             inbox,
             limits,
-            pinged: None,
-            blocked: None,
-            dialect,
             rate_limits,
+            deadlines: Deadlines::new(limits, dialect == Dialect::Json, Instant::now()),
             messages: Vec::new(),
-            hello_due,
-            slowed: None,
         })
     }
 
-    /// Reads, drains and keeps time until there is a reason to end.
-    fn talk(&mut self) -> Result<Infallible, CloseReason> {
+    /// Reads, drains and watches the deadlines until there is a reason to close the connection.
+    fn serve(&mut self) -> Result<Infallible, CloseReason> {
         // The first messages may have come with the request.
         let mut ready = Ready { readable: true, ..Ready::default() };
         loop {
-            // Reading comes first: a client that closed, and is not there for what was pushed to
-            // it since, has closed all the same.
-            if ready.readable || self.may_resume(ready)? {
+            // The socket is read before the outbox is drained. If the client has closed, writing to
+            // it fails, and reading finds its close frame.
+            if ready.readable || self.resume(ready)? {
                 self.read()?;
             }
             if ready.woken || ready.writable {
-                self.blocked = self.outbox.attend()?;
+                self.deadlines.blocked_since = self.outbox.handle_wake()?;
             }
-            let deadline = self.keep_time()?;
-            let interest =
-                Interest { readable: self.slowed.is_none(), writable: self.blocked.is_some() };
+            let deadline = self.check_deadlines()?;
+            let interest = Interest {
+                readable: self.deadlines.paused_until.is_none(),
+                writable: self.deadlines.blocked_since.is_some(),
+            };
             ready = wait(&self.outbox.transport, interest, &self.outbox.waker, Some(deadline))
                 .map_err(CloseReason::lost)?;
         }
     }
 
-    /// Whether a client that was slowed is read again. One that has gone takes with it what it had
-    /// yet to say, or it would haunt the room for long.
-    fn may_resume(&mut self, ready: Ready) -> Result<bool, CloseReason> {
-        if self.slowed.is_some() && ready.broken {
-            return Err(CloseReason::lost("gone, with more to say than it may"));
+    /// Ends the pause of a client that sent too many messages, if it is over. Returns whether the
+    /// client is to be read again. If the client has left, its unread messages are lost: at its rate
+    /// they would come for a long time, from a user without a connection.
+    fn resume(&mut self, ready: Ready) -> Result<bool, CloseReason> {
+        if self.deadlines.paused_until.is_none() {
+            return Ok(false);
         }
-        Ok(self.slowed.take_if(|until| *until <= Instant::now()).is_some())
+        if ready.broken {
+            return Err(CloseReason::lost("the client left before all its messages were read"));
+        }
+        Ok(self.deadlines.resume(Instant::now()))
     }
 
-    /// Reads all that has come, up to the bound of one turn, and as fast as the client may talk.
-    /// One that talks faster cannot be told in the plain dialect: it is read more slowly, until
-    /// its own socket is full, and loses nothing.
+    /// Reads the bytes that have come, up to the maximum of one turn. The plain dialect cannot tell a
+    /// client that it sends too fast. So a plain client is read more slowly, until its own socket is
+    /// full, and loses nothing.
     fn read(&mut self) -> Result<(), CloseReason> {
         let now = Instant::now();
-        self.socket.get_mut().begin_turn(now);
-        let read = self.read_words(now);
-        // The close frame in answer to another is the last that is sent.
+        self.socket.get_mut().begin_turn();
+        let read = self.read_messages(now);
+        // The answer to a close frame is the last frame, and `close` sends it.
         if !matches!(read, Err(CloseReason::Closed { .. })) {
-            self.answer();
+            self.send_replies();
         }
-        // Whatever ends the connection, what was said before counts.
-        self.pass_on()?;
+        // Messages before the end of the connection count, whatever ends it.
+        self.forward_messages()?;
         read
     }
 
-    fn read_words(&mut self, now: Instant) -> Result<(), CloseReason> {
+    fn read_messages(&mut self, now: Instant) -> Result<(), CloseReason> {
         loop {
             if self.dialect == Dialect::Plain {
-                self.slowed = self.rate_limits.pause(now);
+                self.deadlines.paused_until = self.rate_limits.pause(now);
             }
-            if self.slowed.is_some() {
+            if self.deadlines.paused_until.is_some() {
                 break;
             }
             match self.socket.read() {
                 Ok(message) => {
                     self.socket.get_mut().unfinished = 0;
-                    self.take(message, now)?;
+                    self.handle_message(message, now)?;
                 }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(close_reason_of(error)),
             }
         }
         let stream = self.socket.get_mut();
-        stream.end_turn();
+        if stream.end_turn() {
+            self.deadlines.heard = now;
+        }
         let message_bytes_max = self.dialect.message_bytes_max(self.limits.text_bytes_max);
         if stream.unfinished > BYTES_PER_BYTE_MAX * message_bytes_max {
             return Err(CloseReason::offence(close_code::TOO_BIG, "too many fragments"));
@@ -233,17 +225,17 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    fn take(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
-        let word = match message {
+    fn handle_message(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
+        let message = match message {
             Message::Text(_) | Message::Binary(_) if ECHOES => {
                 ClientMessage::Echo(message_frame(message))
             }
-            Message::Text(asked) if self.dialect == Dialect::Json => {
-                ClientMessage::Request(self.ask(&asked, now)?)
+            Message::Text(text) if self.dialect == Dialect::Json => {
+                ClientMessage::Request(self.parse_request(&text, now)?)
             }
-            Message::Text(said) => {
-                self.rate_limits.count_text(now);
-                let text = Text::parse(&said, self.limits.text_bytes_max);
+            Message::Text(text) => {
+                self.rate_limits.charge_text(now);
+                let text = Text::parse(&text, self.limits.text_bytes_max);
                 ClientMessage::Text(
                     text.map_err(|error| CloseReason::offence(close_code::TOO_BIG, error))?,
                 )
@@ -252,7 +244,7 @@ impl<'a> Connection<'a> {
                 return Err(CloseReason::offence(close_code::BINARY, "only text is spoken"));
             }
             Message::Close(frame) => {
-                // Has tungstenite write its answer, which `part` sends.
+                // Makes tungstenite write its answer, which `close` sends.
                 let _ = self.socket.flush();
                 let (code, reason) = frame.map_or((close_code::NO_CODE, String::new()), |frame| {
                     (frame.code.into(), frame.reason.to_string())
@@ -261,79 +253,61 @@ impl<'a> Connection<'a> {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
         };
-        self.messages.push(word);
-        if self.messages.len() < MESSAGES_MAX { Ok(()) } else { self.pass_on() }
+        self.messages.push(message);
+        if self.messages.len() < MESSAGES_MAX { Ok(()) } else { self.forward_messages() }
     }
 
-    /// A request, as far as the client may ask for it.
-    fn ask(&mut self, frame: &str, now: Instant) -> Result<Asked, CloseReason> {
-        let mut asked = json::parse(frame, self.limits.text_bytes_max);
-        match self.rate_limits.admit(asked.command.as_ref().ok(), now) {
+    /// Parses a request and charges it. A request above the rate limits becomes an error.
+    fn parse_request(&mut self, text: &str, now: Instant) -> Result<Asked, CloseReason> {
+        let mut request = json::parse(text, self.limits.text_bytes_max);
+        match self.rate_limits.charge(request.command.as_ref().ok(), now) {
             Ok(()) => {}
-            Err(RateLimited::Until(until)) => {
-                let retry_ms = until.duration_since(now).as_nanos().div_ceil(1_000_000);
+            Err(RateLimited::RetryAt(time)) => {
+                let retry_ms = time.duration_since(now).as_nanos().div_ceil(1_000_000);
                 let retry_ms = u64::try_from(retry_ms).unwrap_or(u64::MAX);
-                asked.command = Err(RequestError::RateLimited { retry_ms });
+                request.command = Err(RequestError::RateLimited { retry_ms });
             }
             Err(RateLimited::Flooding) => return Err(CloseReason::Flooding),
         }
-        Ok(asked)
+        Ok(request)
     }
 
-    /// Sends what tungstenite has to say of its own.
-    fn answer(&mut self) {
+    /// Pushes the frames that tungstenite has written.
+    fn send_replies(&mut self) {
         let replies = &mut self.socket.get_mut().replies;
         if !replies.is_empty() {
             self.outbox.push(&replies.drain(..).collect());
         }
     }
 
-    /// Passes on what was read.
-    fn pass_on(&mut self) -> Result<(), CloseReason> {
+    /// Sends the messages that were read to the broadcaster. Waits if its inbox is full.
+    fn forward_messages(&mut self) -> Result<(), CloseReason> {
         if self.messages.is_empty() {
             return Ok(());
         }
-        let heard =
-            Input::Messages { client: self.client, messages: std::mem::take(&mut self.messages) };
-        self.inbox.send(heard).map_err(|_| CloseReason::Crashed)
+        let messages = std::mem::take(&mut self.messages);
+        let input = Input::Messages { client: self.client, messages };
+        self.inbox.send(input).map_err(|_| CloseReason::Crashed)
     }
 
-    /// Pings a silent client, gives up a dead or a stalled one, and says when to look again.
-    // Out of the frame of `talk`, on which that of a read lies: a thread keeps the pages of its stack
-    // that were once touched.
+    /// Pings the client if that is due. Returns the next deadline.
+    // Stack pages: see ARCHITECTURE.
     #[inline(never)]
-    fn keep_time(&mut self) -> Result<Instant, CloseReason> {
+    fn check_deadlines(&mut self) -> Result<Instant, CloseReason> {
         let now = Instant::now();
-        self.hello_due = self.hello_due.filter(|_| !self.outbox.is_welcome());
-        if self.hello_due.is_some_and(|due| due <= now) {
-            return Err(CloseReason::NoHello);
+        if self.outbox.is_welcome() {
+            self.deadlines.hello_due = None;
         }
-        let stalled = self.blocked.map(|since| since + self.limits.stall_max);
-        if stalled.is_some_and(|deadline| deadline <= now) {
-            return Err(CloseReason::TooSlow);
+        let Next { ping, wait_until } = self.deadlines.next(now)?;
+        if ping {
+            self.outbox.push(&ping_frame());
         }
-        // The silence of a client that is not listened to says nothing.
-        let heard = self.slowed.map_or(self.socket.get_ref().heard, |_| now);
-        self.pinged = self.pinged.filter(|pinged| *pinged >= heard);
-        let silence = match self.pinged {
-            Some(pinged) if pinged + self.limits.pong_within <= now => {
-                return Err(CloseReason::TimedOut);
-            }
-            Some(pinged) => pinged + self.limits.pong_within,
-            None if heard + self.limits.ping_after <= now => {
-                self.outbox.push(&ping_frame());
-                self.pinged = Some(now);
-                now + self.limits.pong_within
-            }
-            None => heard + self.limits.ping_after,
-        };
-        let others = [stalled, self.slowed, self.hello_due].into_iter().flatten();
-        Ok(others.fold(silence, Instant::min))
+        Ok(wait_until)
     }
 
-    /// Tells the client why it ends, gives it time to answer, and lets go of it.
+    /// Sends the close frame, and gives the client time to answer it.
     #[inline(never)]
-    fn part(mut self: Box<Self>, close_reason: &CloseReason) {
+    fn close(mut self: Box<Self>, close_reason: &CloseReason) {
         let close_frame = match close_reason {
             CloseReason::Closed { .. } => self.socket.get_mut().replies.drain(..).collect(),
             _ => match close_reason.close_frame() {
@@ -342,8 +316,8 @@ impl<'a> Connection<'a> {
             },
         };
         let deadline = Instant::now() + self.limits.close_within;
-        self.await_release(deadline);
-        self.outbox.finish(close_reason, close_frame);
+        self.wait_for_release(deadline);
+        self.outbox.push_close_frame(close_reason, close_frame);
         if self.drain_until(deadline) {
             self.outbox.transport.finish();
             let patience = close_reason.patience(self.limits.close_within);
@@ -356,19 +330,20 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Waits until the broadcaster has pushed what was due to the client before it went. The
-    /// broadcaster waits for nobody, so this is a moment.
-    fn await_release(&self, deadline: Instant) {
+    /// Waits until the broadcaster has pushed the last frames for the client. The broadcaster never
+    /// blocks, so this takes a moment.
+    fn wait_for_release(&self, deadline: Instant) {
         while !self.outbox.is_released() && wait_for_wake(&self.outbox.waker, deadline) {
             self.outbox.waker.clear();
         }
     }
 
-    /// True when everything was sent in time. What comes in meanwhile goes nowhere.
+    /// Writes the rest of the outbox, and discards further bytes of the client. Returns whether
+    /// everything was written in time.
     fn drain_until(&self, deadline: Instant) -> bool {
         let Outbox { transport, waker, .. } = &*self.outbox;
         loop {
-            // Once at least, however late it is: a busy machine is not the client's fault.
+            // At least once, even after the deadline: a busy machine is not the client's fault.
             match self.outbox.drain() {
                 Ok(Drained::All) => return true,
                 Ok(Drained::Blocked(_)) if Instant::now() < deadline => {}

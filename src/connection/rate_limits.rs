@@ -1,194 +1,185 @@
-//! How much a client may ask for, and what follows when it asks for more.
+//! The rate limits of one client, and the refusal of requests above them.
 
 use std::time::Instant;
 
-use super::allowances::{Allowance, Counted, REQUESTS_PER_TEXT};
+use super::shared_buckets::{Lender, REQUESTS_PER_TEXT, Rate};
 use crate::chat::{Command, ROOMS_PER_PERSON_MAX, TokenBucket};
 use crate::config::Limits;
 
-/// The rates of one client.
+/// The rate limits of one client.
 #[derive(Debug)]
 pub(crate) struct ClientRateLimits<'a> {
-    /// Of what others hear.
-    texts: Option<Rate<'a>>,
-    /// Of all that it asks for.
-    requests: Option<Rate<'a>>,
-    /// Of what it was refused because of the other two.
+    texts: Option<RateLimit<'a>>,
+    requests: Option<RateLimit<'a>>,
+    /// Limits the answers to requests above the other two limits.
     refusals: Option<TokenBucket>,
-    /// How many rooms it may still come back to before that counts as a text.
-    returns_left: usize,
+    /// How many more rooms the client may resume at the price of a request.
+    resumes_left: usize,
 }
 
-/// The rate of one kind of thing.
+/// One rate limit of a client. A charge takes a token from the client's bucket, and a second one
+/// that the client has earned since it connected, or else borrows from its network.
 #[derive(Debug)]
-struct Rate<'a> {
-    counted: Counted,
-    /// The most that the client may do.
-    own: TokenBucket,
-    /// `None`: networks are not counted.
-    earned: Option<Earned<'a>>,
+struct RateLimit<'a> {
+    rate: Rate,
+    /// Full at first, so that a new client may send a burst.
+    bucket: TokenBucket,
+    /// `None`: networks are not limited.
+    credit: Option<Credit<'a>>,
 }
 
-/// What a client has earned by staying, and the network that lends the rest.
+/// The tokens that a client has earned since it connected, and the network that lends it more.
 #[derive(Debug)]
-struct Earned<'a> {
-    own: TokenBucket,
-    lender: Allowance<'a>,
+struct Credit<'a> {
+    /// Empty at first.
+    earned: TokenBucket,
+    lender: Lender<'a>,
 }
 
-/// A client of the JSON dialect asks too much.
+/// A JSON client exceeds its rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RateLimited {
-    /// It is told so, and when it may ask again.
-    Until(Instant),
-    /// It was told so, and goes on.
+    /// The request is refused. The client may send it again at this time.
+    RetryAt(Instant),
+    /// Too many requests were refused. The connection is closed.
     Flooding,
 }
 
-/// What a request costs.
+/// The price of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Price {
-    /// Only the server hears of it.
+enum Charge {
+    /// Only the server handles it.
     Request,
-    /// One of the rooms to which a client may come back without a price.
-    Return,
-    /// It counts as a text. The chat counts arrivals of a network by itself.
+    /// The client resumes one of its rooms. The first ones are charged as requests.
+    Resume,
+    /// Joining and leaving are charged as texts to the client, but not to its network: the chat has
+    /// a separate limit for the arrivals of a network.
     Presence,
-    /// Others hear it, or it is work.
+    /// It reaches other clients, or it is a search, which takes time.
     Text,
 }
 
-impl<'a> Rate<'a> {
-    fn new(
-        counted: Counted,
-        own: TokenBucket,
-        allowance: Option<Allowance<'a>>,
-        now: Instant,
-    ) -> Self {
-        let earned = allowance.map(|lender| Earned { own: own.clone().emptied(now), lender });
-        Self { counted, own, earned }
+impl<'a> RateLimit<'a> {
+    fn new(rate: Rate, bucket: TokenBucket, lender: Option<Lender<'a>>, now: Instant) -> Self {
+        let credit = lender.map(|lender| Credit { earned: bucket.clone().emptied(now), lender });
+        Self { rate, bucket, credit }
     }
 
-    /// When the next may happen, if it may not happen now.
+    /// Returns when the next charge is possible. `None`: now.
     #[inline]
     fn wait_until(&self, now: Instant) -> Option<Instant> {
-        match (self.own.wait_until(now), &self.earned) {
-            (None, Some(earned)) => earned.wait_until(self.counted, now),
-            (own, _) => own,
+        match (self.bucket.wait_until(now), &self.credit) {
+            (None, Some(credit)) => credit.wait_until(self.rate, now),
+            (wait, _) => wait,
         }
     }
 
-    /// Counts one that happens now.
     #[inline]
-    fn count(&mut self, now: Instant) {
-        self.own.count(now);
-        if let Some(earned) = &mut self.earned {
-            earned.count(self.counted, now);
+    fn charge(&mut self, now: Instant) {
+        self.bucket.count(now);
+        if let Some(credit) = &mut self.credit {
+            credit.charge(self.rate, now);
         }
     }
 }
 
-impl Earned<'_> {
+impl Credit<'_> {
     #[inline(never)]
-    fn wait_until(&self, counted: Counted, now: Instant) -> Option<Instant> {
-        let own = self.own.wait_until(now)?;
-        Some(own.min(self.lender.wait_until(counted, now)?))
+    fn wait_until(&self, rate: Rate, now: Instant) -> Option<Instant> {
+        let earned = self.earned.wait_until(now)?;
+        Some(earned.min(self.lender.wait_until(rate, now)?))
     }
 
     #[inline(never)]
-    fn count(&mut self, counted: Counted, now: Instant) {
-        match self.own.wait_until(now) {
-            None => self.own.count(now),
-            Some(_) => self.lender.count(counted, now),
+    fn charge(&mut self, rate: Rate, now: Instant) {
+        match self.earned.wait_until(now) {
+            None => self.earned.count(now),
+            Some(_) => self.lender.lend(rate, now),
         }
     }
 }
 
 impl<'a> ClientRateLimits<'a> {
-    /// The same on the heap, out of a frame of its own.
+    /// Returns new limits on the heap.
+    // Stack pages: see ARCHITECTURE.
     #[inline(never)]
-    pub(crate) fn boxed(
-        limits: &Limits,
-        allowance: Option<Allowance<'a>>,
-        now: Instant,
-    ) -> Box<Self> {
-        Box::new(Self::new(limits, allowance, now))
+    pub(crate) fn boxed(limits: &Limits, lender: Option<Lender<'a>>, now: Instant) -> Box<Self> {
+        Box::new(Self::new(limits, lender, now))
     }
 
-    /// Without an allowance, what others of the client's network do makes no difference.
-    pub(crate) fn new(limits: &Limits, allowance: Option<Allowance<'a>>, now: Instant) -> Self {
+    /// Returns new limits. Without a lender, other clients of the network make no difference.
+    fn new(limits: &Limits, lender: Option<Lender<'a>>, now: Instant) -> Self {
         let (burst, per_second) = (limits.burst, limits.per_second);
-        let often = |number: u32| number.saturating_mul(REQUESTS_PER_TEXT);
+        let times = |number: u32| number.saturating_mul(REQUESTS_PER_TEXT);
         let texts = TokenBucket::new(per_second, burst, now);
-        let requests = TokenBucket::new(often(per_second), often(burst), now);
+        let requests = TokenBucket::new(times(per_second), times(burst), now);
         let refusals = requests.clone();
         Self {
-            texts: texts.map(|texts| Rate::new(Counted::Texts, texts, allowance, now)),
-            requests: requests.map(|own| Rate::new(Counted::Requests, own, allowance, now)),
+            texts: texts.map(|bucket| RateLimit::new(Rate::Texts, bucket, lender, now)),
+            requests: requests.map(|bucket| RateLimit::new(Rate::Requests, bucket, lender, now)),
             refusals,
-            returns_left: ROOMS_PER_PERSON_MAX,
+            resumes_left: ROOMS_PER_PERSON_MAX,
         }
     }
 
-    /// Until when a plain client, who cannot be told, is not read.
+    /// Returns until when a plain client must not be read. `None`: its next text is within the limit.
     pub(crate) fn pause(&self, now: Instant) -> Option<Instant> {
         self.texts.as_ref()?.wait_until(now)
     }
 
-    /// Counts a text of a plain client.
-    pub(crate) fn count_text(&mut self, now: Instant) {
+    /// Charges a text of a plain client.
+    pub(crate) fn charge_text(&mut self, now: Instant) {
         if let Some(texts) = &mut self.texts {
-            texts.count(now);
+            texts.charge(now);
         }
     }
 
-    /// Counts a request, of which `command` is what it comes to, if it comes to anything.
-    pub(crate) fn admit(
+    /// Charges a request, if it is within the limits. `command` is `None` if it is malformed.
+    pub(crate) fn charge(
         &mut self,
         command: Option<&Command>,
         now: Instant,
     ) -> Result<(), RateLimited> {
-        let price = self.price(command);
-        let text = self.texts.as_ref().and_then(|texts| match price {
-            Price::Request | Price::Return => None,
-            Price::Presence => texts.own.wait_until(now),
-            Price::Text => texts.wait_until(now),
+        let charge = self.charge_for(command);
+        let text = self.texts.as_ref().and_then(|texts| match charge {
+            Charge::Request | Charge::Resume => None,
+            Charge::Presence => texts.bucket.wait_until(now),
+            Charge::Text => texts.wait_until(now),
         });
         let request = self.requests.as_ref().and_then(|requests| requests.wait_until(now));
-        if let Some(until) = text.max(request) {
-            return Err(self.refuse(until, now));
+        if let Some(retry_at) = text.max(request) {
+            return Err(self.refuse(retry_at, now));
         }
-        if price == Price::Return {
-            self.returns_left -= 1;
+        if charge == Charge::Resume {
+            self.resumes_left -= 1;
         }
-        match (&mut self.texts, price) {
-            (Some(texts), Price::Presence) => texts.own.count(now),
-            (Some(texts), Price::Text) => texts.count(now),
+        match (&mut self.texts, charge) {
+            (Some(texts), Charge::Presence) => texts.bucket.count(now),
+            (Some(texts), Charge::Text) => texts.charge(now),
             _ => {}
         }
         if let Some(requests) = &mut self.requests {
-            requests.count(now);
+            requests.charge(now);
         }
         Ok(())
     }
 
-    fn price(&self, command: Option<&Command>) -> Price {
+    fn charge_for(&self, command: Option<&Command>) -> Charge {
         match command {
-            Some(Command::Join { since: Some(_), .. }) if self.returns_left > 0 => Price::Return,
-            Some(Command::Join { .. } | Command::Part { .. }) => Price::Presence,
-            // A search is heard by nobody, and is work.
+            Some(Command::Join { since: Some(_), .. }) if self.resumes_left > 0 => Charge::Resume,
+            Some(Command::Join { .. } | Command::Part { .. }) => Charge::Presence,
             Some(
                 Command::Say(_) | Command::Tell(_) | Command::Nick { .. } | Command::Search(_),
-            ) => Price::Text,
-            _ => Price::Request,
+            ) => Charge::Text,
+            _ => Charge::Request,
         }
     }
 
-    fn refuse(&mut self, until: Instant, now: Instant) -> RateLimited {
+    fn refuse(&mut self, retry_at: Instant, now: Instant) -> RateLimited {
         match &mut self.refusals {
             Some(refusals) if refusals.wait_until(now).is_none() => {
                 refusals.count(now);
-                RateLimited::Until(until)
+                RateLimited::RetryAt(retry_at)
             }
             _ => RateLimited::Flooding,
         }
@@ -202,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::chat::{Network, Nickname, RoomName, Since};
-    use crate::connection::allowances::Allowances;
+    use crate::connection::shared_buckets::SharedBuckets;
 
     fn limits(burst: u32, per_second: u32) -> Limits {
         Limits { burst, per_second, ..Limits::default() }
@@ -221,83 +212,83 @@ mod tests {
         Network::of(Ipv4Addr::LOCALHOST.into())
     }
 
-    /// How many are admitted at once.
-    fn admitted(pace: &mut ClientRateLimits<'_>, command: &Command, now: Instant) -> usize {
-        (0..100).take_while(|_| pace.admit(Some(command), now).is_ok()).count()
+    /// Charges the command until it is refused. Returns how often it was within the limits.
+    fn burst(rate_limits: &mut ClientRateLimits<'_>, command: &Command, now: Instant) -> usize {
+        (0..100).take_while(|_| rate_limits.charge(Some(command), now).is_ok()).count()
     }
 
     #[test]
-    fn a_client_that_goes_on_after_being_told_is_flooding() {
+    fn a_client_that_continues_after_refusals_is_flooding() {
         let now = Instant::now();
-        let mut pace = ClientRateLimits::new(&limits(2, 1), None, now);
-        let answers: Vec<_> = (0..23).map(|_| pace.admit(Some(&nick()), now)).collect();
+        let mut rate_limits = ClientRateLimits::new(&limits(2, 1), None, now);
+        let answers: Vec<_> = (0..23).map(|_| rate_limits.charge(Some(&nick()), now)).collect();
         assert_eq!(answers[..2], [Ok(()), Ok(())]);
         for answer in &answers[2..22] {
-            assert!(matches!(answer, Err(RateLimited::Until(until)) if *until > now));
+            assert!(matches!(answer, Err(RateLimited::RetryAt(time)) if *time > now));
         }
         assert_eq!(answers[22], Err(RateLimited::Flooding));
     }
 
     #[test]
-    fn what_only_the_server_hears_may_be_asked_for_more_often() {
+    fn requests_that_reach_no_other_client_have_a_higher_limit() {
         let now = Instant::now();
-        let mut pace = ClientRateLimits::new(&limits(2, 1), None, now);
+        let mut rate_limits = ClientRateLimits::new(&limits(2, 1), None, now);
         for _ in 0..20 {
-            assert_eq!(pace.admit(Some(&Command::Ping), now), Ok(()));
+            assert_eq!(rate_limits.charge(Some(&Command::Ping), now), Ok(()));
         }
-        assert!(pace.admit(None, now).is_err(), "what is no request counts, too");
+        assert!(rate_limits.charge(None, now).is_err(), "a malformed request is charged, too");
     }
 
     #[test]
-    fn joining_counts_as_a_text_and_coming_back_to_16_rooms_does_not() {
+    fn joining_is_charged_as_a_text_and_resuming_16_rooms_is_not() {
         let now = Instant::now();
-        let mut pace = ClientRateLimits::new(&limits(10, 4), None, now);
-        assert_eq!(admitted(&mut pace, &join(Some(1)), now), 16 + 10);
-        let mut pace = ClientRateLimits::new(&limits(10, 4), None, now);
-        assert_eq!(admitted(&mut pace, &join(None), now), 10);
+        let mut rate_limits = ClientRateLimits::new(&limits(10, 4), None, now);
+        assert_eq!(burst(&mut rate_limits, &join(Some(1)), now), 16 + 10);
+        let mut rate_limits = ClientRateLimits::new(&limits(10, 4), None, now);
+        assert_eq!(burst(&mut rate_limits, &join(None), now), 10);
         let part = Command::Part { room: RoomName::lobby() };
-        assert!(pace.admit(Some(&part), now).is_err());
+        assert!(rate_limits.charge(Some(&part), now).is_err());
     }
 
     #[test]
-    fn clients_that_come_again_and_again_say_less_than_four_that_stay() {
+    fn clients_that_reconnect_all_the_time_send_less_than_four_that_stay() {
         let (start, limits) = (Instant::now(), limits(10, 4));
-        let allowances = Allowances::new(&limits);
+        let shared = SharedBuckets::new(&limits);
         let texts = (0..10_000).map(|ms| {
             let now = start + Duration::from_millis(ms);
-            let mut pace = ClientRateLimits::new(&limits, Some(allowances.of(network())), now);
-            admitted(&mut pace, &nick(), now)
+            let mut rate_limits =
+                ClientRateLimits::new(&limits, Some(shared.lender(network())), now);
+            burst(&mut rate_limits, &nick(), now)
         });
         let texts: usize = texts.sum();
         assert!((150..=4 * (10 + 4 * 10)).contains(&texts), "{texts}");
     }
 
     #[test]
-    fn clients_that_stay_earn_their_own_whatever_others_of_the_network_do() {
+    fn clients_that_stay_earn_tokens_whatever_others_of_the_network_do() {
         let (start, limits) = (Instant::now(), limits(10, 4));
-        let allowances = Allowances::new(&limits);
-        let new = |now| ClientRateLimits::new(&limits, Some(allowances.of(network())), now);
+        let shared = SharedBuckets::new(&limits);
+        let new = |now| ClientRateLimits::new(&limits, Some(shared.lender(network())), now);
         let mut staying = new(start);
-        assert_eq!(admitted(&mut staying, &nick(), start), 10);
-        while admitted(&mut new(start), &nick(), start) > 0 {}
+        assert_eq!(burst(&mut staying, &nick(), start), 10);
+        while burst(&mut new(start), &nick(), start) > 0 {}
         let later = start + Duration::from_secs(1);
-        while admitted(&mut new(later), &nick(), later) > 0 {}
-        assert_eq!(admitted(&mut staying, &nick(), later), 4);
-        let mut plain = new(later);
-        assert!(
-            plain.pause(later).is_some_and(|until| until <= later + Duration::from_millis(250))
-        );
-        plain.count_text(later);
+        while burst(&mut new(later), &nick(), later) > 0 {}
+        assert_eq!(burst(&mut staying, &nick(), later), 4);
+        let plain = new(later);
+        let soon = later + Duration::from_millis(250);
+        assert!(plain.pause(later).is_some_and(|until| until <= soon));
     }
 
     #[test]
-    fn a_classroom_behind_one_address_speaks_at_once() {
+    fn all_clients_of_a_classroom_with_one_address_can_send_at_once() {
         let (now, limits) = (Instant::now(), Limits::default());
-        let allowances = Allowances::new(&limits);
+        let shared = SharedBuckets::new(&limits);
         for _ in 0..64 {
-            let mut pace = ClientRateLimits::new(&limits, Some(allowances.of(network())), now);
+            let mut rate_limits =
+                ClientRateLimits::new(&limits, Some(shared.lender(network())), now);
             for command in [Command::Hello { wish: None, session: None }, join(None), nick()] {
-                assert_eq!(pace.admit(Some(&command), now), Ok(()));
+                assert_eq!(rate_limits.charge(Some(&command), now), Ok(()));
             }
         }
     }

@@ -1,66 +1,61 @@
-//! What lies below the WebSocket: the socket, in doses, and a buffer for the answers.
+//! The byte stream below the WebSocket. It reads the socket in bounded portions, and collects the
+//! frames that tungstenite writes.
 
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::broadcaster::outbox::Outbox;
 
-/// So many bytes are asked of the socket at once. They are held for no longer than they take.
+/// Maximum number of bytes that are read from the socket at once. The chunk is freed once it is
+/// used up.
 const CHUNK_BYTES: usize = 8 * 1024;
-/// So many bytes are read before the thread looks at its outbox and its clock again, whatever
-/// tungstenite makes of them: it reads on through any number of empty fragments.
+/// Maximum number of bytes that are read before the thread checks its outbox and its deadlines
+/// again. tungstenite would read any number of empty fragments.
 const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
-/// What tungstenite reads from and writes to: the socket, in doses, and a buffer for its answers.
+/// The stream that tungstenite reads from and writes to.
 pub(super) struct Stream {
     outbox: Arc<Outbox>,
-    /// What the socket gave, as far as tungstenite has not taken it.
+    /// Bytes from the socket. tungstenite has taken those before the cursor.
     chunk: Cursor<Vec<u8>>,
-    /// When this turn began.
-    now: Instant,
-    /// How much more may be read in it.
-    allowance: usize,
-    /// How much was read since the last whole message.
+    /// How many more bytes may be read in this turn.
+    readable_bytes: usize,
+    /// How many bytes were read since the last complete message.
     pub(super) unfinished: usize,
-    /// When something was last read.
-    pub(super) heard: Instant,
+    /// Frames of tungstenite: pongs, and the answer to a close frame.
     pub(super) replies: Vec<u8>,
 }
 
 impl Stream {
     pub(super) fn new(outbox: Arc<Outbox>) -> Self {
-        let now = Instant::now();
         Self {
             outbox,
             chunk: Cursor::default(),
-            now,
-            allowance: 0,
+            readable_bytes: 0,
             unfinished: 0,
-            heard: now,
             replies: Vec::new(),
         }
     }
 
-    pub(super) fn begin_turn(&mut self, now: Instant) {
-        self.now = now;
-        self.allowance = READ_BYTES_PER_TURN;
+    pub(super) fn begin_turn(&mut self) {
+        self.readable_bytes = READ_BYTES_PER_TURN;
     }
 
-    /// An idle client holds nothing.
-    pub(super) fn end_turn(&mut self) {
+    /// Frees the chunk if it is used up. Returns whether bytes came in this turn.
+    pub(super) fn end_turn(&mut self) -> bool {
         if self.is_empty() {
             self.chunk = Cursor::default();
         }
+        self.readable_bytes < READ_BYTES_PER_TURN
     }
 
     fn is_empty(&self) -> bool {
         self.chunk.position() == self.chunk.get_ref().len() as u64
     }
 
-    /// Asks the socket for a chunk. An empty one is the end of the stream.
+    /// Reads a chunk from the socket. At the end of the stream the chunk is empty.
     fn fill(&mut self) -> io::Result<()> {
-        if self.allowance == 0 {
+        if self.readable_bytes == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
         let mut chunk = std::mem::take(&mut self.chunk).into_inner();
@@ -68,12 +63,11 @@ impl Stream {
         let length = self.outbox.transport.receive(&mut chunk)?;
         chunk.truncate(length);
         self.chunk = Cursor::new(chunk);
-        self.heard = self.now;
-        self.allowance = self.allowance.saturating_sub(length);
+        self.readable_bytes = self.readable_bytes.saturating_sub(length);
         if length < CHUNK_BYTES {
-            // There is no more for now. Asking the socket to say so would cost a system call; if
-            // more has come since, `wait` returns at once.
-            self.allowance = 0;
+            // The socket is empty. Another read would only cost a system call. If more bytes have
+            // come since, `wait` returns at once.
+            self.readable_bytes = 0;
         }
         Ok(())
     }

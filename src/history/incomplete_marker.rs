@@ -1,34 +1,34 @@
-//! The incomplete_marker beside a history that does not have everything that was said: an empty file. Whoever
-//! takes the history up and finds it knows that the last server ended before it could write again.
+//! The marker file `FILE-incomplete`, which is empty. It exists while the history may lack messages
+//! that clients got. The next server finds it if this one ends before it can write them.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::{beside, open_private};
+use super::open::{open_private, sibling};
 use crate::config::Sync;
 
-/// Whether it is set, or may be.
+/// Returns whether the marker exists. If this cannot be read, it may exist.
 pub(super) fn is_set(history: &Path) -> bool {
     path(history).try_exists().unwrap_or(true)
 }
 
-/// Sets the incomplete_marker, also if it is set. It outlives what the history does.
-pub(super) fn set(history: &Path, sync: Sync) -> io::Result<()> {
-    let incomplete_marker = open_private(&path(history))?;
-    if sync == Sync::Full {
-        incomplete_marker.sync_all()?;
+/// Creates the marker if it does not exist. It is as durable as the messages of the history.
+pub(super) fn set(history: &Path, durability: Sync) -> io::Result<()> {
+    let marker = open_private(&path(history))?;
+    if durability == Sync::Full {
+        marker.sync_all()?;
         let folder = history.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
 
-/// What is left of it is found by the next server, which is then careful without need.
+/// Removes the marker. If that fails, the next server changes the epoch without need.
 pub(super) fn clear(history: &Path) {
     let _ = fs::remove_file(path(history));
 }
 
 fn path(history: &Path) -> PathBuf {
-    beside(history, "-incomplete")
+    sibling(history, "-incomplete")
 }

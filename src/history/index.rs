@@ -1,6 +1,6 @@
-//! The search index: for each message its words, its author and its room, in a file beside the
-//! history. Everything in it can be made anew from the history, and is, whenever the two do not go
-//! together.
+//! The search index: the words, the author and the room of each message, in a separate file.
+//!
+//! It is rebuilt from the history whenever the two do not match.
 
 use std::fs;
 use std::io;
@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
-use super::file::{Use, beside, connect, open_private};
+use super::open::{Access, connect, open_private, sibling};
 use crate::chat::{Nickname, Query, indexed};
 
-/// The version of what is in the index. Another than this is made anew. It changes with the words
-/// that [`indexed`] makes and with [`Nickname::lookalike_keys`].
+/// Version of the content of the index. An index of another version is rebuilt. Change it together
+/// with the result of [`indexed`] or of [`Nickname::lookalike_keys`].
 const VERSION: i64 = 2;
 
-/// Where the index is, and of which history it is to be.
+/// The path of an index, and the epoch of its history.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     path: PathBuf,
     epoch: String,
 }
 
-/// A message, as far as it is searched.
+/// The parts of a message that are indexed.
 pub(super) struct IndexEntry<'a> {
     pub(super) number: i64,
     pub(super) room: i64,
@@ -31,16 +31,16 @@ pub(super) struct IndexEntry<'a> {
 }
 
 impl Index {
-    pub(super) fn at(history: &Path, epoch: &str) -> Self {
-        Self { path: beside(history, "-search"), epoch: epoch.to_owned() }
+    pub(super) fn new(history: &Path, epoch: &str) -> Self {
+        Self { path: sibling(history, "-search"), epoch: epoch.to_owned() }
     }
 
-    /// `None` where there is none yet that goes with the history.
-    pub(super) fn connect(&self, purpose: Use) -> rusqlite::Result<Option<Connection>> {
+    /// Opens a connection, or returns `None` if there is no index that matches the history.
+    pub(super) fn connect(&self, access: Access) -> rusqlite::Result<Option<Connection>> {
         if !self.path.exists() {
             return Ok(None);
         }
-        let connection = connect(&self.path, purpose)?;
+        let connection = connect(&self.path, access)?;
         let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
         if version != Ok(VERSION) {
             return Ok(None);
@@ -49,36 +49,38 @@ impl Index {
         Ok((epoch == self.epoch).then_some(connection))
     }
 
-    /// The index, made anew if it is none, or not of this history.
+    /// Opens a connection for writing. Creates an empty index if there is none that matches.
     pub(super) fn open(&self) -> io::Result<Connection> {
-        let connection = match self.connect(Use::Write) {
+        let connection = match self.connect(Access::Write) {
             Ok(Some(connection)) => connection,
-            _ => self.renew()?,
+            _ => self.recreate()?,
         };
+        /// Length of the WAL above which SQLite moves it into the index (pages).
         const PAGES: i64 = 1000;
         connection.pragma_update(None, "wal_autocheckpoint", PAGES).map_err(io::Error::other)?;
         Ok(connection)
     }
 
-    /// An empty index in place of whatever is there.
-    pub(super) fn renew(&self) -> io::Result<Connection> {
+    /// Creates an empty index in place of any other.
+    pub(super) fn recreate(&self) -> io::Result<Connection> {
         for suffix in ["", "-wal", "-shm"] {
-            match fs::remove_file(beside(&self.path, suffix)) {
+            match fs::remove_file(sibling(&self.path, suffix)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         drop(open_private(&self.path)?);
-        let connection = connect(&self.path, Use::Write).map_err(io::Error::other)?;
-        self.fill_in(&connection).map_err(io::Error::other)?;
+        let connection = connect(&self.path, Access::Write).map_err(io::Error::other)?;
+        self.create_tables(&connection).map_err(io::Error::other)?;
         Ok(connection)
     }
 
-    /// `ascii` keeps every character that is not ASCII: folding is ours ([`indexed`]), and more than
-    /// SQLite knows. It divides words at an apostrophe. Whole texts are not in the index, only where their words are.
-    fn fill_in(&self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Creates the tables. The tokenizer `ascii` leaves all characters that are not ASCII as they are,
+    /// because [`indexed`] has folded them, and more of them than SQLite could. The table has no
+    /// texts, only the places of their words.
+    fn create_tables(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.pragma_update(None, "journal_mode", "wal")?;
-        // What is lost with the power is made anew.
+        // Messages that a power failure takes out of the index are added again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.execute_batch(
             "BEGIN;
@@ -93,16 +95,17 @@ impl Index {
     }
 }
 
-/// Up to which message everything is in the index.
+/// Returns the number of the message up to which all are indexed.
 pub(super) fn up_to(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT up_to FROM state", [], |it| it.get(0))
 }
 
-/// Says up to which message everything is in the index.
+/// Sets the number of the message up to which all are indexed.
 pub(super) fn set_up_to(connection: &Connection, number: i64) -> rusqlite::Result<()> {
     connection.execute("UPDATE state SET up_to = ?1", [number]).map(drop)
 }
 
+/// Adds a message to the index.
 pub(super) fn add(connection: &Connection, entry: &IndexEntry<'_>) -> rusqlite::Result<()> {
     let IndexEntry { number, room, nickname, text } = *entry;
     let author = Nickname::recorded(nickname).map(|author| tag_of(&author)).unwrap_or_default();
@@ -112,11 +115,12 @@ pub(super) fn add(connection: &Connection, entry: &IndexEntry<'_>) -> rusqlite::
     insert.execute(params![number, tags, words]).map(drop)
 }
 
+/// Removes a message from the index.
 pub(super) fn remove(connection: &Connection, number: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM entry WHERE rowid = ?1")?.execute([number]).map(drop)
 }
 
-/// Up to `limit` numbers of messages that are in the index, after one.
+/// Returns the numbers of up to `limit` indexed messages, starting after the number `after`.
 pub(super) fn numbers(
     connection: &Connection,
     after: i64,
@@ -127,8 +131,7 @@ pub(super) fn numbers(
     numbers.query_map(params![after, limit], |row| row.get(0))?.collect()
 }
 
-/// Calls `each` with the number of every message that is found, the newest first, until it has
-/// enough and returns false.
+/// Calls `each` with the number of each message that matches, newest first, until it returns false.
 pub(super) fn find(
     connection: &Connection,
     query: &Query,
@@ -149,7 +152,7 @@ pub(super) fn find(
     Ok(())
 }
 
-/// What FTS5 understands: <https://www.sqlite.org/fts5.html#full_text_query_syntax>.
+/// Returns the query in the language of FTS5: <https://www.sqlite.org/fts5.html#full_text_query_syntax>.
 fn expression(query: &Query, room: Option<i64>) -> String {
     let phrases = query.phrases.iter().map(|phrase| {
         let words = phrase.words.join(" ").replace('"', " ");
@@ -167,7 +170,7 @@ fn tag_of_room(room: i64) -> String {
     format!("r{room}")
 }
 
-/// As one word of letters and digits, whatever the nickname is made of.
+/// Returns one word of letters and digits for a nickname of any characters.
 fn tag_of(author: &Nickname) -> String {
     let [folded, _] = author.lookalike_keys();
     folded.bytes().fold(String::from("n"), |tag, byte| format!("{tag}{byte:02x}"))

@@ -1,16 +1,15 @@
-//! Looking at a history: whether it is sound, and what is in it.
+//! Verifies a history, and counts its content.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::file::beside;
-use super::transfer::open_to_read;
+use super::open::{open_to_read, sibling};
 use super::{HistoryError, row, schema};
 
-/// So many problems are told of; there may be more.
+/// Maximum number of problems in the result.
 const PROBLEMS_MAX: usize = 20;
-/// So many rooms are told of, the largest.
+/// Maximum number of rooms in the result: the largest.
 const ROOMS_MAX: usize = 20;
 
 /// What [`check`] has found.
@@ -61,14 +60,14 @@ pub struct RoomStats {
 pub fn check(path: &Path) -> Result<Findings, HistoryError> {
     let connection = open_to_read(path)?;
     let mut findings = Findings { messages: 0, problems: Vec::new() };
-    if let Err(error) = look_through(&connection, &mut findings) {
+    if let Err(error) = read_all(&connection, &mut findings) {
         findings.problems.push(error.to_string());
     }
     findings.problems.truncate(PROBLEMS_MAX);
     Ok(findings)
 }
 
-fn look_through(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+fn read_all(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
     let mut problems = connection.prepare("PRAGMA integrity_check(20)")?;
     let problems = problems.query_map([], |it| it.get::<_, String>(0))?;
     for problem in problems {
@@ -103,10 +102,10 @@ pub fn stats(path: &Path) -> Result<Stats, HistoryError> {
 }
 
 fn count(connection: &Connection, path: &Path, version: i64) -> rusqlite::Result<Stats> {
-    let size = |suffix| std::fs::metadata(beside(path, suffix)).map_or(0, |it| it.len());
+    let size = |suffix| std::fs::metadata(sibling(path, suffix)).map_or(0, |it| it.len());
     let (messages, times) =
         connection.query_row("SELECT count(*), min(time), max(time) FROM message", [], |it| {
-            Ok((row::whole(it, 0)?, it.get::<_, Option<u64>>(1)?.zip(it.get(2)?)))
+            Ok((row::unsigned(it, 0)?, it.get::<_, Option<u64>>(1)?.zip(it.get(2)?)))
         })?;
     let mut rooms = connection.prepare(
         "SELECT r.name, count(*), min(m.seq), max(m.seq)
@@ -114,14 +113,14 @@ fn count(connection: &Connection, path: &Path, version: i64) -> rusqlite::Result
             GROUP BY m.room ORDER BY 2 DESC, 1 LIMIT ?1",
     )?;
     let largest = rooms.query_map([ROOMS_MAX], |it| {
-        let numbers = (row::whole(it, 2)?, row::whole(it, 3)?);
-        Ok(RoomStats { room: it.get(0)?, messages: row::whole(it, 1)?, numbers })
+        let numbers = (row::unsigned(it, 2)?, row::unsigned(it, 3)?);
+        Ok(RoomStats { room: it.get(0)?, messages: row::unsigned(it, 1)?, numbers })
     })?;
     Ok(Stats {
         version,
         epoch: connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))?,
         messages,
-        rooms: connection.query_row("SELECT count(*) FROM room", [], |it| row::whole(it, 0))?,
+        rooms: connection.query_row("SELECT count(*) FROM room", [], |it| row::unsigned(it, 0))?,
         times,
         bytes: ["", "-wal", "-shm"].into_iter().map(size).sum(),
         index_bytes: ["-search", "-search-wal", "-search-shm"].into_iter().map(size).sum(),

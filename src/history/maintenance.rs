@@ -1,5 +1,5 @@
-//! The house is kept while nobody waits for it: new messages go into the search index, deleted ones
-//! out of it, and what SQLite wrote to its log goes into the file.
+//! Background maintenance, for which no client waits: updates the search index, and moves the WAL of
+//! the history into its file.
 
 use std::time::{Duration, Instant};
 
@@ -8,164 +8,166 @@ use rusqlite::{Connection, ErrorCode, params};
 use rustix::process::{Pid, setpriority_process};
 use rustix::thread::gettid;
 
-use super::file::{HistoryFile, Use, beside};
+use super::file::HistoryFile;
 use super::index::{self, Index, IndexEntry};
+use super::open::{Access, checkpoint, wal_length};
 
-/// New messages are waited for so long before they are indexed together.
-const REST: Duration = Duration::from_millis(100);
-/// So long after a failure it is tried again.
+/// How long new messages are collected before they are indexed together.
+const COLLECT_FOR: Duration = Duration::from_millis(100);
+/// How long the maintenance waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// So many go into the index at once.
+/// Maximum number of messages in one transaction of the index.
 const BATCH: usize = 500;
-/// The log is moved into the file when it has so many bytes.
-const LOG_BYTES: u64 = 4 * 1024 * 1024;
-/// So often the index is looked through for messages that are not kept any more.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-/// So often it is said how far a long work has come.
-const SAY_EVERY: Duration = Duration::from_secs(5);
+/// Length of the WAL above which it is moved into the file (bytes).
+const CHECKPOINT_ABOVE: u64 = 4 * 1024 * 1024;
+/// How often deleted messages are removed from the index.
+const CLEAN_UP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the progress of a long task is logged.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// Works whenever the bell rings, until nobody is left to ring it.
-pub(super) fn run_maintenance(
+/// Runs on each wake-up, until the sender of the wake-ups is dropped. `deletes_messages` says that
+/// deleted messages must be removed from the index.
+pub(super) fn run(
     file: &HistoryFile,
     index: &Index,
-    bell: &Receiver<()>,
-    deletes: bool,
+    wakeups: &Receiver<()>,
+    deletes_messages: bool,
 ) {
-    yield_to_others();
-    let mut house = House {
+    lower_priority();
+    let mut maintenance = Maintenance {
         file,
         index,
-        bell,
+        wakeups,
         connection: None,
         losses: file.losses(),
-        rung: false,
-        over: false,
-        failed: false,
-        next_sweep: deletes.then(Instant::now),
+        is_woken: false,
+        has_ended: false,
+        has_failed: false,
+        next_clean_up: deletes_messages.then(Instant::now),
     };
-    while house.wait() {
-        house.work();
+    while maintenance.wait() {
+        maintenance.run_once();
     }
 }
 
-/// The chat goes first on a machine that is busy.
-fn yield_to_others() {
+/// Lets the chat go first on a busy machine.
+fn lower_priority() {
+    /// The lowest priority.
     const LAST: i32 = 19;
     // On Linux each thread has a priority of its own.
-    let me: Option<Pid> = Some(gettid());
-    if let Err(error) = setpriority_process(me, LAST) {
-        log::debug!("the maintenance cannot yield to others: {error}");
+    let thread: Option<Pid> = Some(gettid());
+    if let Err(error) = setpriority_process(thread, LAST) {
+        log::debug!("cannot lower the priority of the maintenance: {error}");
     }
 }
 
-struct House<'a> {
+struct Maintenance<'a> {
     file: &'a HistoryFile,
     index: &'a Index,
-    bell: &'a Receiver<()>,
-    /// To the index. Made when it is needed, and anew after an error.
+    wakeups: &'a Receiver<()>,
+    /// The connection to the index. Opened when it is needed, and again after an error.
     connection: Option<Connection>,
-    /// How often the history was lost until the index was made.
+    /// How often the history had been lost when the index was opened.
     losses: u64,
-    /// The bell was rung during the work.
-    rung: bool,
-    /// Nobody is left to ring it.
-    over: bool,
-    /// The last work on the index came to nothing. It is said once.
-    failed: bool,
-    /// When the index is looked through for messages that are not kept any more, if any are
-    /// deleted at all.
-    next_sweep: Option<Instant>,
+    /// A wake-up came during the last run.
+    is_woken: bool,
+    /// The broadcaster has ended, so no wake-up will come.
+    has_ended: bool,
+    /// The last update of the index failed. This is logged once.
+    has_failed: bool,
+    /// When deleted messages are next removed from the index. `None` if messages are never deleted.
+    next_clean_up: Option<Instant>,
 }
 
-impl House<'_> {
-    /// Waits for the bell, and then a moment longer: what comes in meanwhile is done together.
-    /// False when there will be nothing more to do.
+impl Maintenance<'_> {
+    /// Waits for a wake-up, and then for [`COLLECT_FOR`]. Returns false when the broadcaster has ended.
     fn wait(&mut self) -> bool {
-        if self.over || (!self.rung && self.bell.recv().is_err()) {
+        if self.has_ended || (!self.is_woken && self.wakeups.recv().is_err()) {
             return false;
         }
-        self.rest(REST);
-        self.rung = false;
+        self.pause(COLLECT_FOR);
+        self.is_woken = false;
         true
     }
 
-    /// Waits, unless the server has ended.
-    fn rest(&mut self, time: Duration) {
+    /// Waits, but not after the broadcaster has ended.
+    fn pause(&mut self, time: Duration) {
         let end = Instant::now() + time;
         loop {
-            match self.bell.recv_deadline(end) {
-                Ok(()) => self.rung = true,
+            match self.wakeups.recv_deadline(end) {
+                Ok(()) => self.is_woken = true,
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.over = true;
+                    self.has_ended = true;
                     return;
                 }
             }
         }
     }
 
-    /// Whether the server has ended meanwhile.
-    fn is_over(&mut self) -> bool {
-        match self.bell.try_recv() {
-            Ok(()) => self.rung = true,
+    /// Returns whether the broadcaster has ended.
+    fn check_ended(&mut self) -> bool {
+        match self.wakeups.try_recv() {
+            Ok(()) => self.is_woken = true,
             Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => self.over = true,
+            Err(TryRecvError::Disconnected) => self.has_ended = true,
         }
-        self.over
+        self.has_ended
     }
 
-    fn work(&mut self) {
-        match self.work_on_index() {
-            Ok(()) => self.failed = false,
+    /// Updates the index, and moves the WAL into the file.
+    fn run_once(&mut self) {
+        match self.update_index() {
+            Ok(()) => self.has_failed = false,
             Err(error) => {
                 self.connection = None;
-                if !std::mem::replace(&mut self.failed, true) {
-                    if is_damage(error.as_ref()) && self.index.renew().is_ok() {
-                        log::warn!("the search index is made anew: {error}");
+                if !std::mem::replace(&mut self.has_failed, true) {
+                    if is_damage(error.as_ref()) && self.index.recreate().is_ok() {
+                        log::warn!("the search index is rebuilt: {error}");
                     } else {
-                        log::warn!("the search may not find what is new: {error}");
+                        log::warn!("the search may not find new messages: {error}");
                     }
                 }
-                self.rest(RETRY_AFTER);
-                self.rung = true;
+                self.pause(RETRY_AFTER);
+                self.is_woken = true;
             }
         }
-        self.move_log();
+        self.checkpoint();
     }
 
-    fn work_on_index(&mut self) -> Result<(), Box<dyn std::error::Error>> {
-        let mut history = self.file.lend(Use::Read)?;
+    fn update_index(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        let mut history = self.file.acquire(Access::Read)?;
         let losses = self.file.losses();
         let index = match self.connection.take() {
-            // The index of a history that is lost says nothing about the one in its place.
-            _ if losses != self.losses => self.index.renew()?,
+            // The index of a lost file does not match the file in its place.
+            _ if losses != self.losses => self.index.recreate()?,
             Some(connection) => connection,
             None => self.index.open()?,
         };
         self.losses = losses;
-        let worked = self.work_with(&history, index);
-        if worked.is_err() {
-            history.spoil();
+        let updated = self.update_from(&history, index);
+        if updated.is_err() {
+            history.discard();
         }
-        worked
+        updated
     }
 
-    fn work_with(
+    fn update_from(
         &mut self,
         history: &Connection,
         mut index: Connection,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        self.fill_index(history, &mut index)?;
-        if self.next_sweep.is_some_and(|at| at <= Instant::now()) {
-            self.next_sweep = Some(Instant::now() + SWEEP_EVERY);
-            self.sweep(history, &mut index)?;
+        self.add_new(history, &mut index)?;
+        if self.next_clean_up.is_some_and(|at| at <= Instant::now()) {
+            self.next_clean_up = Some(Instant::now() + CLEAN_UP_EVERY);
+            self.remove_deleted(history, &mut index)?;
         }
         self.connection = Some(index);
         Ok(())
     }
 
-    /// Adds what is new to the index.
-    fn fill_index(
+    /// Adds new messages to the index.
+    fn add_new(
         &mut self,
         history: &Connection,
         connection: &mut Connection,
@@ -174,11 +176,11 @@ impl House<'_> {
         let newest: i64 = newest.query_row([], |it| it.get(0))?;
         let mut up_to = index::up_to(connection)?;
         if up_to > newest && newest > 0 {
-            // The history has lost its end since.
-            *connection = self.index.renew()?;
+            // The history has lost its newest messages, as in a power failure.
+            *connection = self.index.recreate()?;
             up_to = 0;
         }
-        let (first, mut said) = (up_to, Instant::now());
+        let (first, mut reported_at) = (up_to, Instant::now());
         while up_to < newest {
             let began = Instant::now();
             let transaction = connection.transaction()?;
@@ -186,61 +188,64 @@ impl House<'_> {
             index::set_up_to(&transaction, last)?;
             transaction.commit()?;
             up_to = last;
-            if said.elapsed() >= SAY_EVERY {
-                said = Instant::now();
+            if reported_at.elapsed() >= REPORT_EVERY {
+                reported_at = Instant::now();
                 let percent = (up_to - first) * 100 / (newest - first).max(1);
-                log::info!("making the search index: {percent} %");
+                log::info!("building the search index: {percent} %");
             }
-            if self.is_over() || !self.file.is_sound() {
+            if self.check_ended() || !self.file.is_intact() {
                 break;
             }
-            if self.rung {
-                // People talk, and more than a moment's worth of work is left: they go first.
-                self.rest(began.elapsed() * 10);
-                self.move_log();
+            if self.is_woken {
+                // There is more than one batch to do, and users write meanwhile: they go first.
+                self.pause(began.elapsed() * 10);
+                self.checkpoint();
             }
         }
         Ok(())
     }
 
-    /// Takes out of the index what the history has no more.
-    fn sweep(&mut self, history: &Connection, connection: &mut Connection) -> rusqlite::Result<()> {
+    /// Removes deleted messages from the index.
+    fn remove_deleted(
+        &mut self,
+        history: &Connection,
+        connection: &mut Connection,
+    ) -> rusqlite::Result<()> {
         let mut after = 0;
         loop {
             let transaction = connection.transaction()?;
             let numbers = index::numbers(&transaction, after, BATCH)?;
             let Some(last) = numbers.last() else { return Ok(()) };
             after = *last;
-            let mut kept = history.prepare_cached("SELECT 1 FROM message WHERE number = ?1")?;
+            let mut find = history.prepare_cached("SELECT 1 FROM message WHERE number = ?1")?;
             for number in numbers {
-                if !kept.exists([number])? {
+                if !find.exists([number])? {
                     index::remove(&transaction, number)?;
                 }
             }
             transaction.commit()?;
-            if self.is_over() || !self.file.is_sound() {
+            if self.check_ended() || !self.file.is_intact() {
                 return Ok(());
             }
         }
     }
 
-    /// Moves the log into the file, when it is long. Neither the writer nor a reader waits.
-    fn move_log(&self) {
-        let log = beside(self.file.path(), "-wal");
-        if std::fs::metadata(log).map_or(0, |it| it.len()) < LOG_BYTES {
+    /// Moves the WAL into the file if it is long. Neither the writer nor a reader waits.
+    fn checkpoint(&self) {
+        if wal_length(self.file.path()) < CHECKPOINT_ABOVE {
             return;
         }
-        let moved = self.file.move_log(|| {
-            let connection = self.file.lend(Use::Write)?;
-            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        let result = self.file.checkpoint(|| {
+            let connection = self.file.acquire(Access::Write)?;
+            checkpoint(&connection, "PASSIVE")
         });
-        if let Some(Err(error)) = moved {
-            log::debug!("the log stays as it is: {error}");
+        if let Some(Err(error)) = result {
+            log::debug!("cannot make a checkpoint: {error}");
         }
     }
 }
 
-/// Whether SQLite says that what it reads is none of its files, or no sound one.
+/// Returns whether the error says that a file is damaged, or not of SQLite.
 fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
     let code = error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))

@@ -1,26 +1,32 @@
-//! The history on disk: everything that is said, in SQLite.
+//! The history on disk: all messages of the rooms, in SQLite.
 //!
-//! | part | thread | does |
+//! | module | thread | task |
 //! |---|---|---|
-//! | [`Writer`] | `broadcaster` | commits what a turn brought before anybody is sent it; the only one to write the file |
-//! | [`reader`] | `history`, `search` | reads back, and searches |
-//! | [`maintenance`] | `maintenance` | fills the search index, a file of its own that can be made anew at any time, and moves what was written from the log into the file |
+//! | [`writer`] | `broadcaster` | commits the messages of a turn before any client gets them, and deletes old ones. No other thread writes the file |
+//! | [`reader`] | `history`, `search` | reads older messages, and searches |
+//! | [`maintenance`] | `maintenance` | fills the search index, which is a separate file, and moves the WAL into the file |
 //!
-//! A connection each to one file in WAL mode: readers and the writer do not wait for each other.
+//! Each thread has its own connection to the file. In WAL mode readers and the writer do not wait for
+//! each other.
 
 mod clock;
+mod epoch;
 mod file;
+mod fingerprint;
 mod incomplete_marker;
 mod index;
 mod inspect;
 mod maintenance;
 mod names;
+mod open;
 mod reader;
+mod recovery;
 mod restore;
 mod retention;
 mod row;
 mod schema;
 mod transfer;
+mod watcher;
 mod writer;
 
 #[cfg(test)]
@@ -47,10 +53,12 @@ use index::Index;
 use restore::Restored;
 use writer::Writer;
 
-/// Returns the configuration with durations that a clock can add.
-fn checked(config: &HistoryConfig) -> Result<HistoryConfig, HistoryError> {
-    /// The shortest time for which messages may be kept.
-    const KEEP_MIN: Duration = Duration::from_secs(60 * 60);
+/// Minimum time for which messages are kept.
+const KEEP_MIN: Duration = Duration::from_secs(60 * 60);
+
+/// Returns the configuration with durations that can be added to a clock, or an error if messages
+/// would be kept for less than [`KEEP_MIN`].
+fn check_config(config: &HistoryConfig) -> Result<HistoryConfig, HistoryError> {
     const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     match config.keep {
         Some(keep) if keep < KEEP_MIN => Err(HistoryError::KeepTooShort(keep)),
@@ -102,6 +110,7 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
+    /// Returns the error for this file that an error of SQLite means.
     fn of(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
@@ -120,57 +129,56 @@ impl HistoryError {
             _ => Self::Damaged { path, reason: error.to_string() },
         }
     }
-}
 
-impl HistoryError {
     fn full(path: PathBuf) -> Self {
         let error = io::Error::new(io::ErrorKind::StorageFull, "the disk is full");
         Self::Io { path, error }
     }
 }
 
-/// Whether the disk of a file has no room left, for bytes or for files. SQLite does not always know why a call failed.
+/// Returns whether the disk of a file is full, of bytes or of files. SQLite does not always say so.
 fn is_full(path: &Path) -> bool {
     rustix::fs::statvfs(path)
         .is_ok_and(|disk| disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0))
 }
 
-/// A history that is open, before the server runs.
+/// An open history, before the server runs.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct History {
     writer: Writer,
     epoch: String,
-    left: Restored,
+    restored: Restored,
     file: Arc<HistoryFile>,
     index: Index,
-    bell: Receiver<()>,
+    /// Wakes the maintenance.
+    wakeups: Receiver<()>,
 }
 
-/// What is done beside the broadcaster.
+/// The work of the threads `history`, `search` and `maintenance`.
 #[derive(Debug)]
 pub(crate) struct HistoryWorkers {
     file: Arc<HistoryFile>,
     index: Index,
     readings: Receiver<Box<HistoryQuery>>,
     searches: Receiver<Box<HistoryQuery>>,
-    bell: Receiver<()>,
-    /// Messages are deleted, and have to go out of the index.
-    deletes: bool,
+    wakeups: Receiver<()>,
+    /// Messages are deleted after some time, and must then be removed from the index.
+    deletes_messages: bool,
 }
 
-impl Store {
-    /// Opens the history, or makes it.
+impl History {
+    /// Opens the history, or creates it.
     pub(crate) fn open(
         config: &HistoryConfig,
         limits: HistoryLimits,
     ) -> Result<Self, HistoryError> {
-        let config = &checked(config)?;
+        let config = &check_config(config)?;
         let is_new = std::fs::symlink_metadata(&config.path).is_err();
         let opened = Self::open_checked(config, limits);
         if is_new && matches!(opened, Err(HistoryError::Io { .. })) {
-            // Nothing was there before, and what is there now is of no use.
+            // The files that were created are of no use.
             for suffix in ["", "-wal", "-shm"] {
-                let _ = std::fs::remove_file(file::beside(&config.path, suffix));
+                let _ = std::fs::remove_file(open::sibling(&config.path, suffix));
             }
         }
         opened
@@ -178,42 +186,43 @@ impl Store {
 
     fn open_checked(config: &HistoryConfig, limits: HistoryLimits) -> Result<Self, HistoryError> {
         let file = Arc::new(HistoryFile::open(&config.path)?);
-        let (ring, bell) = bounded(1);
-        let (writer, epoch, left) = Writer::open(file.clone(), config, limits, ring)?;
-        let index = Index::at(&config.path, &epoch);
+        let (wakeup, wakeups) = bounded(1);
+        let (writer, epoch, restored) = Writer::open(file.clone(), config, limits, wakeup)?;
+        let index = Index::new(&config.path, &epoch);
         if let Err(error) = index.open() {
-            log::warn!("there will be no search: {error}");
+            log::warn!("cannot open the search index: {error}");
         }
-        Ok(Self { writer, epoch, left, file, index, bell })
+        Ok(Self { writer, epoch, restored, file, index, wakeups })
     }
 
-    /// The broadcaster's share, and the rest.
+    /// Returns the part of the broadcaster, and that of the other threads.
     pub(crate) fn into_parts(self) -> (OpenedHistory, HistoryWorkers) {
-        let Self { writer, epoch, left, file, index, bell } = self;
-        let Restored { rooms, floor, names } = left;
+        let Self { writer, epoch, restored, file, index, wakeups } = self;
+        let Restored { rooms, floor, names } = restored;
         let (to_reader, readings) = bounded(READINGS_MAX);
         let (to_searcher, searches) = bounded(SEARCHES_MAX);
         let queue = HistoryQueue { readings: to_reader, searches: to_searcher };
-        let deletes = writer.deletes();
+        let deletes_messages = writer.deletes_messages();
         let opened = OpenedHistory { epoch, rooms, floor, names, writer: Box::new(writer), queue };
-        (opened, HistoryWorkers { file, index, readings, searches, bell, deletes })
+        let workers = HistoryWorkers { file, index, readings, searches, wakeups, deletes_messages };
+        (opened, workers)
     }
 }
 
 impl HistoryWorkers {
-    /// Answers readings, until the broadcaster has ended.
+    /// Answers readings until the broadcaster has ended.
     pub(crate) fn read(&self) {
         reader::serve(&self.file, &self.index, &self.readings);
     }
 
-    /// Answers searches, until the broadcaster has ended. A search may take a hundred times as long
-    /// as a reading, so it has a thread of its own.
+    /// Answers searches until the broadcaster has ended. A search may take a hundred times as long as
+    /// a reading, so searches have a separate thread.
     pub(crate) fn search(&self) {
         reader::serve(&self.file, &self.index, &self.searches);
     }
 
-    /// Keeps the house, until the broadcaster has ended.
+    /// Runs the maintenance until the broadcaster has ended.
     pub(crate) fn run_maintenance(&self) {
-        maintenance::run_maintenance(&self.file, &self.index, &self.bell, self.deletes);
+        maintenance::run(&self.file, &self.index, &self.wakeups, self.deletes_messages);
     }
 }

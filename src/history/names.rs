@@ -1,13 +1,13 @@
-//! Nicknames of sessions, which a server that is started again holds for them for a while.
+//! Nicknames of sessions, which are reserved for some time after the server starts again.
 
 use rusqlite::{Connection, Transaction, params};
 
 use crate::chat::{Digest, NameChange, Nickname};
 
-/// Maximum number of nicknames that a server takes up.
+/// Maximum number of nicknames that are restored at the start.
 const NAMES_MAX: usize = 10_000;
 
-/// Reads what an earlier server left. What is no digest or no nickname is passed over.
+/// Reads the nicknames that an earlier run left. Skips invalid ones.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<(Digest, Nickname)>> {
     let mut names = connection.prepare("SELECT session, nick FROM name LIMIT ?1")?;
     let rows = names.query_map([NAMES_MAX], |row| {
@@ -17,7 +17,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<(Digest, Nic
     rows.filter_map(Result::transpose).collect()
 }
 
-/// Writes what changed.
+/// Writes the changes of a turn.
 pub(super) fn write(transaction: &Transaction<'_>, changes: &[NameChange]) -> rusqlite::Result<()> {
     for NameChange { session, nickname } in changes {
         match nickname {
@@ -31,7 +31,7 @@ pub(super) fn write(transaction: &Transaction<'_>, changes: &[NameChange]) -> ru
     Ok(())
 }
 
-/// Writes all of them, in place of those that are there.
+/// Replaces all nicknames in the file by these.
 pub(super) fn replace<'a>(
     transaction: &Transaction<'_>,
     names: impl Iterator<Item = (Digest, &'a Nickname)>,

@@ -1,4 +1,4 @@
-//! Reads back and searches, on threads of their own, so that nobody waits who asks for neither.
+//! Reads older messages and searches, on separate threads, so that other requests do not wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,16 +6,17 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::file::{HistoryFile, Use};
+use super::file::HistoryFile;
 use super::index::Index;
+use super::open::Access;
 use super::row;
 use crate::broadcaster::history::HistoryQuery;
-use crate::chat::{Lookup, Message, Notice, Reading, Refused, RoomName, Search};
+use crate::chat::{CommandError, HistoryRead, Lookup, Message, Notice, RoomName, Search};
 
-/// The most that the messages weigh that were found (bytes).
+/// Maximum size of the messages in one search result (bytes).
 const FOUND_BYTES_MAX: usize = 128 * 1024;
 
-/// Answers each query, until the broadcaster has ended.
+/// Answers queries until the broadcaster has ended.
 pub(super) fn serve(file: &HistoryFile, index: &Index, queries: &Receiver<Box<HistoryQuery>>) {
     let reader = Reader { file, index };
     for query in queries {
@@ -40,65 +41,65 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn look_up(&self, lookup: Lookup) -> rusqlite::Result<Notice> {
-        let mut connection = self.file.lend(Use::Read)?;
+        let mut connection = self.file.acquire(Access::Read)?;
         let notice = match lookup {
-            Lookup::Reading(reading) => read(&connection, reading),
+            Lookup::Read(read) => complete(&connection, read),
             Lookup::Search(search) => find(&connection, self.index, &search),
         };
         if notice.is_err() {
-            connection.spoil();
+            connection.discard();
         }
         notice
     }
 }
 
-/// Completes a reading with what is kept.
-fn read(connection: &Connection, reading: Box<Reading>) -> rusqlite::Result<Notice> {
-    let reading = match reading.part_after() {
-        Some(after) => match read_part(connection, reading, after)? {
+/// Completes a read with messages of the file.
+fn complete(connection: &Connection, read: Box<HistoryRead>) -> rusqlite::Result<Notice> {
+    let read = match read.batch_after() {
+        Some(after) => match read_batch(connection, read, after)? {
             Ok(notice) => return Ok(notice),
-            Err(reading) => reading,
+            Err(read) => read,
         },
-        None => reading,
+        None => read,
     };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
         row::COLUMNS
     ))?;
-    let (room, before) = (reading.room.clone(), reading.before);
+    let (room, before) = (read.room.clone(), read.before);
     let id = room_id(connection, &room)?;
-    // SQLite counts up to here.
+    // SQLite has only signed integers.
     let before = before.min(i64::MAX.unsigned_abs());
     let older = statement
-        .query_map(params![id, before, reading.missing()], |it| row::message(room.clone(), it))?;
+        .query_map(params![id, before, read.missing()], |it| row::message(room.clone(), it))?;
     let mut failed = None;
     let mut older = older.map_while(|message| message.map_err(|error| failed = Some(error)).ok());
-    let notice = reading.complete(older.by_ref());
+    let notice = read.complete(older.by_ref());
     failed.map_or(Ok(notice), Err)
 }
 
-/// Completes a reading with the messages that follow on `after`, or gives it back where the first of
-/// them is not kept.
-fn read_part(
+/// Completes a read with the messages that follow `after`. Gives the read back if the first of them is
+/// no longer in the file.
+fn read_batch(
     connection: &Connection,
-    reading: Box<Reading>,
+    read: Box<HistoryRead>,
     after: u64,
-) -> rusqlite::Result<Result<Notice, Box<Reading>>> {
+) -> rusqlite::Result<Result<Notice, Box<HistoryRead>>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq > ?2 ORDER BY seq",
         row::COLUMNS
     ))?;
-    let room = reading.room.clone();
+    let room = read.room.clone();
     let id = room_id(connection, &room)?;
     let after = after.min(i64::MAX.unsigned_abs());
     let following = statement.query_map(params![id, after], |it| row::message(room.clone(), it))?;
     let mut failed = None;
     let following = following.map_while(|it| it.map_err(|error| failed = Some(error)).ok());
-    let notice = reading.complete_part(following);
+    let notice = read.complete_batch(following);
     failed.map_or(Ok(notice), Err)
 }
 
-/// The newest messages that a query finds.
+/// Returns the newest messages that match a query.
 fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Result<Notice> {
     let room = match &search.room {
         Some(room) => match room_id(connection, room)? {
@@ -107,9 +108,9 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
         },
         None => None,
     };
-    let index = match index.connect(Use::Read)? {
+    let index = match index.connect(Access::Read)? {
         Some(index) if is_up_to_date(connection, &index)? => index,
-        _ => return Ok(Notice::Refused(Refused::CannotSearchYet)),
+        _ => return Ok(Notice::Error(CommandError::SearchNotReady)),
     };
     let mut fetch = connection.prepare_cached(&format!(
         "SELECT {}, r.name FROM message AS m JOIN room AS r ON r.id = m.room WHERE m.number = ?1",
@@ -119,7 +120,7 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
     let (mut messages, mut oldest, mut has_more) = (Vec::<Arc<Message>>::new(), 0, false);
     super::index::find(&index, &search.query, room, search.before, |number| {
         let found = |it: &rusqlite::Row<'_>| row::message(row::room(it, 6)?, it);
-        // What was deleted is found until the index is swept.
+        // A deleted message stays in the index for some time.
         let Some(message) = fetch.query_row([number], found).optional()? else { return Ok(true) };
         let fits = messages.is_empty() || left >= message.weight();
         has_more = messages.len() == search.limit || !fits;
@@ -133,8 +134,9 @@ fn find(connection: &Connection, index: &Index, search: &Search) -> rusqlite::Re
     Ok(Notice::Results { messages, before: has_more.then_some(oldest) })
 }
 
-/// Whether the index has nearly everything, which on a new one takes a while.
+/// Returns whether the index has nearly all messages. To build an index takes some time.
 fn is_up_to_date(history: &Connection, index: &Connection) -> rusqlite::Result<bool> {
+    /// Maximum number of messages that the index may lack.
     const MISSING_MAX: i64 = 10_000;
     let newest = "SELECT coalesce(max(number), 0) FROM message";
     let newest: i64 = history.prepare_cached(newest)?.query_row([], |it| it.get(0))?;

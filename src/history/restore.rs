@@ -1,4 +1,4 @@
-//! What a server takes up of what an earlier one left.
+//! Reads the part of a history that a server continues with.
 
 use rusqlite::{Connection, params};
 
@@ -6,23 +6,23 @@ use super::{names, row};
 use crate::broadcaster::history::RestoredRoom;
 use crate::chat::{Digest, HistoryLimits, Nickname};
 
-/// So many rooms at most have their numbers remembered in memory.
+/// Maximum number of rooms whose `seq` is held in memory after the start.
 pub(super) const ROOMS_MAX: usize = 10_000;
-/// So many messages of a room are taken up at the start; the rest stays in the file.
-const TAKEN_UP_MAX: usize = 100;
+/// Maximum number of messages of a room that are restored at the start. The rest stays in the file.
+const RESTORED_MAX: usize = 100;
 
-/// What a server needs to go on where the last one ended.
+/// The content of a history that a server continues with.
 #[derive(Debug)]
 pub(super) struct Restored {
-    /// The rooms that were used last.
+    /// The most recently used rooms, the newest last.
     pub(super) rooms: Vec<RestoredRoom>,
-    /// The largest number of all other rooms, from which those go on counting.
+    /// Highest `seq` of all other rooms. They continue above it.
     pub(super) floor: u64,
-    /// The nicknames of the sessions that there were.
+    /// Nicknames of the sessions of the last run.
     pub(super) names: Vec<(Digest, Nickname)>,
 }
 
-/// Reads it, and writes nothing.
+/// Reads the content of the history. Writes nothing.
 pub(super) fn restore(
     connection: &Connection,
     limits: HistoryLimits,
@@ -35,7 +35,7 @@ pub(super) fn restore(
          FROM room AS r ORDER BY newest DESC",
     )?;
     let rows = rooms
-        .query_map([], |it| Ok((row::room(it, 0)?, it.get::<_, i64>(1)?, row::whole(it, 2)?)))?;
+        .query_map([], |it| Ok((row::room(it, 0)?, it.get::<_, i64>(1)?, row::unsigned(it, 2)?)))?;
     let mut rooms: Vec<_> = rows.collect::<Result<_, _>>()?;
     let rest = rooms.split_off(rooms.len().min(ROOMS_MAX));
     let floor = rest.iter().map(|(_, _, seq)| *seq).max().unwrap_or(0);
@@ -46,7 +46,7 @@ pub(super) fn restore(
         row::COLUMNS
     ))?;
     let each = rooms.into_iter().enumerate().map(|(index, (room, id, seq))| {
-        let count = if index < skipped { 0 } else { limits.lines_max.min(TAKEN_UP_MAX) };
+        let count = if index < skipped { 0 } else { limits.lines_max.min(RESTORED_MAX) };
         let read = |it: &rusqlite::Row<'_>| row::message(room.clone(), it);
         let newest_first = messages.query_map(params![id, count], read)?;
         let mut messages: Vec<_> = newest_first.collect::<Result<_, _>>()?;

@@ -1,145 +1,193 @@
-//! What is deleted again: what is too old, and what is too much for a room. In steps so small that
-//! the chat does not notice.
+//! Deletes messages that are too old, or too many for their room. Each step is so small that it does
+//! not delay the chat.
 //!
-//! What is too old is found out in passes over the file. Each pass counts what is too old by then,
-//! says so in the log, and deletes what the pass before has counted. Where that is little, and too
-//! old whatever becomes of the clock, the next pass follows at once, and else after a while.
+//! Messages that are too old are found in passes over the file. Each pass deletes the messages that
+//! the pass before announced, counts the others that are too old, and announces them in the log. The
+//! next pass follows after the deletion notice. It follows at once if there are few messages, and all
+//! of them are too old even if the last clock steps are reversed.
 
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Params, Statement, Transaction, TransactionBehavior, params};
 
 use super::clock::FileClock;
-use super::row::{last_number, whole};
+use super::row::{last_number, unsigned};
 use crate::config::HistoryConfig;
 
-/// How often it is looked whether there is anything to delete, and how the clock goes.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// How long it rests after a step, while there is more to do.
-const REST: Duration = Duration::from_millis(50);
-/// The most messages that go at once, which takes some tenths of a millisecond.
-const STEP: usize = 100;
-/// The most messages that are looked at in one step, and how long that may take on a slow disk.
-const LOOKED_AT: usize = 1000;
-const LOOK_FOR: Duration = Duration::from_millis(1);
-/// Maximum number of messages that are deleted without a wait after they were counted.
+/// How often messages to delete are looked for, and the clock is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
+/// How long deletion pauses between two steps.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Maximum number of messages that a step deletes, which takes a few tenths of a millisecond.
+const DELETED_MAX: usize = 100;
+/// Maximum number of messages that a step of a pass checks.
+const CHECKED_MAX: usize = 1000;
+/// How long a step of a pass may check messages on a slow disk.
+const CHECK_FOR: Duration = Duration::from_millis(1);
+/// Maximum number of messages that are deleted as soon as they are announced.
 const FEW: u64 = 1000;
-/// The most pages of 4 KiB that are given back to the file system at once.
+/// Maximum number of pages of 4 KiB that a step returns to the file system.
 const PAGES: usize = 64;
-/// The most rooms that are looked at in one step.
+/// Maximum number of rooms that a step checks.
 const ROOMS: usize = 32;
 
-/// What is deleted, and when it is looked for next.
+/// The rules of deletion, and its progress.
 #[derive(Debug)]
 pub(super) struct Retention {
+    /// How long messages are kept.
     keep: Option<Duration>,
+    /// Maximum number of messages of a room.
     keep_messages: Option<u64>,
-    next: Option<Instant>,
-    /// When too many messages of a room are looked for.
+    /// When the next step is due, of whatever kind.
+    next_step: Option<Instant>,
+    /// When rooms are next checked for a surplus of messages.
     next_surplus: Option<Instant>,
-    /// Up to which room they were looked for.
-    looked_up_to: i64,
-    /// How long lies between two passes.
-    second_look: Duration,
+    /// Id of the last room that was checked.
+    last_room: i64,
+    /// How long between the announcement and the deletion.
+    deletion_notice: Duration,
     /// When the next pass begins.
     next_pass: Option<Instant>,
     pass: Option<Pass>,
-    /// Before which time a message is too old that the last pass has counted (ms). If the clock
-    /// goes back after that, so does this.
-    counted: Option<u64>,
+    /// The last pass announced the deletion of messages from before this time (ms). If the clock goes
+    /// back, so does this.
+    announced: Option<u64>,
 }
 
-/// One look at every message.
+/// A pass over all messages.
 #[derive(Debug, Default)]
 struct Pass {
-    /// What was said before this goes (ms).
-    goes: Option<u64>,
-    /// What was said before this is too old (ms).
-    is_old: u64,
-    /// What was said before this is too old whatever becomes of the clock (ms).
-    is_certain: u64,
-    /// Up to which message it has come.
+    /// Messages from before this time were announced, and are deleted (ms).
+    delete_before: Option<u64>,
+    /// Messages from before this time are too old (ms).
+    old_before: u64,
+    /// Messages from before this time are too old even if clock steps are reversed (ms).
+    certain_before: u64,
+    /// Number of the last message that was checked.
     up_to: i64,
+    /// Number of messages that stay for now.
     messages: u64,
+    /// How many of them are too old.
     old: u64,
+    /// How many of them are too old even if clock steps are reversed.
     certain: u64,
+}
+
+impl Pass {
+    /// Checks the next messages. Returns the numbers of those to delete, and whether there are no
+    /// more messages.
+    fn check(
+        &mut self,
+        connection: &Connection,
+        clock: &FileClock,
+    ) -> rusqlite::Result<(Vec<i64>, bool)> {
+        let mut next = connection.prepare_cached(
+            "SELECT number, time FROM message WHERE number > ?1 ORDER BY number LIMIT ?2",
+        )?;
+        let mut rows = next.query(params![self.up_to, CHECKED_MAX])?;
+        let (mut announced, began) = (Vec::new(), Instant::now());
+        for _ in 0..CHECKED_MAX {
+            let Some(row) = rows.next()? else { return Ok((announced, true)) };
+            let number = row.get(0)?;
+            let sent_at = clock.sent_at(number, unsigned(row, 1)?);
+            let is_before = |time: u64| sent_at.is_some_and(|sent_at| sent_at < time);
+            self.up_to = number;
+            if self.delete_before.is_some_and(is_before) {
+                announced.push(number);
+            } else {
+                self.messages += 1;
+                self.old += u64::from(is_before(self.old_before));
+                self.certain += u64::from(is_before(self.certain_before));
+            }
+            if announced.len() == DELETED_MAX || began.elapsed() > CHECK_FOR {
+                break;
+            }
+        }
+        Ok((announced, false))
+    }
 }
 
 impl Retention {
     pub(super) fn new(config: &HistoryConfig) -> Self {
-        let HistoryConfig { keep, keep_messages, second_look, .. } = *config;
+        let HistoryConfig { keep, keep_messages, .. } = *config;
         let next = (keep.is_some() || keep_messages.is_some()).then(Instant::now);
         Self {
             keep,
             keep_messages,
-            next,
+            next_step: next,
             next_surplus: keep_messages.and(next),
-            looked_up_to: 0,
-            second_look: second_look.max(REST),
+            last_room: 0,
+            deletion_notice: config.second_look.max(PAUSE),
             next_pass: keep.and(next),
             pass: None,
-            counted: None,
+            announced: None,
         }
     }
 
+    /// Returns when the next step is due, or `None` if messages are never deleted.
     pub(super) fn next_step(&self) -> Option<Instant> {
-        self.next
+        self.next_step
     }
 
-    /// Deletes a few messages, if it is time for that.
+    /// Does a step, if it is due.
     pub(super) fn step(
         &mut self,
         connection: &mut Connection,
         clock: &mut FileClock,
         now: Instant,
     ) -> rusqlite::Result<()> {
-        if self.next.is_none_or(|next| next > now) {
+        if self.next_step.is_none_or(|next| next > now) {
             return Ok(());
         }
         let mut is_done = true;
         if let Some(keep) = self.keep {
             let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-            is_done &= self.step_of_pass(connection, clock, keep, now)?;
+            is_done &= self.step_pass(connection, clock, keep, now)?;
         }
         if self.next_surplus.is_some_and(|next| next <= now) {
-            is_done &= self.step_of_surplus(connection, now)?;
+            is_done &= self.step_surplus(connection, now)?;
         }
-        let is_watching = self.counted.is_some() || self.next_surplus.is_some();
-        let waits = if !is_done {
-            REST
-        } else if is_watching {
-            LOOK_EVERY
+        let has_more_later = self.announced.is_some() || self.next_surplus.is_some();
+        let pause = if !is_done {
+            PAUSE
+        } else if has_more_later {
+            CHECK_EVERY
         } else {
-            self.second_look
+            self.deletion_notice
         };
         let next_pass = self.next_pass.filter(|_| self.pass.is_none());
-        self.next = next_pass.into_iter().chain([now + waits]).min();
+        self.next_step = next_pass.into_iter().chain([now + pause]).min();
         Ok(())
     }
 
-    /// Looks at some messages, in a pass, and deletes those that go. False if there are more.
-    fn step_of_pass(
+    /// Checks some messages of a pass, and deletes those that were announced. Begins a pass if it is
+    /// due. Returns false if there are more messages.
+    fn step_pass(
         &mut self,
         connection: &mut Connection,
         clock: &mut FileClock,
         keep: u64,
         now: Instant,
     ) -> rusqlite::Result<bool> {
-        let is_old = clock.time().saturating_sub(keep);
-        self.counted = self.counted.map(|counted| counted.min(is_old));
+        let old_before = clock.time().saturating_sub(keep);
+        self.announced = self.announced.map(|announced| announced.min(old_before));
         if self.pass.is_none() && self.next_pass.is_some_and(|next| next <= now) {
-            let is_certain = clock.certain().saturating_sub(keep);
-            let (goes, up_to) = (self.counted, i64::MIN);
-            self.pass = Some(Pass { goes, is_old, is_certain, up_to, ..Pass::default() });
+            self.pass = Some(Pass {
+                delete_before: self.announced,
+                old_before,
+                certain_before: clock.certain().saturating_sub(keep),
+                up_to: i64::MIN,
+                ..Pass::default()
+            });
         }
         let Some(pass) = &mut self.pass else { return Ok(true) };
-        pass.goes = pass.goes.map(|goes| goes.min(is_old));
-        let (old, is_through) = look(connection, clock, pass)?;
-        if !old.is_empty() {
+        pass.delete_before = pass.delete_before.map(|before| before.min(old_before));
+        let (announced, is_through) = pass.check(connection, clock)?;
+        if !announced.is_empty() {
             delete(connection, |transaction| {
                 let mut delete = transaction
                     .prepare_cached("DELETE FROM message WHERE number = ?1 RETURNING room, seq")?;
-                let each = old.iter().map(|number| deleted(&mut delete, [number]));
+                let each = announced.iter().map(|number| deleted(&mut delete, [number]));
                 Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
             })?;
         }
@@ -151,31 +199,32 @@ impl Retention {
 
     fn end_pass(&mut self, clock: &mut FileClock, now: Instant) {
         let Some(pass) = self.pass.take() else { return };
-        if let Some(goes) = pass.goes {
-            clock.forget(goes);
+        if let Some(before) = pass.delete_before {
+            clock.forget(before);
         }
-        let Pass { messages, old, certain, is_old, is_certain, .. } = pass;
+        let Pass { messages, old, certain, .. } = pass;
         if old == 0 {
-            (self.next_pass, self.counted) = (Some(now + self.second_look), None);
+            (self.next_pass, self.announced) = (Some(now + self.deletion_notice), None);
             return;
         }
         let in_words = |it: Duration| humantime::format_duration(Duration::from_secs(it.as_secs()));
         let keep = in_words(self.keep.unwrap_or_default());
-        if pass.goes.is_none() && (1..=FEW).contains(&certain) {
-            (self.next_pass, self.counted) = (Some(now), Some(is_certain));
+        if pass.delete_before.is_none() && (1..=FEW).contains(&certain) {
+            (self.next_pass, self.announced) = (Some(now), Some(pass.certain_before));
             log::info!("{certain} of {messages} messages are older than {keep}, and are deleted");
         } else {
-            (self.next_pass, self.counted) = (Some(now + self.second_look), Some(is_old));
+            self.next_pass = Some(now + self.deletion_notice);
+            self.announced = Some(pass.old_before);
             log::info!(
                 "{old} of {messages} messages are older than {keep}: they are deleted in {}, unless \
                  the clock goes back",
-                in_words(self.second_look)
+                in_words(self.deletion_notice)
             );
         }
     }
 
-    /// Deletes some messages of rooms that have too many. False if there are more.
-    fn step_of_surplus(
+    /// Deletes some messages of rooms that have too many. Returns false if there are more.
+    fn step_surplus(
         &mut self,
         connection: &mut Connection,
         now: Instant,
@@ -186,13 +235,13 @@ impl Retention {
             (surplus, is_through) = self.delete_surplus(transaction)?;
             Ok(surplus)
         })?;
-        let is_done = is_through && count < STEP;
-        self.next_surplus = Some(now + if is_done { LOOK_EVERY } else { REST });
+        let is_done = is_through && count < DELETED_MAX;
+        self.next_surplus = Some(now + if is_done { CHECK_EVERY } else { PAUSE });
         Ok(is_done)
     }
 
-    /// The room and the number there of each message that was deleted, of rooms that have too many;
-    /// and whether every room was looked at.
+    /// Deletes some messages of rooms that have too many. Returns room and `seq` of each deleted
+    /// message, and whether all rooms were checked.
     fn delete_surplus(
         &mut self,
         transaction: &Transaction<'_>,
@@ -200,7 +249,7 @@ impl Retention {
         let Some(keep) = self.keep_messages else { return Ok((vec![], true)) };
         let mut rooms =
             transaction.prepare_cached("SELECT id FROM room WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-        let rooms = rooms.query_map(params![self.looked_up_to, ROOMS], |row| row.get(0))?;
+        let rooms = rooms.query_map(params![self.last_room, ROOMS], |row| row.get(0))?;
         let rooms: Vec<i64> = rooms.collect::<Result<_, _>>()?;
         let mut delete = transaction.prepare_cached(
             "DELETE FROM message WHERE number IN (
@@ -211,53 +260,23 @@ impl Retention {
         )?;
         let mut surplus = Vec::new();
         for room in &rooms {
-            let left = STEP - surplus.len();
+            let left = DELETED_MAX - surplus.len();
             surplus.extend(deleted(&mut delete, params![room, keep, left])?);
-            if surplus.len() == STEP {
+            if surplus.len() == DELETED_MAX {
                 return Ok((surplus, false));
             }
-            self.looked_up_to = *room;
+            self.last_room = *room;
         }
         let is_through = rooms.len() < ROOMS;
         if is_through {
-            self.looked_up_to = 0;
+            self.last_room = 0;
         }
         Ok((surplus, is_through))
     }
 }
 
-/// Looks at the next messages of a pass. Returns the numbers of those that go, and whether there are
-/// no more.
-fn look(
-    connection: &Connection,
-    clock: &FileClock,
-    pass: &mut Pass,
-) -> rusqlite::Result<(Vec<i64>, bool)> {
-    let mut next = connection.prepare_cached(
-        "SELECT number, time FROM message WHERE number > ?1 ORDER BY number LIMIT ?2",
-    )?;
-    let mut rows = next.query(params![pass.up_to, LOOKED_AT])?;
-    let (mut old, began) = (Vec::new(), Instant::now());
-    for _ in 0..LOOKED_AT {
-        let Some(row) = rows.next()? else { return Ok((old, true)) };
-        let number = row.get(0)?;
-        let said = clock.said(number, whole(row, 1)?);
-        pass.up_to = number;
-        if said.zip(pass.goes).is_some_and(|(said, goes)| said < goes) {
-            old.push(number);
-        } else {
-            pass.messages += 1;
-            pass.old += u64::from(said.is_some_and(|said| said < pass.is_old));
-            pass.certain += u64::from(said.is_some_and(|said| said < pass.is_certain));
-        }
-        if old.len() == STEP || began.elapsed() > LOOK_FOR {
-            break;
-        }
-    }
-    Ok((old, false))
-}
-
-/// Deletes messages, and sees to it that their numbers are not used again. Returns how many.
+/// Runs `delete`, which returns room and `seq` of each message that it deleted, and records that their
+/// numbers are used. Returns how many there were.
 fn delete(
     connection: &mut Connection,
     delete: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Vec<(i64, i64)>>,
@@ -270,22 +289,23 @@ fn delete(
     }
     transaction.execute("UPDATE history SET last_number = ?1", [last_number])?;
     for (room, seq) in &deleted {
-        let used = "UPDATE room SET last_seq = ?2 WHERE id = ?1 AND last_seq < ?2";
-        transaction.prepare_cached(used)?.execute(params![room, seq])?;
+        let update = "UPDATE room SET last_seq = ?2 WHERE id = ?1 AND last_seq < ?2";
+        transaction.prepare_cached(update)?.execute(params![room, seq])?;
     }
     transaction.commit()?;
-    give_back(connection)?;
+    free_pages(connection)?;
     Ok(deleted.len())
 }
 
-/// Gives pages back to the file system: one for each step of the statement, until it is done.
-fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+/// Returns pages to the file system: one for each row of the statement.
+fn free_pages(connection: &Connection) -> rusqlite::Result<()> {
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
     let mut pages = vacuum.query([])?;
     while pages.next()?.is_some() {}
     Ok(())
 }
 
+/// Runs a statement that deletes messages. Returns room and `seq` of each.
 fn deleted(
     delete: &mut Statement<'_>,
     parameters: impl Params,

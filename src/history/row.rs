@@ -1,4 +1,4 @@
-//! Messages as rows, and rows as messages.
+//! Converts messages to rows and back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -8,20 +8,21 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Row, Statement};
 
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
 
-/// Maximum number of messages in one statement, which takes two thirds of the time of as many.
+/// Maximum number of messages in one statement. A full statement takes two thirds of the time of that
+/// many single ones.
 pub(super) const ROWS_MAX: usize = 16;
 
-/// The columns from which [`message`] reads, of `message AS m`.
+/// The columns of `message AS m` that [`message`] reads.
 pub(super) const COLUMNS: &str = "m.seq, m.time, m.nick, m.text, m.id, m.kind";
 
-/// Reads a message. What cannot be one is an error: somebody else has written it.
+/// Reads a message. An invalid one is an error: another program has written it.
 pub(super) fn message(room: RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Message>> {
     let (nick, text): (_, _) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
     let id = row.get_ref(4)?.as_str_or_null()?;
     Ok(Arc::new(Message {
         room,
-        seq: whole(row, 0)?,
-        time: whole(row, 1)?,
+        seq: unsigned(row, 0)?,
+        time: unsigned(row, 1)?,
         nickname: Nickname::recorded(nick).map_err(|error| unreadable(2, error))?,
         text: Text::parse(text, usize::MAX).map_err(|error| unreadable(3, error))?,
         id: id.map(|id| Id::parse(id).ok_or_else(|| unreadable(4, "no id"))).transpose()?,
@@ -29,13 +30,13 @@ pub(super) fn message(room: RoomName, row: &Row<'_>) -> rusqlite::Result<Arc<Mes
     }))
 }
 
-/// The name of a room.
+/// Reads the name of a room.
 pub(super) fn room(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
     RoomName::recorded(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
 }
 
-/// A number that is not negative. SQLite knows no others than 63 bits and a sign.
-pub(super) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+/// Reads a number that is not negative.
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get(column)
 }
 
@@ -43,8 +44,8 @@ fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send +
     Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
 
-/// Small, and never changed.
-pub(super) fn number_of(kind: Kind) -> i64 {
+/// Returns the number of a kind in the file. It must never change.
+fn number_of(kind: Kind) -> i64 {
     match kind {
         Kind::Say => 0,
         Kind::Me => 1,
@@ -59,14 +60,14 @@ fn kind(number: i64) -> Option<Kind> {
     }
 }
 
-/// The rooms that the history knows, with their ids.
-pub(super) fn ids(connection: &Connection) -> rusqlite::Result<HashMap<RoomName, i64>> {
+/// Reads the ids of all rooms.
+pub(super) fn room_ids(connection: &Connection) -> rusqlite::Result<HashMap<RoomName, i64>> {
     let mut rooms = connection.prepare("SELECT name, id FROM room")?;
     let rows = rooms.query_map([], |it| Ok((room(it, 0)?, it.get(1)?)))?;
     rows.collect()
 }
 
-/// The largest number that a message ever had.
+/// Returns the highest number that a message ever had.
 pub(super) fn last_number(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT max(last_number, coalesce((SELECT max(number) FROM message), 0)) FROM history",
@@ -75,13 +76,13 @@ pub(super) fn last_number(connection: &Connection) -> rusqlite::Result<i64> {
     )
 }
 
-/// For one message, and for [`ROWS_MAX`].
+/// The statements that insert one message, and [`ROWS_MAX`].
 static INSERTIONS: LazyLock<[String; 2]> = LazyLock::new(|| [insertion(1), insertion(ROWS_MAX)]);
 
-/// Writes up to [`ROWS_MAX`] messages.
+/// Writes up to [`ROWS_MAX`] messages, and counts `last_number` up.
 pub(super) fn insert(
     connection: &Connection,
-    rooms: &mut HashMap<RoomName, i64>,
+    room_ids: &mut HashMap<RoomName, i64>,
     messages: &[Arc<Message>],
     last_number: &mut i64,
 ) -> rusqlite::Result<()> {
@@ -90,7 +91,7 @@ pub(super) fn insert(
     let mut statement = connection.prepare_cached(sql)?;
     for messages in messages.chunks(step) {
         for (index, message) in messages.iter().enumerate() {
-            let room = id_of(connection, rooms, &message.room)?;
+            let room = find_or_insert_room(connection, room_ids, &message.room)?;
             *last_number = last_number
                 .checked_add(1)
                 .ok_or(Error::IntegralValueOutOfRange(0, *last_number))?;
@@ -124,13 +125,13 @@ fn bind(
     statement.raw_bind_parameter(first + 8, number_of(message.kind))
 }
 
-/// The id of a room, which gets one if it has none.
-pub(super) fn id_of(
+/// Returns the id of a room, and inserts the room if the file does not have it.
+pub(super) fn find_or_insert_room(
     connection: &Connection,
-    rooms: &mut HashMap<RoomName, i64>,
+    room_ids: &mut HashMap<RoomName, i64>,
     room: &RoomName,
 ) -> rusqlite::Result<i64> {
-    if let Some(id) = rooms.get(room) {
+    if let Some(id) = room_ids.get(room) {
         return Ok(*id);
     }
     let name = room.as_str();
@@ -142,6 +143,6 @@ pub(super) fn id_of(
             connection.last_insert_rowid()
         }
     };
-    rooms.insert(room.clone(), id);
+    room_ids.insert(room.clone(), id);
     Ok(id)
 }

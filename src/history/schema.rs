@@ -1,4 +1,4 @@
-//! The tables of a history, and how those of an older format become those of today.
+//! The tables of a history, and the upgrade from older versions of the format.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::HistoryError;
 
-/// Says of a SQLite file that it is a history of chinwag: `chwg`.
+/// Marks a SQLite file as a history of chinwag: `chwg`.
 const APPLICATION_ID: i64 = 0x6368_7767;
 
-/// What makes a history of version n of one of version n - 1, from nothing on.
-const STEPS: [&str; 4] = [
+/// Each statement upgrades a history by one version. The first starts with an empty file.
+const UPGRADES: [&str; 4] = [
     "CREATE TABLE history (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         epoch TEXT NOT NULL,
@@ -44,7 +44,7 @@ const STEPS: [&str; 4] = [
         before INTEGER NOT NULL,
         since INTEGER
      ) STRICT;",
-    // Nicknames are held for their sessions over a restart. The clock has a time that is certain.
+    // Nicknames are reserved for their sessions over a restart. The clock has a certain time.
     "ALTER TABLE history ADD COLUMN certain INTEGER;
      CREATE TABLE name (
         session BLOB PRIMARY KEY,
@@ -52,10 +52,10 @@ const STEPS: [&str; 4] = [
      ) STRICT, WITHOUT ROWID;",
 ];
 
-/// The version of the format that this program writes.
-pub(super) const VERSION: i64 = STEPS.len() as i64;
+/// Version of the format that this program writes.
+pub(super) const VERSION: i64 = UPGRADES.len() as i64;
 
-/// Makes a history of an empty file, or brings one up to date.
+/// Creates the tables in an empty file, or upgrades a history of an older version.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
     let sql = |error| HistoryError::of(path, error);
     let version = version_of(connection, path)?;
@@ -63,18 +63,18 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Hi
         return Ok(());
     }
     if version == 0 {
-        // These two are for a file without tables only.
+        // `auto_vacuum` can only be set while there are no tables.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;").map_err(sql)?;
     } else {
-        log::info!("{}: bringing version {version} of the format up to {VERSION}", path.display());
+        log::info!("{}: upgrading the format from version {version} to {VERSION}", path.display());
     }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    migrate(&transaction, version, VERSION).map_err(sql)?;
+    upgrade(&transaction, version, VERSION).map_err(sql)?;
     transaction.commit().map_err(sql)
 }
 
-/// The version of a history, which is 0 for an empty file.
+/// Returns the version of a history, or 0 for an empty file.
 pub(super) fn version_of(connection: &Connection, path: &Path) -> Result<i64, HistoryError> {
     let sql = |error| HistoryError::of(path, error);
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -92,10 +92,11 @@ pub(super) fn version_of(connection: &Connection, path: &Path) -> Result<i64, Hi
     }
 }
 
-pub(super) fn migrate(transaction: &Transaction<'_>, from: i64, to: i64) -> rusqlite::Result<()> {
-    let steps = (1..).zip(STEPS).filter(|(version, _)| (from + 1..=to).contains(version));
-    for (version, step) in steps {
-        transaction.execute_batch(step)?;
+/// Upgrades a history from a version to a later one.
+pub(super) fn upgrade(transaction: &Transaction<'_>, from: i64, to: i64) -> rusqlite::Result<()> {
+    let upgrades = (1..).zip(UPGRADES).filter(|(version, _)| (from + 1..=to).contains(version));
+    for (version, upgrade) in upgrades {
+        transaction.execute_batch(upgrade)?;
         transaction.pragma_update(None, "user_version", version)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)

@@ -1,33 +1,34 @@
-//! A history as JSON Lines, one message a line: out of a file, and into one.
+//! Exports a history as JSON Lines, one message per line, and imports them.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::clock::TIME_MAX;
-use super::file::{HistoryFile, Use, beside, connect};
-use super::row::{id_of, insert, last_number};
+use super::file::HistoryFile;
+use super::open::{Access, checkpoint, open_to_read};
+use super::row::{find_or_insert_room, insert, last_number};
 use super::{HistoryError, row, schema};
 use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
 
-/// What a large import keeps in memory of the file (KiB).
+/// Size of SQLite's cache during an import (KiB).
 const IMPORT_CACHE_KIB: i64 = 64 * 1024;
-/// A longer line is no message (bytes).
+/// Maximum length of a line of an import (bytes).
 const LINE_BYTES_MAX: usize = 1024 * 1024;
-/// The longest text that is imported (bytes).
+/// Maximum length of a text of an import (bytes).
 const TEXT_BYTES_MAX: usize = 8192;
-/// The largest number that is imported. A room can count on from here for ever without coming to
-/// the numbers that JavaScript does not count exactly.
+/// Maximum `seq` of an import. From here a room can count on for ever within the numbers that
+/// JavaScript represents exactly.
 const SEQ_MAX: u64 = 1 << 52;
-/// How much an export reads at once (bytes, and messages).
+/// Maximum size of the lines that an export reads at once (bytes). The last may be longer.
 const PART_BYTES: usize = 256 * 1024;
+/// Maximum number of messages that an export reads at once.
 const PART_MESSAGES: usize = 1000;
-/// It is said so often how far it has come: after so many messages.
-const SAY_EVERY: u64 = 10_000;
+/// How often progress is reported (messages).
+const REPORT_EVERY: u64 = 10_000;
 
 /// Why an export or an import did not come to its end. An import then leaves the history as it was.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub enum TransferError {
     },
 }
 
-/// A message, as a line has it.
+/// The JSON of a line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
@@ -104,7 +105,7 @@ pub fn export(
         .map_err(sql)?;
     let (mut exported, mut last, mut part) =
         (Exported { written: 0, unreadable: 0 }, i64::MIN, Vec::new());
-    let mut said = 0;
+    let mut reported = 0;
     loop {
         let before = last;
         {
@@ -124,13 +125,13 @@ pub fn export(
         if last == before {
             break;
         }
-        // Nothing is being read now: a server cannot clear its log away while anybody reads, and
-        // the other end of a pipe may stand still for as long as it likes.
+        // No read transaction is open here: it would keep the server from truncating its WAL, and the
+        // reader of a pipe may pause for a long time.
         out.write_all(&part)?;
         part.clear();
-        if exported.written - said >= SAY_EVERY {
-            said = exported.written;
-            progress(said);
+        if exported.written - reported >= REPORT_EVERY {
+            reported = exported.written;
+            progress(reported);
         }
     }
     progress(exported.written);
@@ -156,84 +157,67 @@ pub fn import(
 ) -> Result<u64, TransferError> {
     let sql = |error| TransferError::from(HistoryError::of(path, error));
     let file = HistoryFile::open(path)?;
-    let mut connection = file.connect(Use::Write).map_err(sql)?;
+    let mut connection = file.connect(Access::Write).map_err(sql)?;
     schema::prepare(&mut connection, path)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
     connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB).map_err(sql)?;
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    let mut rooms = HashMap::new();
+    let mut room_ids = HashMap::new();
     let mut number = last_number(&transaction).map_err(sql)?;
     let (mut bytes, mut line, mut added) = (Vec::new(), 0, 0);
     loop {
         line += 1;
         bytes.clear();
-        // One more, by which a line is known that is too long.
-        let most = u64::try_from(LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
-        if lines.by_ref().take(most).read_until(b'\n', &mut bytes)? == 0 {
+        // One byte more shows that a line is too long.
+        let bytes_max = u64::try_from(LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+        if lines.by_ref().take(bytes_max).read_until(b'\n', &mut bytes)? == 0 {
             break;
         }
-        let is_wrong = |reason| TransferError::Line { line, reason };
-        let text = text_of(&bytes, line == 1).map_err(is_wrong)?;
+        let wrong = |reason| TransferError::Line { line, reason };
+        let text = text_of(&bytes, line == 1).map_err(wrong)?;
         if text.trim().is_empty() {
             continue;
         }
-        let message = message_of(text).map_err(is_wrong)?;
-        match kept(&transaction, &mut rooms, &message).map_err(sql)? {
-            Some(kept) if kept == message => {}
+        let message = message_of(text).map_err(wrong)?;
+        match find(&transaction, &mut room_ids, &message).map_err(sql)? {
+            Some(found) if found == message => {}
             Some(_) => {
                 let Message { room, seq, .. } = &message;
                 let reason = format!("the history has another message {seq} of {room}");
                 return Err(TransferError::Line { line, reason });
             }
             None => {
-                insert(&transaction, &mut rooms, &[message.into()], &mut number).map_err(sql)?;
+                insert(&transaction, &mut room_ids, &[message.into()], &mut number).map_err(sql)?;
                 added += 1;
             }
         }
-        if line % SAY_EVERY == 0 {
+        if line % REPORT_EVERY == 0 {
             progress(line);
         }
     }
     transaction.commit().map_err(sql)?;
-    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(sql)?;
+    checkpoint(&connection, "TRUNCATE").map_err(sql)?;
     Ok(added)
 }
 
-/// A history that is there, as it is.
-pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
-    if let Err(error) = std::fs::metadata(path) {
-        return Err(HistoryError::Io { path: path.to_owned(), error });
-    }
-    // Where a server was killed, its log is left to the next server, which looks for it.
-    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|it| it.len() > 0);
-    let connection = connect(path, Use::Read).map_err(|error| HistoryError::of(path, error))?;
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
-        .map_err(|error| HistoryError::of(path, error))?;
-    match schema::version_of(&connection, path)? {
-        0 => Err(HistoryError::Foreign(path.to_owned())),
-        _ => Ok(connection),
-    }
-}
-
-/// The message of this number that the history has.
-fn kept(
+/// Returns the message of the history with the room and the number of this one.
+fn find(
     connection: &Connection,
-    rooms: &mut HashMap<RoomName, i64>,
+    room_ids: &mut HashMap<RoomName, i64>,
     message: &Message,
 ) -> rusqlite::Result<Option<Message>> {
-    let room = id_of(connection, rooms, &message.room)?;
+    let room = find_or_insert_room(connection, room_ids, &message.room)?;
     let mut find = connection.prepare_cached(&format!(
         "SELECT {} FROM message AS m WHERE room = ?1 AND seq = ?2",
         row::COLUMNS
     ))?;
     let read = |it: &rusqlite::Row<'_>| row::message(message.room.clone(), it);
-    let kept = find.query_row(params![room, message.seq], read).optional()?;
-    Ok(kept.map(|kept| kept.as_ref().clone()))
+    let found = find.query_row(params![room, message.seq], read).optional()?;
+    Ok(found.map(|found| found.as_ref().clone()))
 }
 
-/// A line as text. Editors may have put a incomplete_marker before the first.
+/// Decodes a line. Some editors put a byte order mark before the first.
 fn text_of(line: &[u8], is_first: bool) -> Result<&str, String> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     let line = line.strip_prefix(MARK).filter(|_| is_first).unwrap_or(line);
@@ -249,19 +233,20 @@ fn text_of(line: &[u8], is_first: bool) -> Result<&str, String> {
         .map_err(|error| format!("not UTF-8, at byte {}", error.valid_up_to() + 1))
 }
 
-/// By its incomplete_marker; or, without one, by the zeros beside ASCII characters. JSON has no zeros.
+/// Returns whether the first line is UTF-16: it has a byte order mark, or zeros next to ASCII
+/// characters. JSON has no zeros.
 fn is_utf_16(line: &[u8]) -> bool {
     let has_mark = line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff");
     has_mark || line.iter().take(2).any(|byte| *byte == 0)
 }
 
 fn message_of(line: &str) -> Result<Message, String> {
-    // A list would be read as the members in their order.
+    // serde would also accept an array of the values.
     if !line.trim_start().starts_with('{') {
         return Err("expected an object, as in {\"room\": ...}".to_owned());
     }
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
-        // There is one line for serde, and its number is known better.
+        // serde sees a single line and always says line 1. The caller adds the right number.
         error.to_string().replace(" at line 1 column ", " at column ")
     })?;
     if !(1..=SEQ_MAX).contains(&line.seq) || line.time > TIME_MAX {

@@ -29,8 +29,8 @@ use crate::broadcaster::outbox::Outbox;
 use crate::chat::{ClientId, Network};
 use crate::config::{Config, Limits};
 use crate::connection::UpgradedConnection;
-use crate::connection::allowances::Allowances;
 use crate::connection::rate_limits::ClientRateLimits;
+use crate::connection::shared_buckets::SharedBuckets;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain_and_close};
 use crate::protocol::Handshake;
@@ -87,7 +87,7 @@ pub(crate) struct Frontend<'a> {
     pending: ConnectionLimiter,
     page_requests: ConnectionLimiter,
     /// `None` if clients are not counted by address.
-    allowances: Option<Allowances>,
+    shared_buckets: Option<SharedBuckets>,
     rejections: RejectionLog,
     next_client: AtomicU64,
 }
@@ -119,7 +119,7 @@ impl<'a> Frontend<'a> {
             clients: ConnectionLimiter::new(limits.clients_max, clients_per_address_max),
             pending: ConnectionLimiter::new(limits.pending_max, pending_per_address_max),
             page_requests: ConnectionLimiter::new(limits.page_requests_max, None),
-            allowances: clients_per_address_max.map(|_| Allowances::new(&context.limits)),
+            shared_buckets: clients_per_address_max.map(|_| SharedBuckets::new(&context.limits)),
             rejections: RejectionLog::default(),
             next_client: AtomicU64::new(1),
         }
@@ -252,8 +252,8 @@ impl<'a> Frontend<'a> {
         write_response(&mut upgrade, response).expect("writing to memory does not fail");
         outbox.push(&upgrade.into());
         let outbox = Arc::new(outbox);
-        let allowance = self.allowances.as_ref().map(|all| all.of(Network::of(address)));
-        let rate_limits = ClientRateLimits::boxed(limits, allowance, Instant::now());
+        let lender = self.shared_buckets.as_ref().map(|it| it.lender(Network::of(address)));
+        let rate_limits = ClientRateLimits::boxed(limits, lender, Instant::now());
         let early = early.into();
         let connection =
             UpgradedConnection { client, address, handshake, outbox, early, rate_limits };

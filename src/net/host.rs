@@ -1,4 +1,4 @@
-//! Host names and origins, as HTTP requests and the configuration name them.
+//! Host names and origins, in HTTP requests and in the configuration.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use http::uri::{Authority, Uri};
 
 use super::addresses;
 
-/// A host: a name or an address, in the one spelling by which two of them can be compared.
+/// A host: a name or an address, normalised so that two hosts can be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName(String);
 
-/// The text names no host.
+/// The text is not the name of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a host")]
 pub struct HostNameError;
@@ -19,16 +19,16 @@ pub struct HostNameError;
 impl FromStr for HostName {
     type Err = HostNameError;
 
-    /// Reads a name or an address, without a port. Letter case and a trailing dot do not count;
-    /// an IPv6 address may stand in brackets.
+    /// Parses a name or an address without a port. Ignores letter case and a trailing dot. An IPv6
+    /// address may have brackets.
     fn from_str(host: &str) -> Result<Self, Self::Err> {
         let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Ok(address) = address.unwrap_or(host).parse::<Ipv6Addr>() {
             return Ok(Self(address.to_string()));
         }
         let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let of_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let is_label = |label: &str| !label.is_empty() && label.chars().all(of_a_name);
+        let is_name_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let is_label = |label: &str| !label.is_empty() && label.chars().all(is_name_char);
         if name.len() <= 253 && name.split('.').all(is_label) {
             Ok(Self(name))
         } else {
@@ -38,10 +38,10 @@ impl FromStr for HostName {
 }
 
 impl HostName {
-    /// Reads what stands in a `Host` field or an origin: a host, and a port perhaps.
-    fn of_authority(authority: &Authority) -> Result<Self, HostNameError> {
+    /// Parses the authority of a `Host` field or an origin: a host, with or without a port.
+    fn from_authority(authority: &Authority) -> Result<Self, HostNameError> {
         let port = authority.as_str().strip_prefix(authority.host()).ok_or(HostNameError)?;
-        // A number may have a sign for Rust, and a port has none.
+        // Rust accepts a sign before a number, and a port has none.
         let is_number = |port: &str| !port.starts_with('+') && port.parse::<u16>().is_ok();
         let is_port = |port: &str| port.is_empty() || is_number(port);
         match port.strip_prefix(':').map(is_port).unwrap_or(port.is_empty()) {
@@ -50,9 +50,9 @@ impl HostName {
         }
     }
 
-    /// Reads the value of a `Host` field (RFC 9110, section 7.2).
+    /// Parses the value of a `Host` field (RFC 9110, section 7.2).
     pub(crate) fn of_field(value: &str) -> Result<Self, HostNameError> {
-        Self::of_authority(&value.parse().map_err(|_| HostNameError)?)
+        Self::from_authority(&value.parse().map_err(|_| HostNameError)?)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -63,13 +63,13 @@ impl HostName {
         self.0.parse().ok()
     }
 
-    /// Whether other machines get here by it, as far as that can be seen. Where it is in doubt, an
-    /// address of ours does as well.
+    /// Returns whether other machines reach this machine by this host, as far as its spelling shows.
+    /// False is the safe answer: an invitation then has an address of the machine instead.
     pub(crate) fn is_for_others(&self) -> bool {
         if let Some(ip) = self.address() {
             return addresses::is_for_others(ip);
         }
-        // To a browser `2130706433` and `0x7f000001` are IPv4 addresses, and not the only such.
+        // Browsers read names like `2130706433` and `0x7f000001` as IPv4 addresses.
         let (_, last) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
         let is_number = match last.strip_prefix("0x") {
             Some(rest) => rest.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -79,14 +79,14 @@ impl HostName {
     }
 }
 
-/// The origin of a page (RFC 6454): a scheme, a host and perhaps a port, or `null`.
+/// The origin of a page (RFC 6454): a scheme, a host and an optional port, or `null`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     text: String,
     host: Option<HostName>,
 }
 
-/// The text is no origin.
+/// The text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an origin looks like http://host or http://host:port, or is the word null")]
 pub struct OriginError;
@@ -102,7 +102,7 @@ impl FromStr for Origin {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(OriginError);
         };
-        let host = HostName::of_authority(authority).map_err(|_| OriginError)?;
+        let host = HostName::from_authority(authority).map_err(|_| OriginError)?;
         let text = format!("{scheme}://{authority}").to_ascii_lowercase();
         match origin.len() == text.len() {
             true => Ok(Self { text, host: Some(host) }),
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_lead_others_to_themselves_are_known() {
+    fn hosts_that_mean_the_local_machine_are_not_for_others() {
         let is_for_others = |host| HostName::of_field(host).unwrap().is_for_others();
         for host in
             ["192.168.1.20:8080", "[fd00::2]", "Chat.LAN:8080", "chat", "chat.example.org", "7seas"]

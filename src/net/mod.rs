@@ -1,5 +1,4 @@
-//! Sockets, waiting, host names and addresses: what the other modules need of the operating system's
-//! network. Nothing here knows the chat.
+//! Sockets, `poll`, host names and addresses. Nothing here knows the chat.
 
 pub(crate) mod addresses;
 pub(crate) mod host;

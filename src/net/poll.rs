@@ -1,7 +1,7 @@
-//! Waiting for a descriptor, and being woken from it.
+//! Waits for a socket, a [`Waker`] and a deadline at once.
 //!
-//! Every thread that waits for the network waits here: for its socket, for a [`Waker`] that
-//! another thread may ring, and until a deadline. Nothing wakes to look whether there is news.
+//! Every thread that waits for the network waits here. Another thread wakes it through its waker. No
+//! thread wakes up to look for work.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,12 +10,13 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// A bell: once rung, every wait for it returns until it is silenced.
+/// Wakes a thread that waits. After [`Waker::wake`] every wait returns at once, until
+/// [`Waker::clear`].
 #[derive(Debug)]
 pub(crate) struct Waker {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     event: OwnedFd,
-    /// An `eventfd` takes one descriptor where a pipe takes two.
+    /// A pipe takes two descriptors. An `eventfd` takes one.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pipe: (OwnedFd, OwnedFd),
 }
@@ -23,7 +24,7 @@ pub(crate) struct Waker {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Waker {
     /// # Errors
-    /// When the process has no descriptor left, or may not call `eventfd`.
+    /// The process has no descriptor left, or may not call `eventfd`.
     pub(crate) fn new() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -39,7 +40,7 @@ impl Waker {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Waker {
     /// # Errors
-    /// When the process has no descriptor left.
+    /// The process has no descriptor left.
     pub(crate) fn new() -> io::Result<Self> {
         let pipe = rustix::pipe::pipe()?;
         for end in [&pipe.0, &pipe.1] {
@@ -55,20 +56,20 @@ impl Waker {
 }
 
 impl Waker {
-    /// Rings. Never blocks: a bell that cannot take another ring is ringing already.
+    /// Wakes the thread that waits. Never blocks: a write that would block finds the waker woken.
     pub(crate) fn wake(&self) {
         let one = 1_u64.to_ne_bytes();
         while rustix::io::write(self.ends().1, &one) == Err(Errno::INTR) {}
     }
 
-    /// Silences the bell.
+    /// Makes further waits wait for the next wake-up.
     pub(crate) fn clear(&self) {
-        let mut rings = [0; 8];
-        while rustix::io::read(self.ends().0, &mut rings) == Err(Errno::INTR) {}
+        let mut wakes = [0; 8];
+        while rustix::io::read(self.ends().0, &mut wakes) == Err(Errno::INTR) {}
     }
 }
 
-/// What a socket is waited for. That it is broken is noticed in any case.
+/// The conditions of a socket to wait for. A broken connection ends every wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interest {
     pub(crate) readable: bool,
@@ -84,13 +85,13 @@ impl Interest {
 /// Why a wait ended. All are false when the deadline passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
-    /// There is something to read, or an error or the end of the stream to be found by reading.
+    /// A read returns bytes, an error or the end of the stream.
     pub(crate) readable: bool,
-    /// There is room to write, or an error to be found by writing.
+    /// A write takes bytes, or returns an error.
     pub(crate) writable: bool,
-    /// The connection is broken, whatever it was waited for.
+    /// The connection is broken, whatever the interest was.
     pub(crate) broken: bool,
-    /// The bell rang.
+    /// The waker was woken.
     pub(crate) woken: bool,
 }
 
@@ -100,7 +101,7 @@ impl Ready {
     }
 }
 
-/// Waits until `socket` is ready, `waker` rings or the deadline passes, whichever is first.
+/// Waits until `socket` is ready, `waker` is woken or the deadline passes.
 pub(crate) fn wait(
     socket: &impl AsFd,
     interest: Interest,
@@ -110,14 +111,14 @@ pub(crate) fn wait(
     let mut wanted = PollFlags::empty();
     wanted.set(PollFlags::IN, interest.readable);
     wanted.set(PollFlags::OUT, interest.writable);
-    // Who does not read does not come upon the end of the stream.
+    // A thread that does not read does not find the end of the stream.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     wanted.set(PollFlags::RDHUP, !interest.readable);
-    let bell = waker.ends().0;
-    let mut fds = [PollFd::new(socket, wanted), PollFd::new(bell, PollFlags::IN)];
+    let waker = waker.ends().0;
+    let mut fds = [PollFd::new(socket, wanted), PollFd::new(waker, PollFlags::IN)];
     poll_until(&mut fds, deadline)?;
     let found = fds[0].revents();
-    let broken = found.intersects(TROUBLE);
+    let broken = found.intersects(BROKEN);
     Ok(Ready {
         readable: interest.readable && (broken || found.contains(PollFlags::IN)),
         writable: interest.writable && (broken || found.contains(PollFlags::OUT)),
@@ -127,18 +128,18 @@ pub(crate) fn wait(
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const TROUBLE: PollFlags =
+const BROKEN: PollFlags =
     PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL).union(PollFlags::RDHUP);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const TROUBLE: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
+const BROKEN: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
 
-/// Waits until `waker` rings, or the deadline passes. True when it rang.
+/// Waits until `waker` is woken or the deadline passes. Returns whether it was woken.
 pub(crate) fn wait_for_wake(waker: &Waker, deadline: Instant) -> bool {
     let mut fds = [PollFd::new(waker.ends().0, PollFlags::IN)];
     poll_until(&mut fds, Some(deadline)).is_ok_and(|()| !fds[0].revents().is_empty())
 }
 
-/// `poll`, once more after an interruption by a signal, for what is left of the time.
+/// Calls `poll`. After an interruption by a signal, calls it again for the rest of the time.
 fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_is_heard_until_silenced() {
+    fn a_woken_waker_ends_every_wait_until_it_is_cleared() {
         let (near, _far) = pair();
         let waker = Waker::new().unwrap();
         waker.wake();
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_stream_can_be_read() {
+    fn the_end_of_a_stream_makes_the_socket_readable() {
         let (near, far) = pair();
         let waker = Waker::new().unwrap();
         drop(far);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_socket_has_room() {
+    fn an_idle_socket_is_writable() {
         let (near, _far) = pair();
         let waker = Waker::new().unwrap();
         assert!(wait(&near, Interest::BOTH, &waker, None).unwrap().writable);

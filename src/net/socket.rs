@@ -1,4 +1,4 @@
-//! The bytes below a WebSocket: a TCP connection that never blocks.
+//! A TCP connection that never blocks.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -9,25 +9,25 @@ use socket2::SockRef;
 
 use super::poll::{Interest, Waker, wait};
 
-/// Bounds what the kernel keeps for a client that does not read (bytes; Linux doubles it).
+/// Capacity of the kernel's send buffer for a client that does not read (bytes; Linux doubles it).
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
-/// Bounds what the kernel keeps of a client that is read slowly (bytes; Linux doubles it).
+/// Capacity of the kernel's receive buffer for a client that is read slowly (bytes; Linux doubles it).
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes that nobody acknowledges for so long mean that the peer is gone.
+/// How long bytes may stay unacknowledged before the peer counts as gone.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
-/// One connection. It is read by one thread and may be written by another; both calls take it
-/// by reference and return at once.
+/// One connection. One thread reads it, and another may write to it: all methods take it by reference
+/// and return at once.
 #[derive(Debug)]
 pub(crate) struct Transport {
     stream: TcpStream,
 }
 
-/// How much a socket took.
+/// How many bytes a socket took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     All,
-    /// The socket is full after so many bytes.
+    /// This number of bytes. The socket is full.
     Part(usize),
 }
 
@@ -43,7 +43,8 @@ impl Transport {
         Ok(Self { stream })
     }
 
-    /// Reads what is there, or fails with [`ErrorKind::WouldBlock`]. 0 is the end of the stream.
+    /// Reads the bytes that have come, or fails with [`ErrorKind::WouldBlock`]. Returns 0 at the end
+    /// of the stream.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match (&self.stream).read(buffer) {
@@ -53,12 +54,12 @@ impl Transport {
         }
     }
 
-    /// Reads what is there and forgets it.
+    /// Reads bytes that have come, and discards them.
     ///
     /// # Errors
-    /// At the end of the stream, whichever way it ended.
+    /// The stream has ended or is broken.
     pub(crate) fn discard(&self) -> io::Result<()> {
-        // Small, because every thread pays for the pages of its stack that this may touch.
+        // Small buffer. Stack pages: see ARCHITECTURE.
         match self.receive(&mut [0; 512]) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
@@ -66,7 +67,7 @@ impl Transport {
         }
     }
 
-    /// Writes as much as the socket takes now.
+    /// Writes as many bytes as the socket takes now.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Sent> {
         let mut sent = 0;
         while sent < bytes.len() {
@@ -81,25 +82,25 @@ impl Transport {
         Ok(Sent::All)
     }
 
-    /// Makes room in the kernel for `bytes` more, so that a close frame gets in behind what a slow
+    /// Enlarges the kernel's send buffer by `bytes`, for a close frame behind the bytes that a slow
     /// client has not read.
     pub(crate) fn make_room(&self, bytes: usize) {
         let socket = SockRef::from(&self.stream);
         let size = socket.send_buffer_size().unwrap_or(2 * SEND_BUFFER_BYTES);
-        // A refusal costs the client its close code, nothing else.
+        // If this fails, the client gets no close code.
         let _ = socket.set_send_buffer_size(size + bytes);
     }
 
-    /// Tells the peer that nothing more will come. What was sent before still arrives.
+    /// Ends the stream to the peer. Bytes that were sent before still arrive.
     pub(crate) fn finish(&self) {
-        // A peer that is gone already needs no telling.
+        // This fails only if the peer is gone already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 }
 
-/// Waits for the peer's end of the stream, and reads what comes before it to nowhere. Closing with
-/// something unread would reset the connection, and the peer might lose what it was sent last.
-/// Returns at the deadline, and when `waker` rings.
+/// Waits until the peer ends the stream, and discards its bytes. Closing a socket with unread bytes
+/// would reset the connection, and the peer could lose the last bytes that were sent to it. Returns
+/// at the deadline at the latest, or when `waker` is woken.
 pub(crate) fn drain_and_close(transport: &Transport, waker: &Waker, deadline: Instant) {
     loop {
         match wait(transport, Interest::READABLE, waker, Some(deadline)) {
@@ -111,7 +112,7 @@ pub(crate) fn drain_and_close(transport: &Transport, waker: &Waker, deadline: In
             _ => return,
         }
         if Instant::now() >= deadline {
-            // Somebody who never stops sending never lets `wait` run into the deadline.
+            // With a peer that never stops sending, `wait` never reaches the deadline.
             return;
         }
     }

@@ -1,7 +1,7 @@
-//! The wire: WebSocket frames in and out of what the chat understands.
+//! The two dialects: from notices to frames, and from frames to commands.
 //!
-//! Framing itself is tungstenite's. Server frames are not masked (RFC 6455, section 5.1), so one
-//! encoded frame serves every client that speaks the same dialect.
+//! tungstenite does the framing. Server frames are not masked (RFC 6455, section 5.1), so one encoded
+//! frame serves every client of the same dialect.
 
 pub(crate) mod json;
 pub(crate) mod plain;
@@ -14,25 +14,25 @@ use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
 use crate::chat::{Nickname, RoomName};
 
-/// How a client speaks.
+/// The dialect of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Plain,
     Json,
 }
 
-/// How a client comes in.
+/// What a client asks for with its WebSocket handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// With everything said in its request.
+    /// A plain client joins a room with its request. The nickname is a wish.
     Plain { room: RoomName, wish: Option<Nickname> },
-    /// Nowhere and as nobody yet: it says hello, and joins.
+    /// A JSON client says hello and joins rooms later.
     Json,
 }
 
 impl Dialect {
-    /// Maximum length of a frame, and of a message, that is read (bytes). In JSON a text fits that
-    /// is as long as texts may be, even if every byte of it is escaped.
+    /// Returns the maximum length of a frame and of a message (bytes). In JSON it has room for the
+    /// longest text with every byte escaped.
     pub(crate) fn message_bytes_max(self, text_bytes_max: usize) -> usize {
         match self {
             _ if ECHOES => 1024 * 1024,
@@ -55,18 +55,18 @@ impl Handshake {
 const PLAIN_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Maximum length of a request without its text (bytes).
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
-/// How many bytes of JSON one byte of a text takes at most: `\u0022`.
+/// Maximum length of one byte of a text in JSON (bytes): `\u0022`.
 const ESCAPED_BYTES: usize = 6;
 
-/// Whether this is the build for the conformance suite.
+/// Whether this is the build for the conformance suite, which echoes every message.
 pub(crate) const ECHOES: bool = cfg!(feature = "conformance");
 
-/// The codes with which a connection ends (RFC 6455, section 7.4, and PROTOCOL.md).
+/// Close codes (RFC 6455, section 7.4, and PROTOCOL.md).
 pub(crate) mod close_code {
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const PROTOCOL_ERROR: u16 = 1002;
     pub(crate) const BINARY: u16 = 1003;
-    /// Never sent: there was a close frame without a code.
+    /// Never sent: the client sent a close frame without a code.
     pub(crate) const NO_CODE: u16 = 1005;
     /// Never sent: the connection ended without a close frame.
     pub(crate) const ABNORMAL: u16 = 1006;
@@ -81,7 +81,7 @@ pub(crate) mod close_code {
     pub(crate) const FLOODING: u16 = 4029;
 }
 
-/// Appends one text frame, of which `write` appends the text.
+/// Appends one text frame. `write` appends its text.
 pub(crate) fn append_text_frame(frames: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let opcode = OpCode::Data(Data::Text);
     let start = frames.len();
@@ -90,31 +90,31 @@ pub(crate) fn append_text_frame(frames: &mut Vec<u8>, write: impl FnOnce(&mut Ve
     FrameHeader { opcode, ..FrameHeader::default() }
         .format((end - start) as u64, frames)
         .expect("writing to memory does not fail");
-    // The header is known, and how long it is, once the text is there: it moves in front of it.
+    // The length of the header depends on that of the text, so it is written last and moved.
     let header_bytes = frames.len() - end;
     frames[start..].rotate_right(header_bytes);
 }
 
-/// One text frame.
+/// Returns one text frame.
 pub(crate) fn text_frame(text: &str) -> Arc<[u8]> {
     let mut frame = Vec::new();
     append_text_frame(&mut frame, |it| it.extend_from_slice(text.as_bytes()));
     frame.into()
 }
 
-/// A ping without a payload.
+/// Returns a ping without a payload.
 pub(crate) fn ping_frame() -> Arc<[u8]> {
     encode(Frame::ping(Vec::new()))
 }
 
-/// A close frame. The reason is cut to what a control frame holds.
+/// Returns a close frame. The reason is cut to the maximum of a control frame.
 pub(crate) fn close_frame(code: u16, reason: &str) -> Arc<[u8]> {
     const REASON_BYTES_MAX: usize = 123;
-    let end = reason.floor_char_boundary_at(REASON_BYTES_MAX);
+    let end = floor_char_boundary(reason, REASON_BYTES_MAX);
     encode(Frame::close(Some(CloseFrame { code: code.into(), reason: reason[..end].into() })))
 }
 
-/// A whole message as one frame, the way it came.
+/// Returns a message as one frame.
 pub(crate) fn message_frame(message: Message) -> Arc<[u8]> {
     let kind = if message.is_binary() { Data::Binary } else { Data::Text };
     encode(Frame::message(message.into_data(), OpCode::Data(kind), true))
@@ -126,16 +126,10 @@ fn encode(frame: Frame) -> Arc<[u8]> {
     bytes.into()
 }
 
-/// `str::floor_char_boundary`, which is younger than the oldest compiler we support.
-trait FloorCharBoundary {
-    fn floor_char_boundary_at(&self, bytes_max: usize) -> usize;
-}
-
-impl FloorCharBoundary for str {
-    fn floor_char_boundary_at(&self, bytes_max: usize) -> usize {
-        let within = |end: &usize| self.is_char_boundary(*end);
-        (0..=bytes_max.min(self.len())).rev().find(within).unwrap_or_default()
-    }
+/// Does what `str::floor_char_boundary` does, which needs a newer compiler than we support.
+fn floor_char_boundary(text: &str, bytes_max: usize) -> usize {
+    let is_boundary = |end: &usize| text.is_char_boundary(*end);
+    (0..=bytes_max.min(text.len())).rev().find(is_boundary).unwrap_or_default()
 }
 
 #[cfg(test)]

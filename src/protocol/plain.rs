@@ -1,37 +1,37 @@
 //! The plain dialect: the tutorial's frames, byte for byte.
 //!
-//! What a client sends is what it says, to the last byte: there are no commands. What it gets is
-//! `nick: text` and ` .... nick has left.`, each in a text frame of its own.
+//! Every frame of a client is a text: there are no commands. The client is sent `nick: text` and
+//! ` .... nick has left.`, each in its own text frame.
 
 use super::append_text_frame;
 use crate::chat::{Kind, Message, Notice};
 
-/// Appends the notice as a frame, if plain clients are told of it.
+/// Appends the notice as a frame, if it has a form in the plain dialect.
 pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
     match notice {
         Notice::Message(message) => append_text_frame(frames, |line| write(message, line)),
         Notice::Left { nickname, .. } => append_text_frame(frames, |line| {
             line.extend_from_slice(format!(" .... {nickname} has left.").as_bytes());
         }),
-        // The tutorial had no words for anything else.
+        // The tutorial has no other frames.
         _ => {}
     }
 }
 
 fn write(message: &Message, line: &mut Vec<u8>) {
-    let doing = match message.kind {
+    let prefix = match message.kind {
         Kind::Say => "",
         Kind::Me => "/me ",
     };
-    for part in [message.nickname.as_str(), ": ", doing] {
+    for part in [message.nickname.as_str(), ": ", prefix] {
         line.extend_from_slice(part.as_bytes());
     }
     write_in_one_line(message.text.as_str(), line);
 }
 
-/// A line break becomes a space, so that nobody can forge a second line.
+/// Appends a text with each line break as a space, so that no client can forge a second line.
 fn write_in_one_line(text: &str, line: &mut Vec<u8>) {
-    // Most texts have none of the bytes with which a break begins, and are copied as they are.
+    // Most texts have no byte that can begin a line break, and are copied unchanged.
     let may_break = |byte: u8| (byte == b'\n') | (byte == 0xe2);
     if !text.bytes().fold(false, |any, byte| any | may_break(byte)) {
         return line.extend_from_slice(text.as_bytes());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn of_anything_else_nobody_is_told() {
+    fn other_notices_have_no_frame() {
         let mut frames = Vec::new();
         render(&Notice::Pong, &mut frames);
         let (room, nickname) = (RoomName::lobby(), Nickname::parse("ana").unwrap());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_forge_a_second_line() {
+    fn no_text_can_forge_a_second_line() {
         assert_eq!(frame_of("ana", "a\r\nb\rc\nd"), b"\x81\x0cana: a b c d");
         assert_eq!(frame_of("ana", "a\u{2028}b\u{2029}c"), b"\x81\x0aana: a b c");
     }

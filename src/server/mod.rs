@@ -20,7 +20,7 @@ use crate::broadcaster::inbox::Input;
 use crate::chat::Quota;
 use crate::config::Config;
 #[cfg(feature = "history")]
-use crate::history::{HistoryWorkers, Store};
+use crate::history::{History, HistoryWorkers};
 use crate::http::page::Page;
 use crate::http::{Context, Frontend};
 use crate::net::poll::Waker;
@@ -77,7 +77,7 @@ impl Server {
         let config = &within(&capacity, config);
         #[cfg(feature = "history")]
         let store = match &config.history {
-            Some(history) => Some(Store::open(history, config.limits.history)?),
+            Some(history) => Some(History::open(history, config.limits.history)?),
             None => None,
         };
         let bind = distinct(&config.bind)?;
@@ -100,7 +100,7 @@ impl Server {
             stopping: Waker::new()?,
         };
         #[cfg(feature = "history")]
-        let (history, workers) = store.map(Store::into_parts).unzip();
+        let (history, workers) = store.map(History::into_parts).unzip();
         #[cfg(not(feature = "history"))]
         let history = None;
         let quota = Quota {

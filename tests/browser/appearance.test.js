@@ -1,78 +1,63 @@
-// The page on every screen and for every reader: themes, little motion, a
-// phone with its keyboard open, writing from right to left, five languages.
+// Themes, motion, small screens, text direction and languages.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
+import { TestServer } from './support/server.js';
+import { PHONE } from './support/user.js';
 
-const PHONE = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true };
+const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-
-test('the theme is the one of the system, until another is chosen, and then for good', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { context: { colorScheme: 'light' } });
+test('the theme follows the system until the user chooses another, which is remembered', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ context: { colorScheme: 'light' } });
   const choose = async (theme) => {
     await ana.page.locator('#settings').click();
     await ana.page.getByLabel('Theme').selectOption({ label: theme });
     await ana.page.locator('#choices').getByRole('button', { name: 'Close' }).click();
     await ana.page.locator('#choices').waitFor({ state: 'hidden' });
   };
-  const light = await ground(ana.page);
+  const light = await background(ana.page);
   await ana.page.emulateMedia({ colorScheme: 'dark' });
-  const dark = await ground(ana.page);
+  const dark = await background(ana.page);
   assert.notEqual(light, dark);
 
   await choose('Light');
-  assert.equal(await ground(ana.page), light);
-  await ana.page.reload();
-  await ana.is('connected');
-  assert.equal(await ground(ana.page), light);
+  assert.equal(await background(ana.page), light);
+  await ana.reload();
+  assert.equal(await background(ana.page), light);
   await ana.page.emulateMedia({ colorScheme: 'light' });
   await choose('Dark');
-  assert.equal(await ground(ana.page), dark);
+  assert.equal(await background(ana.page), dark);
   await choose('Automatic');
-  assert.equal(await ground(ana.page), light);
+  assert.equal(await background(ana.page), light);
 });
 
-test('nothing moves, so that nobody has to ask for it', async (t) => {
-  const house = await House.open(t);
-  const moves = async (reducedMotion) => {
-    const ana = await house.visit(browser, { context: { ...PHONE, reducedMotion } });
+test('the page has no animations and transitions, with or without reduced motion', async (t) => {
+  const server = await TestServer.start(t);
+  const movingElements = async (reducedMotion) => {
+    const ana = await server.openPage({ context: { ...PHONE, reducedMotion } });
     await ana.page.locator('#menu').click();
-    const times = await ana.page.evaluate(() =>
+    const moving = await ana.page.evaluate(() =>
       [...document.querySelectorAll('*')].flatMap((element) => {
         const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
         const isStill = /^(0s(, )?)+$/u.test(transitionDuration) && animationName === 'none' && scrollBehavior === 'auto';
         return isStill ? [] : [`${element.tagName} #${element.id}`];
       }),
     );
-    await ana.leave();
-    return times;
+    await ana.close();
+    return moving;
   };
-  assert.deepEqual(await moves('no-preference'), []);
+  for (const reducedMotion of ['no-preference', 'reduce']) assert.deepEqual(await movingElements(reducedMotion), []);
 });
 
 for (const height of [640, 300]) {
-  test(`on a phone ${height} pixels high the composer stands at the foot, with nothing under it`, async (t) => {
-    const house = await House.open(t);
-    const ana = await house.visit(browser, { nick: 'a nickname of 24 letters', context: PHONE });
+  test(`on a phone ${height} pixels high the composer is at the bottom edge and everything fits`, async (t) => {
+    const server = await TestServer.start(t);
+    const ana = await server.openPage({ nick: 'a nickname of 24 letters', context: PHONE });
     for (const number of Array(20).keys()) await ana.say(`message ${number}\nwith two lines`);
-    await ana.page.locator('#text').fill('one\ntwo\nthree\nfour\nfive\nsix\nseven');
-    await ana.page.getByRole('button', { name: 'Send' }).click();
-    await ana.reads('one\ntwo\nthree\nfour\nfive\nsix\nseven');
+    await ana.say('one\ntwo\nthree\nfour\nfive\nsix\nseven');
+    await ana.waitForMessage('one\ntwo\nthree\nfour\nfive\nsix\nseven');
     await ana.page.setViewportSize({ width: 360, height });
     await ana.page.waitForFunction((height) => visualViewport.height === height, height);
 
@@ -101,19 +86,17 @@ for (const height of [640, 300]) {
   });
 }
 
-test('what is written from right to left stands so, and a name does not turn its neighbours', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana' });
-  const other = await house.enter('שרה');
-  other.say('שלום לכולם!');
-  other.say('hello all');
-  await ana.reads('hello all');
+test('a text has its own direction, and a nickname does not change that of its neighbours', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const other = await server.connect('שרה');
+  await other.sayAll(['שלום לכולם!', 'hello all']);
+  await ana.waitForMessage('hello all');
   const directions = await ana.page.locator('#messages .text').evaluateAll((texts) =>
     texts.map((text) => getComputedStyle(text).direction),
   );
   assert.deepEqual(directions, ['rtl', 'ltr']);
-  assert.equal(await ana.page.locator('bdi.author', { hasText: 'שרה' }).count() > 0, true);
-  // Who writes sees it as it will be read.
+  assert.ok((await ana.page.locator('bdi.author', { hasText: 'שרה' }).count()) > 0);
   await ana.input.fill('שלום');
   assert.equal(await ana.input.evaluate((input) => getComputedStyle(input).direction), 'rtl');
 });
@@ -127,16 +110,16 @@ const LANGUAGES = {
   'sw-KE': ['en', 'Connected', 'Invite'],
 };
 
-test('the page speaks the language of the browser, or English', async (t) => {
-  const house = await House.open(t);
+test('the page is in the language of the browser, or in English', async (t) => {
+  const server = await TestServer.start(t);
   for (const [locale, [lang, connected, invite]] of Object.entries(LANGUAGES)) {
-    const { page } = await house.visit(browser, { context: { locale } });
-    const said = [
+    const { page } = await server.openPage({ context: { locale } });
+    const shown = [
       await page.locator('html').getAttribute('lang'),
       await page.getByRole('status').textContent(),
       await page.locator('#invite').textContent(),
     ];
-    assert.deepEqual(said, [lang, connected, invite]);
+    assert.deepEqual(shown, [lang, connected, invite]);
     await page.context().close();
   }
 });

@@ -1,36 +1,24 @@
-// People chat: on either port, under a name that is not localhost, whatever
-// they write and however they call themselves.
+// Users chat on either port, with any text and nickname.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('two pages chat on a name that is not localhost', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bo = await chat.visit(browser, { nick: 'bo' });
+test('two pages chat on a host that is not localhost', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const bo = await server.openPage({ nick: 'bo' });
   assert.equal(await ana.page.evaluate(() => isSecureContext), false);
 
   await ana.say('Is the kettle on?');
-  await bo.reads('ana', 'Is the kettle on?');
+  await bo.waitForMessage('Is the kettle on?', 'ana');
   await bo.say('Always.');
-  await ana.reads('bo', 'Always.');
-  await bo.readsOwn('Always.');
+  await ana.waitForMessage('Always.', 'bo');
+  await bo.waitForOwnMessage('Always.');
 
-  const conversation = async (visitor) =>
-    (await visitor.timeline()).filter((item) => !item.notice).map(({ nick, text, own }) => [nick, text, own]);
+  const conversation = async (user) =>
+    (await user.timeline()).filter((item) => !item.notice).map(({ nick, text, own }) => [nick, text, own]);
   assert.deepEqual(await conversation(ana), [
     ['ana', 'Is the kettle on?', true],
     ['bo', 'Always.', false],
@@ -40,57 +28,58 @@ test('two pages chat on a name that is not localhost', async (t) => {
     ['bo', 'Always.', true],
   ]);
 
-  await bo.leave();
-  await ana.readsNotice('bo left');
+  await bo.close();
+  await ana.waitForNotice('bo left');
 });
 
-test('the page served on the WebSocket port works too', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bo = await chat.visit(browser, { port: chat.server.wsPort, nick: 'bo' });
+test('the page also works on the WebSocket port', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const bo = await server.openPage({ port: server.wsPort, nick: 'bo' });
 
   await bo.say('from the one port');
-  await ana.reads('bo', 'from the one port');
+  await ana.waitForMessage('from the one port', 'bo');
   await ana.say('from the other');
-  await bo.reads('ana', 'from the other');
+  await bo.waitForMessage('from the other', 'ana');
 });
 
 test('markup in texts and nicknames is shown as text', async (t) => {
-  const chat = await Chat.open(t);
+  const server = await TestServer.start(t);
   const markup = '<img src=x onerror=alert(1)>';
   const name = '<img src=x onerror=a()>';
-  const ana = await chat.visit(browser, { nick: '<b>ana</b>' });
-  const mallory = await chat.join(name);
+  const ana = await server.openPage({ nick: '<b>ana</b>' });
+  const mallory = await server.connect(name);
 
   await mallory.say(markup);
-  await ana.reads(name, markup);
+  await ana.waitForMessage(markup, name);
   await ana.say(`<script>alert(2)</script>`);
-  await ana.readsOwn(`<script>alert(2)</script>`);
+  await ana.waitForOwnMessage(`<script>alert(2)</script>`);
   assert.equal(await ana.nickname(), '<b>ana</b>');
   assert.equal(await ana.page.locator('main :is(img, script, b)').count(), 0);
 
-  await mallory.leave();
-  await ana.readsNotice(`${name} left`);
+  await mallory.close();
+  await ana.waitForNotice(`${name} left`);
 });
 
-test('what the server removes from a text is not shown, and the echo is known as our own', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bo = await chat.join('bo');
+test('characters that the server removes are not shown, and the message still counts as our own', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const bo = await server.connect('bo');
 
   await ana.say('one\ntwo\u2028three\u0007\u202e');
-  await bo.hears('message', { text: 'one\ntwo\u2028three' });
-  await ana.readsOwn('one\ntwo\u2028three');
+  await bo.waitFor('message', { text: 'one\ntwo\u2028three' });
+  await ana.waitForOwnMessage('one\ntwo\u2028three');
   await ana.say('half \ud83d an emoji, a\ttab,  two spaces, \u2067isolated\u2069');
-  await ana.readsOwn('half \ufffd an emoji, a\ttab,  two spaces, \u2067isolated\u2069');
+  await ana.waitForOwnMessage('half \ufffd an emoji, a\ttab,  two spaces, \u2067isolated\u2069');
 });
 
-test('a policy forbids everything that the page does not need', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('the Content-Security-Policy allows only files of the page', async (t) => {
+  const server = await TestServer.start(t);
+  const { page } = await server.openPage();
 
-  const directives = ana.policy.split(';').map((directive) => directive.trim());
+  const policy = (await page.reload()).headers()['content-security-policy'];
+  const directives = policy.split(';').map((directive) => directive.trim());
   for (const expected of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'"]) {
-    assert.ok(directives.includes(expected), `${expected} is not in ${ana.policy}`);
+    assert.ok(directives.includes(expected), `${expected} is not in ${policy}`);
   }
 });

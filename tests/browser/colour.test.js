@@ -1,50 +1,38 @@
-// Everybody's colour can be read, in either theme, on every ground that a
-// name may stand on.
+// The colours of nicknames are legible, in either theme, on each background.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
 const CONTRAST_MIN = 4.5;
-const GROUNDS = ['--ground', '--raised', '--own'];
-
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const BACKGROUNDS = ['--ground', '--raised', '--own'];
 
 for (const theme of ['light', 'dark']) {
-  test(`every hue can be read in the ${theme} theme`, async (t) => {
-    const chat = await Chat.open(t);
-    const { page } = await chat.visit(browser, { context: { colorScheme: theme } });
-    const { inks, grounds, bent } = await page.evaluate(paint, GROUNDS);
+  test(`every hue of a nickname is legible in the ${theme} theme`, async (t) => {
+    const server = await TestServer.start(t);
+    const { page } = await server.openPage({ context: { colorScheme: theme } });
+    const { colours, backgrounds, outside } = await page.evaluate(paint, BACKGROUNDS);
 
-    assert.equal(new Set(grounds.map(String)).size, GROUNDS.length);
-    // Eight bits tell some neighbours apart no more.
-    assert.ok(new Set(inks.map(String)).size > 300, 'the hues differ');
-    for (const [index, ground] of grounds.entries()) {
-      const contrasts = inks.map((ink) => contrast(ink, ground));
+    assert.equal(new Set(backgrounds.map(String)).size, BACKGROUNDS.length);
+    // With eight bits some neighbouring hues are equal.
+    assert.ok(new Set(colours.map(String)).size > 300, 'the hues differ');
+    for (const [index, background] of backgrounds.entries()) {
+      const contrasts = colours.map((colour) => contrast(colour, background));
       const least = Math.min(...contrasts);
-      t.diagnostic(`${GROUNDS[index]}: at least ${least.toFixed(2)}`);
-      assert.ok(least >= CONTRAST_MIN, `hue ${contrasts.indexOf(least)} on ${GROUNDS[index]}: ${least}`);
+      t.diagnostic(`${BACKGROUNDS[index]}: at least ${least.toFixed(2)}`);
+      assert.ok(least >= CONTRAST_MIN, `hue ${contrasts.indexOf(least)} on ${BACKGROUNDS[index]}: ${least}`);
     }
-    assert.deepEqual(bent, [], 'hues that a screen without more than sRGB cannot show as they are');
+    assert.deepEqual(outside, [], 'hues outside of sRGB');
   });
 }
 
 test('a nickname has the same colour everywhere, in every letter case', async (t) => {
-  const chat = await Chat.open(t);
-  const { page } = await chat.visit(browser);
+  const server = await TestServer.start(t);
+  const { page } = await server.openPage();
   const hues = (nicks) =>
     page.evaluate(async (nicks) => {
-      const { hueOf } = await import('/colour.js');
+      const { hueOf } = await import('/view/render.js');
       return nicks.map(hueOf);
     }, nicks);
 
@@ -55,9 +43,9 @@ test('a nickname has the same colour everywhere, in every letter case', async (t
   assert.ok(perSixth.every((count) => count > 500 && count < 700), String(perSixth));
 });
 
-/** In the page: what is drawn of each hue and ground, as bytes of sRGB. */
+/** In the page: returns the colour of each hue and background as bytes of sRGB, and the hues outside of sRGB. */
 async function paint(names) {
-  const { author } = await import('/colour.js');
+  const { author } = await import('/view/render.js');
   const canvas = document.createElement('canvas');
   const pen = canvas.getContext('2d', { willReadFrequently: true });
   const drawn = (color) => {
@@ -69,20 +57,20 @@ async function paint(names) {
   document.body.append(element);
   const style = getComputedStyle(element);
 
-  const grounds = names.map((name) => {
+  const backgrounds = names.map((name) => {
     element.style.setProperty('background-color', `var(${name})`);
     return drawn(style.backgroundColor);
   });
-  const inks = [];
-  const bent = [];
+  const colours = [];
+  const outside = [];
   for (let hue = 0; hue < 360; hue += 1) {
     element.style.setProperty('--hue', hue);
-    inks.push(drawn(style.color));
+    colours.push(drawn(style.color));
     element.style.setProperty('outline-color', `color(from ${style.color} srgb r g b)`);
     const parts = style.outlineColor.match(/-?[\d.]+(?:e-\d+)?/gu).map(Number);
-    if (parts.length < 3 || parts.some((part) => part < -0.001 || part > 1.001)) bent.push([hue, style.outlineColor]);
+    if (parts.length < 3 || parts.some((part) => part < -0.001 || part > 1.001)) outside.push([hue, style.outlineColor]);
   }
-  return { inks, grounds, bent };
+  return { colours, backgrounds, outside };
 }
 
 // Web Content Accessibility Guidelines 2.2, "contrast ratio".

@@ -1,48 +1,37 @@
-// What begins with a slash, and what Tab makes of a word.
+// Commands, and completion with Tab.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('commands change the nickname and the room, and say what one does', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser);
+test('commands change the nickname and the room, and send an action', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage();
 
   await ana.say('/nick ana');
-  await bo.hears('renamed', { to: 'ana' });
+  await bo.waitFor('renamed', { to: 'ana' });
   await ana.say('/me waves');
-  await bo.hears('message', { nick: 'ana', text: 'waves', kind: 'me' });
+  await bo.waitFor('message', { nick: 'ana', text: 'waves', kind: 'me' });
   await ana.say('/join #Kitchen');
-  await ana.isIn('#kitchen');
+  await ana.waitForConversation('#kitchen');
   await bo.join('kitchen');
-  await ana.seesPeople('ana', 'bo');
+  await ana.waitForMembers('ana', 'bo');
   await ana.say('/part');
-  await bo.hears('left', { room: 'kitchen', nick: 'ana' });
-  await ana.isIn('#lobby');
-  await ana.seesRooms('#lobby');
+  await bo.waitFor('left', { room: 'kitchen', nick: 'ana' });
+  await ana.waitForConversation('#lobby');
+  await ana.waitForRooms('#lobby');
 });
 
-test('commands tell who is here, which rooms there are, and what there is to say', async (t) => {
-  const chat = await Chat.open(t);
-  await chat.join('bo');
-  await chat.join('cy', 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('commands list the members, the rooms and the commands', async (t) => {
+  const server = await TestServer.start(t);
+  await server.connect('bo');
+  await server.connect('cy', 'kitchen');
+  const ana = await server.openPage({ nick: 'ana' });
 
   await ana.say('/who');
-  await ana.readsNotice('People: bo, ana');
+  await ana.waitForNotice('People: bo, ana');
   await ana.say('/rooms');
   await ana.page.getByText(/#lobby \(2\)/u).filter({ hasText: '#kitchen (1)' }).waitFor();
   await ana.say('/help');
@@ -52,29 +41,29 @@ test('commands tell who is here, which rooms there are, and what there is to say
   }
 });
 
-test('what is no command is not said, and kept; two slashes say one', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('an unknown command is not sent and stays in the input; two slashes send one', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
 
   for (const text of ['/dance now', '/toString', '/']) {
     await ana.say(text);
     const [command] = text.split(' ');
-    await ana.page.getByRole('alert').filter({ hasText: `There is no ${command}. Try /help.` }).waitFor();
+    await ana.waitForAlert(`There is no ${command}. Try /help.`);
     assert.equal(await ana.input.inputValue(), text);
   }
   await ana.input.fill('');
   assert.equal(await ana.page.getByRole('alert').textContent(), '');
   await ana.say('//dance now');
-  await ana.readsOwn('/dance now');
-  await bo.hears('message', { text: '/dance now' });
-  assert.deepEqual(bo.heard(), ['ana: /dance now']);
+  await ana.waitForOwnMessage('/dance now');
+  await bo.waitFor('message', { text: '/dance now' });
+  assert.deepEqual(bo.transcript(), ['ana: /dance now']);
 });
 
-test('a command that fails says why, and is kept', async (t) => {
-  const chat = await Chat.open(t);
-  await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a command that fails shows the reason and stays in the input', async (t) => {
+  const server = await TestServer.start(t);
+  await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   for (const text of ['/nick bo', '/nick a: b']) {
     await ana.say(text);
     await ana.page.locator('#objection:not(:empty)').waitFor();
@@ -82,14 +71,14 @@ test('a command that fails says why, and is kept', async (t) => {
   }
   await ana.say('/join no room');
   await ana.page.locator('#objection:not(:empty)').waitFor();
-  await ana.isIn('#lobby');
+  await ana.waitForConversation('#lobby');
 });
 
-test('Tab completes a nickname, goes through several, and else moves the focus', async (t) => {
-  const chat = await Chat.open(t);
-  for (const nick of ['bo', 'bob', 'Cyril Élan']) await chat.join(nick);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  await ana.seesPeople('ana', 'bo', 'bob', 'Cyril Élan');
+test('Tab completes nicknames in turn, or moves the focus if there is no match', async (t) => {
+  const server = await TestServer.start(t);
+  for (const nick of ['bo', 'bob', 'Cyril Élan']) await server.connect(nick);
+  const ana = await server.openPage({ nick: 'ana' });
+  await ana.waitForMembers('ana', 'bo', 'bob', 'Cyril Élan');
   const completed = async (text, presses = 1) => {
     await ana.input.fill(text);
     for (let press = 0; press < presses; press += 1) await ana.input.press('Tab');
@@ -110,8 +99,8 @@ test('Tab completes a nickname, goes through several, and else moves the focus',
 });
 
 test('Tab completes emoji and commands', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
   const completed = async (text) => {
     await ana.input.fill(text);
     await ana.input.press('Tab');

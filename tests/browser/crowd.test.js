@@ -1,80 +1,69 @@
-// Rooms with more people than one answer names, and more rooms than one answer lists.
+// More members of a room, and more rooms, than one answer lists.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { between } from './support/between.js';
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { MessageProxy } from './support/network.js';
+import { TestServer } from './support/server.js';
 
-const CROWD = 620;
+const CLIENTS = 620;
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('of a large room the people are counted, and listed as far as one wants to see', async (t) => {
-  const chat = await Chat.open(t);
-  const crowd = [];
-  for (let number = 1; number <= CROWD; number += 50) {
-    const next = Array.from({ length: Math.min(50, CROWD + 1 - number) }, (_, index) => `p${number + index}`);
-    crowd.push(...(await Promise.all(next.map((nick) => chat.join(nick, 'hall')))));
+test('the members of a large room are counted, and listed page by page', async (t) => {
+  const server = await TestServer.start(t);
+  const clients = [];
+  for (let number = 1; number <= CLIENTS; number += 50) {
+    const next = Array.from({ length: Math.min(50, CLIENTS + 1 - number) }, (_, index) => `p${number + index}`);
+    clients.push(...(await Promise.all(next.map((nick) => server.connect(nick, 'hall')))));
   }
-  const prepare = between({});
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#hall', prepare });
+  const proxy = new MessageProxy();
+  const ana = await server.openPage({ nick: 'ana', path: '/#hall', proxy });
   const shown = async () => [await ana.page.locator('#count').textContent(), await ana.page.locator('#people .place').count()];
   const more = (count) => ana.page.locator('#people').getByRole('button', { name: `${count} more`, exact: true });
   await more('121').waitFor();
   assert.deepEqual(await shown(), ['621', 500]);
 
-  // Those who are known and those who are not go, and somebody comes.
+  // Listed and unlisted members leave, and another arrives.
   const names = await ana.page.locator('#people .place bdi').allTextContents();
-  const known = crowd.filter(({ nick }) => names.includes(nick));
-  const unknown = crowd.filter(({ nick }) => !names.includes(nick));
-  // The last that was named, after which the next page begins.
-  await known.at(-1).leave();
-  await known[0].leave();
-  await unknown[0].leave();
-  await known[1].rename('renamed');
-  await chat.join('late', 'hall');
-  // So many are not named already before somebody comes.
+  const listed = clients.filter(({ nick }) => names.includes(nick));
+  const unlisted = clients.filter(({ nick }) => !names.includes(nick));
+  // The next page begins after the last listed member.
+  await listed.at(-1).close();
+  await listed[0].close();
+  await unlisted[0].close();
+  await listed[1].rename('renamed');
+  await server.connect('late', 'hall');
+  // The number of unlisted members is 120 even before this arrival.
   await ana.page.locator('#people .place bdi').getByText('late', { exact: true }).waitFor();
   await more('120').waitFor();
   assert.deepEqual(await shown(), ['619', 499]);
   await more('120').click();
   await ana.page.locator('#people .link').waitFor({ state: 'detached' });
   assert.deepEqual(await shown(), ['619', 619]);
-  const gone = [known.at(-1), known[0], unknown[0], known[1]].map(({ nick }) => nick);
-  const here = crowd.map(({ nick }) => nick).filter((nick) => !gone.includes(nick));
-  const listed = await ana.page.locator('#people .place bdi').allTextContents();
-  assert.deepEqual(listed.sort(), ['ana', 'late', 'renamed', ...here].sort());
-  assert.equal(prepare.requests.filter(({ type }) => type === 'members').length, 1);
+  const gone = [listed.at(-1), listed[0], unlisted[0], listed[1]].map(({ nick }) => nick);
+  const here = clients.map(({ nick }) => nick).filter((nick) => !gone.includes(nick));
+  const all = await ana.page.locator('#people .place bdi').allTextContents();
+  assert.deepEqual(all.sort(), ['ana', 'late', 'renamed', ...here].sort());
+  assert.equal(proxy.requests.filter(({ type }) => type === 'members').length, 1);
 });
 
-test('a list whose last known name is gone begins before it', async (t) => {
-  const chat = await Chat.open(t);
+test('the next page of members begins at an earlier nickname if the last one has left', async (t) => {
+  const server = await TestServer.start(t);
   let count = 0;
-  const prepare = between({
-    event(event, { tell }) {
+  const proxy = new MessageProxy({
+    event(event, { toPage }) {
       if (event.type !== 'joined') return false;
-      tell({ ...event, members: ['one', 'two', 'three'], members_count: 5 });
+      toPage({ ...event, members: ['one', 'two', 'three'], members_count: 5 });
       return true;
     },
-    request({ type, room, after, ref }, { tell }) {
+    request({ type, room, after, ref }, { toPage }) {
       if (type !== 'members') return false;
       count += 1;
-      if (after === 'three') tell({ type: 'error', code: 'no_such_nick', message: 'three is not here', ref });
-      else tell({ type: 'members', room, members: ['four', 'ana'], members_count: 4, more: false, ref });
+      if (after === 'three') toPage({ type: 'error', code: 'no_such_nick', message: 'three is not here', ref });
+      else toPage({ type: 'members', room, members: ['four', 'ana'], members_count: 4, more: false, ref });
       return true;
     },
   });
-  const ana = await chat.visit(browser, { nick: 'ana', prepare });
+  const ana = await server.openPage({ nick: 'ana', proxy });
   const more = ana.page.locator('#people').getByRole('button', { name: '2 more' });
   await more.click();
   await ana.page.waitForFunction(() => document.querySelectorAll('#people .place').length === 5);
@@ -82,13 +71,13 @@ test('a list whose last known name is gone begins before it', async (t) => {
 });
 
 test('rooms are listed page by page', async (t) => {
-  const chat = await Chat.open(t);
-  const members = [];
+  const server = await TestServer.start(t);
+  const clients = [];
   for (let number = 100; number < 250; number += 1) {
-    if (number % 15 === 10) members.push(await chat.join(`p${number}`, `room${number}`));
-    else await members.at(-1).join(`room${number}`);
+    if (number % 15 === 10) clients.push(await server.connect(`p${number}`, `room${number}`));
+    else await clients.at(-1).join(`room${number}`);
   }
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  const ana = await server.openPage({ nick: 'ana' });
   const note = ana.page.locator('#messages .note').last();
   await ana.say('/rooms');
   await note.getByText(/^#lobby \(1\), #room100 \(1\), .*#room198 \(1\)\n\/rooms room198$/su).waitFor();

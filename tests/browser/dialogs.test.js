@@ -1,24 +1,13 @@
-// What opens over the page, or in place of the nickname, worked by hand.
+// The dialogs, and the field for the nickname.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
+import { TestServer } from './support/server.js';
 
 test('a nickname is changed with the keyboard alone', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
   const { keyboard } = ana.page;
 
   await ana.page.locator('#me').focus();
@@ -30,39 +19,38 @@ test('a nickname is changed with the keyboard alone', async (t) => {
   await keyboard.press('Enter');
   await keyboard.type('cy');
   await keyboard.press('Enter');
-  await ana.readsNotice('ana is now cy');
+  await ana.waitForNotice('ana is now cy');
 });
 
 test('settings are chosen, closed and remembered', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   const dialog = ana.page.getByRole('dialog', { name: 'Settings' });
-  const ground = () => ana.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const light = await ground();
+  const background = () => ana.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
 
   await ana.page.getByRole('button', { name: 'Settings' }).click();
   await dialog.getByLabel('Theme').selectOption('Dark');
   await dialog.getByLabel('Sound').check();
-  assert.equal(await dialog.getByLabel('Notifications').isVisible(), false, 'not for a page that came over plain http');
+  assert.equal(await dialog.getByLabel('Notifications').isVisible(), false, 'without a secure context');
   await dialog.getByRole('button', { name: 'Close' }).click();
   await dialog.waitFor({ state: 'hidden' });
-  assert.notEqual(await ground(), light);
+  assert.notEqual(await background(), light);
 
-  await ana.page.reload();
-  await ana.sees('connected');
-  assert.notEqual(await ground(), light);
+  await ana.reload();
+  assert.notEqual(await background(), light);
   await ana.page.getByRole('button', { name: 'Settings' }).click();
   assert.equal(await dialog.getByLabel('Sound').isChecked(), true);
   await ana.page.mouse.click(5, 5);
   await dialog.waitFor({ state: 'hidden' });
 });
 
-test('an invitation leads to the room that is shown', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { path: '/#kitchen' });
+test('an invitation leads to the current room', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ path: '/#kitchen' });
   await ana.page.getByRole('button', { name: 'Invite' }).click();
   const dialog = ana.page.getByRole('dialog');
-  const address = `http://chat.lan:${chat.server.pagePort}/#kitchen`;
+  const address = `http://chat.lan:${server.pagePort}/#kitchen`;
   await dialog.getByText(address).waitFor();
   await ana.page.waitForFunction(() => document.querySelector('#code').naturalWidth > 0);
   await dialog.getByRole('button', { name: 'Copy' }).click();

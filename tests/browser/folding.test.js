@@ -1,44 +1,30 @@
-// A long text is folded: it cannot push all others out of sight, and all of it
-// can be read.
+// A long text is folded, so that the messages around it stay in view. A button
+// shows all of it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { PHONE } from './support/phone.js';
 import { distanceToEnd, scrollTo } from './support/scrolling.js';
-import { isFound, jumpTo, search, withHistory } from './support/searching.js';
+import { jumpTo, search, waitUntilIndexed } from './support/search.js';
+import { TestServer } from './support/server.js';
+import { PHONE } from './support/user.js';
 
 const LINES_MAX = 40;
-
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
 
 const lines = (count, text = 'number') => Array.from({ length: count }, (_, index) => `${text} ${index + 1}`).join('\n');
 const unfold = ({ page }) => page.getByRole('button', { name: 'Show all' });
 const refold = ({ page }) => page.getByRole('button', { name: 'Show less' });
 const topOf = async (locator) => (await locator.boundingBox()).y;
 
-/** How many lines of the last text are shown. */
+/** The number of lines of the last text that are shown. */
 const linesShown = ({ page }) =>
   page.locator('#messages .text').last().evaluate((text) => text.clientHeight / parseFloat(getComputedStyle(text).lineHeight));
 
-/** Waits until everything that a change leads to is drawn. */
-const drawn = ({ page }) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-
 for (const [screen, context] of Object.entries({ desktop: {}, phone: PHONE })) {
-  test(`forty lines of a text are shown, on a ${screen}`, async (t) => {
-    const chat = await Chat.open(t);
-    const bo = await chat.join('bo');
-    const ana = await chat.visit(browser, { nick: 'ana', context });
+  test(`forty lines of a long text are shown, on a ${screen}`, async (t) => {
+    const server = await TestServer.start(t);
+    const bo = await server.connect('bo');
+    const ana = await server.openPage({ nick: 'ana', context });
     const long = {
       'line feeds': `a${'\n'.repeat(8000)}b`,
       'words': 'word '.repeat(1600).trim(),
@@ -49,7 +35,7 @@ for (const [screen, context] of Object.entries({ desktop: {}, phone: PHONE })) {
     for (const [name, text] of Object.entries(long)) {
       await bo.say(text);
       await bo.say(`after ${name}`);
-      await ana.reads('bo', `after ${name}`);
+      await ana.waitForMessage(`after ${name}`, 'bo');
       await unfold(ana).last().waitFor();
       const heights = await ana.page.locator('#messages .bubble').evaluateAll((all) => all.map((bubble) => bubble.offsetHeight));
       assert.ok(heights.at(-2) < LINES_MAX * 24 + 20, `${name}: ${heights.at(-2)} px`);
@@ -59,20 +45,20 @@ for (const [screen, context] of Object.entries({ desktop: {}, phone: PHONE })) {
     assert.equal(await unfold(ana).count(), Object.keys(long).length);
 
     await ana.say(lines(LINES_MAX));
-    await ana.readsOwn(lines(LINES_MAX));
-    await drawn(ana);
+    await ana.waitForOwnMessage(lines(LINES_MAX));
+    await ana.waitForDrawing();
     assert.equal(await linesShown(ana), LINES_MAX);
     assert.equal(await unfold(ana).count(), Object.keys(long).length);
   });
 }
 
-test('a text is unfolded where it stands, and folded again', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a text is unfolded and folded without moving out of view', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   await bo.say(lines(100));
   await bo.say('after it');
-  await ana.reads('bo', 'after it');
+  await ana.waitForMessage('after it', 'bo');
   await unfold(ana).waitFor();
   assert.equal(await unfold(ana).getAttribute('aria-expanded'), 'false');
 
@@ -82,12 +68,11 @@ test('a text is unfolded where it stands, and folded again', async (t) => {
   await ana.page.keyboard.press('Enter');
   await refold(ana).waitFor();
   assert.equal(await refold(ana).getAttribute('aria-expanded'), 'true');
-  await drawn(ana);
+  await ana.waitForDrawing();
   assert.equal(await topOf(message), before);
 
-  // It is being read: nothing that comes may move it.
   await bo.say('meanwhile');
-  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
+  await ana.waitForNewMessages(1);
   assert.equal(await topOf(message), before);
 
   await scrollTo(ana, 0.6);
@@ -95,36 +80,36 @@ test('a text is unfolded where it stands, and folded again', async (t) => {
   const place = await topOf(refold(ana));
   await refold(ana).press('Enter');
   await unfold(ana).waitFor();
-  await drawn(ana);
+  await ana.waitForDrawing();
   const { y, height } = await unfold(ana).boundingBox();
   const { height: screen } = ana.page.viewportSize();
   assert.ok(y + height > 60 && y < screen, `it was at ${place}, and is at ${y}`);
 });
 
-test('a text stays unfolded, however often it is drawn', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a text stays unfolded when its room is shown again', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   await bo.say(lines(100));
-  await ana.reads('bo', lines(100));
+  await ana.waitForMessage(lines(100), 'bo');
   await unfold(ana).click();
   await refold(ana).waitFor();
   for (const room of ['kitchen', 'lobby']) {
     await ana.say(`/join ${room}`);
-    await ana.isIn(`#${room}`);
+    await ana.waitForConversation(`#${room}`);
   }
   await refold(ana).waitFor();
   assert.equal(await unfold(ana).count(), 0);
 });
 
-test('a text is folded and unfolded as the width of the screen asks for it', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a text is folded if it has too many lines for the width of the screen', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   const text = 'Four words in each. '.repeat(80).trim();
   await bo.say(text);
-  await ana.reads('bo', text);
-  await drawn(ana);
+  await ana.waitForMessage(text, 'bo');
+  await ana.waitForDrawing();
   assert.equal(await unfold(ana).count(), 0);
   await ana.page.setViewportSize({ width: 360, height: 640 });
   await unfold(ana).waitFor();
@@ -132,33 +117,33 @@ test('a text is folded and unfolded as the width of the screen asks for it', asy
   await unfold(ana).waitFor({ state: 'detached' });
 });
 
-test('a link in what is folded is seen when it gets the focus', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a text is unfolded when a link in its hidden part gets the focus', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   await bo.say(`${lines(90)}\nhttp://a.example/\n${lines(90)}`);
   await ana.page.getByRole('link').waitFor();
   await ana.page.locator('#timeline').focus();
   await ana.page.keyboard.press('Tab');
   await refold(ana).waitFor();
-  await drawn(ana);
+  await ana.waitForDrawing();
   const { y } = await ana.page.locator('a:focus').boundingBox();
   assert.ok(y > 60 && y < 740, `the link is at ${y}`);
 });
 
-test('what is found in a folded text is seen', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
+test('a search result in the hidden part of a text is scrolled into view', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
   await bo.say(`${lines(150)}\na needle é\n${lines(150)}`);
   await bo.say(`${'many words in one line '.repeat(250)}a pin ${'and many more '.repeat(100)}`);
-  await bo.sayMany(20);
-  await isFound(bo, 'needle');
-  await isFound(bo, 'pin');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  await bo.sayLines(20);
+  await waitUntilIndexed(bo, 'needle');
+  await waitUntilIndexed(bo, 'pin');
+  const ana = await server.openPage({ nick: 'ana' });
   for (const word of ['needle', 'pin']) {
     await search(ana, word, '1');
     await jumpTo(ana, word);
-    await drawn(ana);
+    await ana.waitForDrawing();
     const { top, bottom } = await ana.page.locator('li:focus .text').evaluate((text, word) => {
       const range = document.createRange();
       const node = text.firstChild;
@@ -172,11 +157,11 @@ test('what is found in a folded text is seen', async (t) => {
   assert.equal(await refold(ana).count(), 2);
 });
 
-test('the button speaks the language of the reader', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
+test('the button to unfold is in the language of the browser', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
   await bo.say(lines(100));
-  const ana = await chat.visit(browser, { nick: 'ana', context: { locale: 'de-DE' } });
+  const ana = await server.openPage({ nick: 'ana', context: { locale: 'de-DE' } });
   await ana.page.getByRole('button', { name: 'Alles zeigen' }).click();
   await ana.page.getByRole('button', { name: 'Weniger zeigen' }).waitFor();
 });

@@ -1,11 +1,9 @@
-// Whatever people call themselves and their rooms, and whatever they write, is
-// shown and never run.
+// Scripts in texts, nicknames and room names are shown and never run.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
+import { TestServer } from './support/server.js';
 
 const RUN = 'window.runs++';
 const PAYLOADS = [
@@ -40,90 +38,74 @@ const PAYLOADS = [
   `\`<img src=x onerror=${RUN}>\` \`\`\`<script>${RUN}</script>\`\`\``,
   `{{constructor.constructor('${RUN}')()}} \${${RUN}} <%= ${RUN} %>`,
 ];
-const NAMES = ['<b onclick=runs++>', '<svg/onload=runs++>', '"><img src onerror=a', '__proto__', 'constructor', '<script>runs++'];
+const NICKNAMES = ['<b onclick=runs++>', '<svg/onload=runs++>', '"><img src onerror=a', '__proto__', 'constructor', '<script>runs++'];
 
-/** In the page: whoever runs a payload is counted. */
-function countRuns() {
-  window.runs = 0;
-}
+/** In the page: each payload that runs raises this number. */
+const script = () => (window.runs = 0);
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** Nothing of what was written became an element that one has not expected, and nothing ran. */
-async function isHarmless({ page, faults }) {
+/** Checks that no payload has run, or has become an element. */
+async function checkHarmless({ page, faults }) {
   const links = page.locator('#messages a');
-  // What waits for the pointer gets it.
+  // Some payloads run when the pointer is over them.
   for (let index = 0; index < (await links.count()); index += 1) await links.nth(index).hover();
-  const { runs, strange } = await page.evaluate(() => {
-    const isStrange = ({ tagName, attributes, href }) =>
+  const { runs, unexpected } = await page.evaluate(() => {
+    const isUnexpected = ({ tagName, attributes, href }) =>
       /^(SCRIPT|IMG|SVG|IFRAME|OBJECT|VIDEO|STYLE|MATH|DETAILS)$/iu.test(tagName) ||
       [...attributes].some(({ name }) => name.startsWith('on')) ||
       (href && !/^https?:/u.test(href));
     const elements = [...document.querySelectorAll('#messages *, #side *, header *')];
-    return { runs: window.runs, strange: elements.filter(isStrange).map((it) => it.outerHTML) };
+    return { runs: window.runs, unexpected: elements.filter(isUnexpected).map((it) => it.outerHTML) };
   });
-  assert.deepEqual({ runs, strange, faults }, { runs: 0, strange: [], faults: [] });
+  assert.deepEqual({ runs, unexpected, faults }, { runs: 0, unexpected: [], faults: [] });
 }
 
-test('texts are not run, as they come, replayed or in private', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana', script: countRuns });
-  const mallory = await house.enter('mallory');
-  for (const payload of PAYLOADS) mallory.say(payload);
-  mallory.say('marker');
-  await ana.reads('marker');
+test('scripts in texts are not run: live, after a reload, and in private messages', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', script });
+  const mallory = await server.connect('mallory');
+  await mallory.sayAll([...PAYLOADS, 'marker']);
+  await ana.waitForMessage('marker');
   assert.equal((await ana.texts()).length, PAYLOADS.length + 1);
   assert.equal((await ana.texts())[0], PAYLOADS[0]);
-  await isHarmless(ana);
+  await checkHarmless(ana);
 
-  // Her own words, and the ones that are recalled from what was.
+  // Our own messages, and all of them after a reload.
   await ana.say(`/me ${PAYLOADS[6]}`);
   await ana.say(PAYLOADS[9]);
-  await ana.reads(PAYLOADS[9]);
-  await ana.page.reload();
-  await ana.is('connected');
-  await ana.reads(PAYLOADS[9]);
+  await ana.waitForMessage(PAYLOADS[9]);
+  await ana.reload();
+  await ana.waitForMessage(PAYLOADS[9]);
   assert.equal((await ana.texts()).length, PAYLOADS.length + 3);
-  await isHarmless(ana);
+  await checkHarmless(ana);
 
-  // In parts, since so much may be told at once.
-  for (const payload of [...PAYLOADS, 'marker']) await mallory.tellInTime('ana', payload);
+  for (const payload of [...PAYLOADS, 'marker']) await mallory.tell('ana', payload);
   await ana.page.locator('#rooms', { hasText: '@mallory' }).locator('.badge', { hasText: String(PAYLOADS.length + 1) }).waitFor();
   await ana.say('/msg mallory');
-  await ana.reads('marker');
+  await ana.waitForMessage('marker');
   assert.equal((await ana.texts()).length, PAYLOADS.length + 1);
-  await isHarmless(ana);
+  await checkHarmless(ana);
 });
 
-test('nicknames are not run', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: '<img src onerror=runs++>', script: countRuns });
+test('scripts in nicknames are not run', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: '<img src onerror=runs++>', script });
   assert.equal(await ana.nickname(), '<img src onerror=runs++>');
-  for (const nick of NAMES) {
-    const mallory = await house.enter(nick);
-    assert.equal(mallory.nick, nick);
-    mallory.say(`I am ${nick}`);
-    mallory.tell('<img src onerror=runs++>', 'psst');
-    await ana.reads(`I am ${nick}`);
+  for (const nick of NICKNAMES) {
+    const mallory = await server.connect(nick);
+    await mallory.say(`I am ${nick}`);
+    await mallory.tell('<img src onerror=runs++>', 'psst');
+    await ana.waitForMessage(`I am ${nick}`);
     await ana.page.locator('#people .author').getByText(nick, { exact: true }).waitFor();
     await ana.page.locator('#rooms bdi').getByText(`@${nick}`, { exact: true }).waitFor();
   }
   await ana.say('/nick <svg onload=runs++>');
   await ana.page.locator('#nickname', { hasText: '<svg onload=runs++>' }).waitFor();
-  await isHarmless(ana);
+  await checkHarmless(ana);
 });
 
-test('rooms are not run, from the address or from the input', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana', script: countRuns });
+test('scripts in room names are not run, from the address or the input', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', script });
   for (const payload of PAYLOADS) {
     await ana.page.evaluate((room) => (location.hash = encodeURIComponent(room)), payload);
     await ana.page.waitForFunction(() => document.querySelector('#objection').textContent);
@@ -131,30 +113,30 @@ test('rooms are not run, from the address or from the input', async (t) => {
       input.value = room;
       input.form.requestSubmit();
     }, payload);
-    await ana.page.locator('#title', { hasText: '#lobby' }).waitFor();
+    await ana.waitForConversation('#lobby');
   }
-  await isHarmless(ana);
+  await checkHarmless(ana);
   await ana.say('/join kitchen');
-  await ana.page.locator('#title', { hasText: '#kitchen' }).waitFor();
-  await isHarmless(ana);
+  await ana.waitForConversation('#kitchen');
+  await checkHarmless(ana);
 });
 
-test('an address with half an escape leads to the lobby', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana', at: '/#%' });
-  await ana.page.locator('#title', { hasText: '#lobby' }).waitFor();
+test('an address with an incomplete escape leads to the lobby', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', path: '/#%' });
+  await ana.waitForConversation('#lobby');
   await ana.say('here');
-  await ana.reads('here');
+  await ana.waitForMessage('here');
 });
 
-test('a room may have a name that means something to JavaScript', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana' });
+test('a room can have the name of a property of all JavaScript objects', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
   for (const room of ['constructor', '__proto__', 'tostring']) {
     await ana.say(`/join ${room}`);
-    await ana.page.locator('#title', { hasText: `#${room}` }).waitFor();
+    await ana.waitForConversation(`#${room}`);
     assert.equal(await ana.input.inputValue(), '');
     await ana.say(`in ${room}`);
-    await ana.reads(`in ${room}`);
+    await ana.waitForMessage(`in ${room}`);
   }
 });

@@ -1,21 +1,10 @@
-// Bringing others along: an address that they can use, as a picture and to copy.
+// The invitation: an address for others, as a QR code and to copy.
 
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
-
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
+import { TestServer } from './support/server.js';
 
 async function open(page) {
   await page.getByRole('button', { name: 'Invite' }).click();
@@ -23,19 +12,19 @@ async function open(page) {
   return page.locator('#address').textContent();
 }
 
-test('an invitation shows the address of the room, as a picture too, and copies it', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana', at: '/#küche' });
-  await ana.page.locator('#title', { hasText: '#küche' }).waitFor();
+test('an invitation shows the address of the room and its QR code, and copies the address', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', path: '/#küche' });
+  await ana.waitForConversation('#küche');
   assert.equal(await ana.page.evaluate(() => isSecureContext), false);
 
   const address = await open(ana.page);
-  assert.equal(address, `http://chat.lan:${house.server.pagePort}/#k%C3%BCche`);
+  assert.equal(address, `http://chat.lan:${server.pagePort}/#k%C3%BCche`);
   const code = ana.page.locator('#code');
   await ana.page.waitForFunction(() => document.querySelector('#code').naturalWidth > 0);
   assert.equal(new URL(await code.getAttribute('src'), ana.page.url()).pathname, '/invite.svg');
   const { width, height } = await code.boundingBox();
-  assert.ok(width >= 200 && width === height, `a scanner sees ${width} by ${height}`);
+  assert.ok(width >= 200 && width === height, `the code is ${width} by ${height}`);
 
   await ana.page.getByRole('button', { name: 'Copy' }).click();
   await ana.page.getByRole('button', { name: 'Copied' }).waitFor();
@@ -44,27 +33,29 @@ test('an invitation shows the address of the room, as a picture too, and copies 
   await ana.page.keyboard.press('ControlOrMeta+v');
   assert.equal(await ana.input.inputValue(), address);
 
-  // Who follows it is in that room.
-  const bo = await house.visit(browser, { nick: 'bo', at: address.slice(address.indexOf('/#')) });
+  // The address leads to that room.
+  const bo = await server.openPage({ nick: 'bo', path: address.slice(address.indexOf('/#')) });
   await bo.say('here I am');
-  await ana.reads('here I am');
+  await ana.waitForMessage('here I am');
 });
 
 for (const host of ['127.0.0.1', 'localhost']) {
-  test(`nobody is invited to ${host}`, async (t) => {
+  test(`an invitation from ${host} has the address of this machine in the network`, async (t) => {
     const lan = Object.values(networkInterfaces()).flat().find((it) => it.family === 'IPv4' && !it.internal);
     if (!lan) return t.skip('this machine has no network');
-    const house = await House.open(t, { args: ['--bind', lan.address] });
-    const ana = await house.visit(browser, { nick: 'ana', host });
+    const server = await TestServer.start(t, { args: ['--bind', lan.address] });
+    const ana = await server.openPage({ nick: 'ana', host });
     const address = await open(ana.page);
-    assert.equal(address, `http://${lan.address}:${house.server.pagePort}/`);
+    assert.equal(address, `http://${lan.address}:${server.pagePort}/`);
     await ana.page.waitForFunction(() => document.querySelector('#code').naturalWidth > 0);
   });
 
-  test(`without a network the page on ${host} says so, and shows no code`, async (t) => {
-    const house = await House.open(t);
-    const ana = await house.visit(browser, { nick: 'ana', host });
-    assert.equal(await open(ana.page), 'No network to join from');
+  test(`without a network, an invitation from ${host} says so and has no code`, async (t) => {
+    const server = await TestServer.start(t);
+    // Without an address to join from, the response is 404.
+    const isExpected = (message) => new URL(message.location().url).pathname === '/invite';
+    const ana = await server.openPage({ nick: 'ana', host, isExpected });
+    assert.equal(await open(ana.page), 'No network address to share');
     assert.equal(await ana.page.locator('#code').isVisible(), false);
     assert.equal(await ana.page.locator('#copy').isVisible(), false);
   });

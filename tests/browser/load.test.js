@@ -1,11 +1,11 @@
-// Ten thousand messages, and fifty a second more, under the eyes of one reader.
+// Ten thousand messages, and fifty more a second, in one page.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
-import { within } from './support/server.js';
+import { sharedBrowser } from './support/browser.js';
+import { TestServer } from './support/server.js';
+import { within } from './support/within.js';
 
 const MESSAGES = 10_000;
 const BATCH = 250;
@@ -15,62 +15,52 @@ const TASK_MAX_MS = 100;
 const ENTRIES_MAX = 320;
 const MOVED_MAX = 1;
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('the page stays smooth while somebody reads back through all that was said', async (t) => {
-  const house = await House.open(t, { args: ['--history-lines', String(2 * MESSAGES)] });
-  const bo = await house.enter('bo');
-  for (let said = 0; said < MESSAGES; said += BATCH) {
-    for (let index = said; index < said + BATCH; index += 1) bo.say(`old ${index}: ${'a word '.repeat(index % 20)}`);
-    await bo.reads(`old ${said + BATCH - 1}: ${'a word '.repeat((said + BATCH - 1) % 20)}`);
-    bo.events.length = 0;
-  }
-  const ana = await house.visit(browser, { nick: 'ana' });
-  await ana.reads(`old ${MESSAGES - 1}: ${'a word '.repeat((MESSAGES - 1) % 20)}`);
+test('the page stays responsive while a user scrolls through the whole history', async (t) => {
+  const server = await TestServer.start(t, { args: ['--history-lines', String(2 * MESSAGES)] });
+  const bo = await server.connect('bo');
+  const old = Array.from({ length: MESSAGES }, (_, index) => `old ${index}: ${'a word '.repeat(index % 20)}`);
+  for (let start = 0; start < MESSAGES; start += BATCH) await bo.sayAll(old.slice(start, start + BATCH));
+  const ana = await server.openPage({ nick: 'ana' });
+  await ana.waitForMessage(old.at(-1));
 
   let count = 0;
-  const talk = setInterval(() => bo.say(`new ${(count += 1)}`), EVERY_MS);
+  const sender = setInterval(() => {
+    count += 1;
+    bo.send({ type: 'say', room: 'lobby', text: `new ${count}`, id: `new-${count}` });
+  }, EVERY_MS);
+  const browser = await sharedBrowser();
   await browser.startTracing(ana.page, { categories: ['toplevel'] });
   let figures;
   try {
-    figures = await within(READ_MAX_MS, ana.page.evaluate(readBack, MOVED_MAX), 'she did not come to the beginning');
+    figures = await within(READ_MAX_MS, ana.page.evaluate(readBack, MOVED_MAX), 'the page did not reach the first message');
   } finally {
-    clearInterval(talk);
+    clearInterval(sender);
   }
   const busiest = busiestTask(JSON.parse(await browser.stopTracing()));
-  t.diagnostic(`${JSON.stringify(figures)}; ${count} messages came meanwhile; ${busiest} ms of computing in one task`);
-  assert.ok(count > 100, `only ${count} messages came meanwhile`);
+  t.diagnostic(`${JSON.stringify(figures)}; ${count} new messages; the longest task computed for ${busiest} ms`);
+  assert.ok(count > 100, `only ${count} new messages`);
   assert.ok(figures.entries <= ENTRIES_MAX, `${figures.entries} entries`);
   assert.deepEqual(figures.moved, []);
   assert.ok(busiest <= TASK_MAX_MS, `a task took ${busiest} ms`);
 
-  bo.say('the end');
-  await bo.reads('the end');
+  await bo.say('the end');
   await ana.page.locator('#newer').click();
-  await ana.reads('the end');
+  await ana.waitForMessage('the end');
 });
 
 /**
- * The milliseconds that the page computed in its longest task. On the clock, as
- * `longtask` has it, a task is longer while the machine does something else.
+ * Returns the milliseconds of CPU time of the longest task. The wall clock time in
+ * `longtask` includes the time of other processes.
  */
 function busiestTask({ traceEvents }) {
   const threads = traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
   const isMain = ({ pid, tid }) => threads.some((thread) => thread.pid === pid && thread.tid === tid);
   const tasks = traceEvents.filter((event) => event.name.endsWith('RunTask') && event.tdur && isMain(event));
-  assert.ok(tasks.length > 1000, `only ${tasks.length} tasks were seen`);
+  assert.ok(tasks.length > 1000, `only ${tasks.length} tasks`);
   return tasks.reduce((most, { tdur }) => Math.max(most, tdur / 1000), 0);
 }
 
-/** In the page: scrolls to the very first message, and keeps account on the way. */
+/** In the page: scrolls to the first message, and measures on the way. */
 async function readBack(movedMax) {
   const timeline = document.querySelector('#timeline');
   const messages = document.querySelector('#messages');
@@ -88,7 +78,7 @@ async function readBack(movedMax) {
 
   while (!messages.textContent.includes('old 0:') || timeline.scrollTop > 0) {
     timeline.scrollTop -= 1500;
-    // Now the eye is on this one; wherever it is, there it stays.
+    // The first message in view must not move.
     const top = timeline.getBoundingClientRect().top;
     const seen = bubbles().find((it) => it.getBoundingClientRect().top >= top);
     const [text, before] = [seen.textContent, seen.getBoundingClientRect().top];

@@ -1,26 +1,14 @@
-// What becomes of the texts that people write: links, code, emphasis, emoji
-// and mentions.
+// Links, code, emphasis, emoji and mentions in texts.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { renderer } from './support/renderer.js';
+import { openRenderer } from './support/renderer.js';
 
 const ATTRIBUTES = 'rel="noopener noreferrer nofollow" target="_blank"';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('an address becomes a link, without the sentence around it', async (t) => {
-  const render = await renderer(t, browser);
+test('an address becomes a link, without the punctuation around it', async (t) => {
+  const render = await openRenderer(t);
   const link = (typed, href = typed) => `<a href="${href}" ${ATTRIBUTES}>${typed}</a>`;
 
   await render.all({
@@ -41,8 +29,8 @@ test('an address becomes a link, without the sentence around it', async (t) => {
   });
 });
 
-test('a link ends where the punctuation of the sentence begins, in every script', async (t) => {
-  const render = await renderer(t, browser);
+test('a link ends before the punctuation of the sentence, in every script', async (t) => {
+  const render = await openRenderer(t);
   const link = (typed) => `<a href="${new URL(typed).href}" ${ATTRIBUTES}>${typed}</a>`;
   const pairs = ['“”', '„“', '„”', '‚‘', '‘’', '’’', '«»', '»«', '‹›', '›‹', '「」', '『』', '《》', '〈〉', '（）', '【】', '〔〕', '❨❩', '⟨⟩', '＂＂'];
   const ends = [...'。、，！？：；…‥·・—–؟،؛۔।॥።፣՝։᠂។၊།', 'ʼs', '’s', '′', '″', '！！', '。”', '\u3000', '\u2003', '\u200b', '\u202e'];
@@ -76,8 +64,8 @@ test('a link ends where the punctuation of the sentence begins, in every script'
   });
 });
 
-test('a link keeps what belongs to it', async (t) => {
-  const render = await renderer(t, browser);
+test('a link includes all parts of its address', async (t) => {
+  const render = await openRenderer(t);
   const link = (typed) => `<a href="${new URL(typed).href}" ${ATTRIBUTES}>${typed}</a>`;
   const addresses = [
     'https://a.example/wiki/Foo_',
@@ -110,17 +98,16 @@ test('a link keeps what belongs to it', async (t) => {
   for (const address of addresses) {
     await render.all({ [address]: link(address), [`see ${address}, and`]: `see ${link(address)}, and`, [`(${address})`]: `(${link(address)})` });
   }
-  // As on GitHub, an exclamation mark is the sentence's. Where there is no
-  // sentence it is the address's.
+  // As on GitHub, an exclamation mark belongs to the sentence. Without a sentence
+  // it belongs to the address.
   await render.all({
     'https://a.example/Hello!': link('https://a.example/Hello!'),
     'see https://a.example/Hello!': `see ${link('https://a.example/Hello')}!`,
   });
 });
 
-// The host that a browser goes to is the one that a reader sees.
-test('no link hides its host', async (t) => {
-  const render = await renderer(t, browser);
+test('an address with a misleading host does not become a link', async (t) => {
+  const render = await openRenderer(t);
   const slashes = [...'∕⁄⧸⟋／╱\u0338᜵〳ノ丿', '\u2215\u2215'];
   const others = [...'．。｡․﹒：﹕∶꞉ː׃։？﹖ʔɂ＃﹟♯＠﹫＼﹨∖⧵‐‑﹣－−٠ꓸ'];
   const blanks = [...'\u2800\u3164\u115f\u1160\uffa0\u200b\u200c\u200d\u2060\u00ad\u034f\u180e\ufe0f\ufff9\ufeff\u061c\u200e\u202e\u2066\ue000\u{e0020}\u{e000}\u{f0000}\u{1d159}\u{13441}', '\u2800\u2800\u2800'];
@@ -153,8 +140,8 @@ test('no link hides its host', async (t) => {
   );
 });
 
-test('what hides where it leads, or leads elsewhere, stays text', async (t) => {
-  const render = await renderer(t, browser);
+test('an address that hides its host, or has another scheme, stays text', async (t) => {
+  const render = await openRenderer(t);
   await render.unchanged(
     'http://bank.example@evil.example/',
     'http://a:b@evil.example/',
@@ -174,8 +161,8 @@ test('what hides where it leads, or leads elsewhere, stays text', async (t) => {
   });
 });
 
-test('code is shown as it is', async (t) => {
-  const render = await renderer(t, browser);
+test('code is shown unchanged', async (t) => {
+  const render = await openRenderer(t);
   await render.all({
     'a `b *c* :joy: http://d.example/ <e>` f': 'a <code>b *c* :joy: http://d.example/ &lt;e&gt;</code> f',
     '```a```': '<pre><code>a</code></pre>',
@@ -190,8 +177,8 @@ test('code is shown as it is', async (t) => {
   await render.unchanged('`', '``', '```', '``````', '```\n```', 'it`s', '`a\nb`', '```a');
 });
 
-test('emphasis begins and ends where words do, on one line', async (t) => {
-  const render = await renderer(t, browser);
+test('emphasis starts and ends at word boundaries, within a line', async (t) => {
+  const render = await openRenderer(t);
   await render.all({
     '*a b*': '<strong>a b</strong>',
     '**a b**': '<strong>a b</strong>',
@@ -222,8 +209,8 @@ test('emphasis begins and ends where words do, on one line', async (t) => {
   );
 });
 
-test('globs and other asterisks stay', async (t) => {
-  const render = await renderer(t, browser);
+test('asterisks and underscores of globs, code and arithmetic stay', async (t) => {
+  const render = await openRenderer(t);
   await render.unchanged(
     '**/*.js',
     '**a*',
@@ -262,10 +249,10 @@ test('globs and other asterisks stay', async (t) => {
   });
 });
 
-test('nothing of a text is lost but the marks of what they make', async (t) => {
-  const { page } = await renderer(t, browser);
+test('rendering removes nothing but the marks of the elements that it creates', async (t) => {
+  const { page } = await openRenderer(t);
   const lost = await page.evaluate(async () => {
-    const { render } = await import('/markup.js');
+    const { render } = await import('/view/render.js');
     const PIECES = ['*', '**', '_', '__', '`', '```', ' ', '\n', '/', '.', '"', '(', ')', 'a', 'b2', 'é', '中', 'ana', '.js', 'http://a.example', '\u0301\u0301\u0301', '\u200d', '“', '!', '&', '<'];
     const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
     const MARKS = {
@@ -289,8 +276,8 @@ test('nothing of a text is lost but the marks of what they make', async (t) => {
   assert.deepEqual(lost, []);
 });
 
-test('emoji have names', async (t) => {
-  const render = await renderer(t, browser);
+test('names of emoji become emoji', async (t) => {
+  const render = await openRenderer(t);
   await render.all({
     ':joy:': '😂',
     'so :+1: :TADA:!': 'so 👍 🎉!',
@@ -301,12 +288,12 @@ test('emoji have names', async (t) => {
   });
   await render.unchanged(':nothing:', 'at 10:100:20', ': joy :', ':constructor:', ':__proto__:');
 
-  const matching = await render.page.evaluate(async () => (await import('/emoji.js')).emojiMatching('Thumbs'));
+  const matching = await render.page.evaluate(async () => (await import('/model/characters.js')).emojiMatching('Thumbs'));
   assert.deepEqual(matching, ['👍', '👎']);
 });
 
-test('our nickname is marked where it is a word', async (t) => {
-  const render = await renderer(t, browser);
+test('our nickname is marked where it is a whole word', async (t) => {
+  const render = await openRenderer(t);
   const mark = (text) => `<mark class="mention">${text}</mark>`;
 
   await render.all(
@@ -335,7 +322,7 @@ test('our nickname is marked where it is a word', async (t) => {
   }
 
   const mentioned = (text, nick) =>
-    render.page.evaluate(async ([text, nick]) => (await import('/markup.js')).mentionsMe(text, nick), [text, nick]);
+    render.page.evaluate(async ([text, nick]) => (await import('/model/markup.js')).mentions(text, nick), [text, nick]);
   assert.deepEqual(
     await Promise.all(['hey Ana', 'banana', '`ana`', 'http://ana/'].map((text) => mentioned(text, 'ana'))),
     [true, false, false, false],

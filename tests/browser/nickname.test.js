@@ -1,99 +1,86 @@
-// A nickname is changed in place, remembered, and shown as the server gives it.
+// A nickname is changed in its field, remembered, and shown as the server
+// normalizes it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
 const GIVEN = /^user-\d{1,5}$/u;
 
-let browser;
+test('a new user is in the lobby, has a nickname, and can type at once', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
 
-before(async () => {
-  browser = await startBrowser();
+  await ana.waitForConversation('#lobby');
+  assert.match(await ana.nickname(), GIVEN);
+  await ana.page.keyboard.type('hello');
+  await ana.page.keyboard.press('Enter');
+  await ana.waitForOwnMessage('hello');
 });
 
-after(async () => {
-  await browser?.close();
-});
-
-test('a newcomer is in the lobby, has a nickname, and can type', async (t) => {
-  const chat = await Chat.open(t);
-  const visitor = await chat.visit(browser);
-
-  await visitor.isIn('#lobby');
-  assert.match(await visitor.nickname(), GIVEN);
-  await visitor.page.keyboard.type('hello');
-  await visitor.page.keyboard.press('Enter');
-  await visitor.readsOwn('hello');
-});
-
-test('a nickname changed in place holds, also over a reload', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser);
+test('a nickname that is changed is kept after a reload', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage();
   const before = await ana.nickname();
 
   await ana.rename('ana');
   assert.equal(await ana.nickname(), 'ana');
-  await bo.hears('renamed', { from: before, to: 'ana' });
-  await ana.readsNotice(`${before} is now ana`);
+  await bo.waitFor('renamed', { from: before, to: 'ana' });
+  await ana.waitForNotice(`${before} is now ana`);
   await ana.say('new name');
-  await bo.hears('message', { nick: 'ana', text: 'new name' });
+  await bo.waitFor('message', { nick: 'ana', text: 'new name' });
 
-  await ana.page.reload();
-  await ana.sees('connected');
+  await ana.reload();
   assert.equal(await ana.nickname(), 'ana');
   await ana.say('same name');
-  await bo.hears('message', { nick: 'ana', text: 'same name' });
+  await bo.waitFor('message', { nick: 'ana', text: 'same name' });
 });
 
-test('a nickname changed in place holds for who comes back another day', async (t) => {
-  const chat = await Chat.open(t, '--grace', '0');
-  const ana = await chat.visit(browser);
+test('a nickname that is changed is kept for a new session', async (t) => {
+  const server = await TestServer.start(t, { args: ['--grace', '0'] });
+  const ana = await server.openPage();
   await ana.rename('ana');
-  const later = await chat.openTab(ana);
+  const later = await ana.openTab();
   await ana.page.close();
   await later.page.evaluate(() => sessionStorage.clear());
-  await later.page.reload();
-  await later.sees('connected');
+  await later.reload();
   assert.equal(await later.nickname(), 'ana');
 });
 
-test('a page that is closed and opened again at once has its nickname', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bystander = await chat.openTab(ana);
+test('a page that is closed and opened again gets its nickname back', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const second = await ana.openTab();
   await ana.page.close();
-  const again = await chat.openTab(bystander);
+  const again = await second.openTab();
   assert.equal(await again.nickname(), 'ana');
-  await again.page.reload();
-  await again.sees('connected');
+  await again.reload();
   assert.equal(await again.nickname(), 'ana');
-  const third = await chat.openTab(again);
+  const third = await again.openTab();
   assert.match(await third.nickname(), GIVEN);
 });
 
-test('another tab is somebody else, who wishes for the same nickname', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const second = await chat.openTab(ana);
+test('another tab is another user, and gets another nickname', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const second = await ana.openTab();
 
   const nick = await second.nickname();
   assert.match(nick, GIVEN);
-  await second.readsNotice(`ana is taken. You are ${nick}.`);
+  await second.waitForNotice(`ana is taken. You are ${nick}.`);
   await second.say('from the second tab');
-  await ana.reads(nick, 'from the second tab');
+  await ana.waitForMessage('from the second tab', nick);
   await ana.say('from the first');
-  await second.reads('ana', 'from the first');
+  await second.waitForMessage('from the first', 'ana');
   assert.equal((await second.timeline()).at(-1).own, false);
 });
 
-test('a nickname that the server would not give is refused on the spot', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('an invalid or taken nickname is marked in its field', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   const wish = ana.page.locator('#wish');
 
   await ana.page.locator('#me').click();
@@ -107,28 +94,28 @@ test('a nickname that the server would not give is refused on the spot', async (
   await wish.press('Escape');
   assert.equal(await ana.nickname(), 'ana');
   await ana.say('still here');
-  await bo.hears('message', { nick: 'ana', text: 'still here' });
+  await bo.waitFor('message', { nick: 'ana', text: 'still here' });
 });
 
-test('a nickname is shown as the server writes it, and is no other after a reload', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser);
+test('a nickname is shown as the server normalizes it, also after a reload', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage();
 
   await ana.rename('  Ａｎａ Jose\u0301 ');
   await ana.say('hello');
-  await bo.hears('message', { nick: 'Ana José', text: 'hello' });
+  await bo.waitFor('message', { nick: 'Ana José', text: 'hello' });
   assert.equal(await ana.nickname(), 'Ana José');
 
   await ana.page.reload();
-  await ana.readsOwn('hello');
+  await ana.waitForOwnMessage('hello');
   assert.deepEqual((await ana.timeline()).filter(({ notice }) => notice?.includes('taken')), []);
   assert.equal(await ana.nickname(), 'Ana José');
 });
 
-test('a browser that refuses to remember can chat all the same', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, {
+test('the page works in a browser that denies storage', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({
     script: () => {
       for (const name of ['localStorage', 'sessionStorage']) {
         Object.defineProperty(window, name, {
@@ -141,5 +128,5 @@ test('a browser that refuses to remember can chat all the same', async (t) => {
   });
 
   await ana.say('no memory');
-  await ana.readsOwn('no memory');
+  await ana.waitForOwnMessage('no memory');
 });

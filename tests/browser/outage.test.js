@@ -1,169 +1,157 @@
-// The network or the server goes away and comes back, and so does the page, by
-// itself. What was typed is said, once.
+// The network or the server fails and recovers. The page reconnects by itself, and
+// sends the messages that waited, once.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { inTheMiddle, placeOf, scrollTo } from './support/scrolling.js';
+import { MessageProxy } from './support/network.js';
+import { positionOf, scrollTo, textInMiddle } from './support/scrolling.js';
+import { TestServer } from './support/server.js';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('who comes back after a break misses nothing, and nobody sees it', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
+test('after a network failure no message is missing, and other users see no leaving', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ network, nick: 'ana' });
   await bo.say('before');
-  await ana.reads('bo', 'before');
+  await ana.waitForMessage('before', 'bo');
 
   network.break();
-  await ana.sees('disconnected');
+  await ana.waitForState('disconnected');
   await bo.say('meanwhile');
   await ana.say('while down');
-  await ana.readsUnsent('while down', 'pending');
+  await ana.waitForUnsent('while down', 'pending');
   await ana.input.fill('half a sent');
-  network.mend();
-  await ana.sees('connected');
-  await ana.readsOwn('while down');
-  // No gap either.
+  network.repair();
+  await ana.waitForState('connected');
+  await ana.waitForOwnMessage('while down');
+  // There is no entry for a gap.
   assert.deepEqual((await ana.timeline()).map(({ text, notice }) => text ?? notice), ['before', 'meanwhile', 'while down']);
   assert.equal(await ana.input.inputValue(), 'half a sent');
-  await bo.hears('message', { text: 'while down' });
-  assert.equal(bo.events.filter(({ type, nick }) => type === 'left' || (type === 'arrived' && nick === 'bo')).length, 0);
+  await bo.waitFor('message', { text: 'while down' });
+  assert.deepEqual([bo.received('arrived').length, bo.received('left').length], [1, 0]);
 });
 
-test('what was said but not confirmed is sent again with its id, and said once', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
-  await bo.hears('arrived', { nick: 'ana' });
+test('a message without confirmation is sent again, and appears once', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ network, nick: 'ana' });
+  await bo.waitFor('arrived', { nick: 'ana' });
 
-  network.swallow();
+  network.dropServerData();
   await ana.say('once');
-  await bo.hears('message', { text: 'once' });
-  await ana.readsUnsent('once', 'pending');
+  await bo.waitFor('message', { text: 'once' });
+  await ana.waitForUnsent('once', 'pending');
   network.break();
-  network.mend();
-  await ana.readsOwn('once');
+  network.repair();
+  await ana.waitForOwnMessage('once');
   await ana.say('marker');
-  await bo.hears('message', { text: 'marker' });
-  assert.deepEqual(bo.heard(), ['ana: once', 'ana: marker']);
-  await ana.readsOwn('marker');
+  await bo.waitFor('message', { text: 'marker' });
+  assert.deepEqual(bo.transcript(), ['ana: once', 'ana: marker']);
+  await ana.waitForOwnMessage('marker');
   assert.deepEqual(await ana.texts(), ['once', 'marker']);
 });
 
-test('what is not confirmed survives a reload, and is said once', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
-  await bo.hears('arrived', { nick: 'ana' });
+test('messages without confirmation are kept after a reload, and appear once', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ network, nick: 'ana' });
+  await bo.waitFor('arrived', { nick: 'ana' });
 
-  network.swallow();
+  network.dropServerData();
   await ana.say('once');
-  await bo.hears('message', { text: 'once' });
+  await bo.waitFor('message', { text: 'once' });
   await ana.say('and then');
-  await ana.readsUnsent('and then', 'pending');
+  await ana.waitForUnsent('and then', 'pending');
   await ana.page.reload();
-  await ana.readsOwn('once');
-  await ana.readsOwn('and then');
-  await bo.hears('message', { text: 'and then' });
-  assert.deepEqual(bo.heard(), ['ana: once', 'ana: and then']);
+  await ana.waitForOwnMessage('once');
+  await ana.waitForOwnMessage('and then');
+  await bo.waitFor('message', { text: 'and then' });
+  assert.deepEqual(bo.transcript(), ['ana: once', 'ana: and then']);
   assert.deepEqual(await ana.texts(), ['once', 'and then']);
   assert.equal(await ana.nickname(), 'ana');
 });
 
-test('what waits for the connection can be withdrawn', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
+test('a message that waits for the connection can be withdrawn', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ network, nick: 'ana' });
 
   network.break();
-  await ana.sees('disconnected');
+  await ana.waitForState('disconnected');
   await ana.say('better not');
   await ana.say('but this');
-  const entry = ana.page.locator('#unsent li', { hasText: 'better not' });
+  const entry = ana.unsent('better not');
   await entry.getByText('sending…').waitFor();
   await entry.getByRole('button', { name: 'Withdraw' }).click();
   assert.equal(await ana.input.inputValue(), 'better not');
-  network.mend();
-  await bo.hears('message', { text: 'but this' });
-  assert.deepEqual(bo.heard(), ['ana: but this']);
+  network.repair();
+  await bo.waitFor('message', { text: 'but this' });
+  assert.deepEqual(bo.transcript(), ['ana: but this']);
 });
 
-test('what is typed faster than the server allows is said all the same, in order', async (t) => {
-  const chat = await Chat.open(t, '--rate', '2', '--burst', '1');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('messages beyond the rate limit are sent later, in order', async (t) => {
+  const server = await TestServer.start(t, { args: ['--rate', '2', '--burst', '1'] });
+  const ana = await server.openPage({ nick: 'ana' });
   const texts = Array.from({ length: 4 }, (_, index) => `text ${index}`);
   for (const text of texts) {
     await ana.input.fill(text);
     await ana.input.press('Enter');
   }
-  await ana.readsOwn('text 3');
+  await ana.waitForOwnMessage('text 3');
   assert.deepEqual(await ana.texts(), texts);
-  const said = ana.sent.filter((frame) => JSON.parse(frame).type === 'say');
-  assert.ok(said.length > texts.length, 'something was refused');
+  assert.ok(ana.requests('say').length > texts.length, 'no message was refused');
 });
 
-test('a reader stays where he reads when the connection comes back', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
-  await bo.sayMany(80);
-  await ana.reads('bo', 'line 80');
+test('the scroll position is kept when the page reconnects', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ network, nick: 'ana' });
+  await bo.sayLines(80);
+  await ana.waitForMessage('line 80', 'bo');
   await scrollTo(ana, 0.6);
-  const read = await inTheMiddle(ana);
-  const before = await placeOf(ana, read);
+  const text = await textInMiddle(ana);
+  const before = await positionOf(ana, text);
 
   network.break();
-  await ana.sees('disconnected');
-  await bo.say('one');
-  await bo.say('two');
-  network.mend();
-  await ana.page.getByRole('button', { name: '2 new messages', exact: true }).waitFor();
-  assert.equal(await placeOf(ana, read), before);
+  await ana.waitForState('disconnected');
+  await bo.sayAll(['one', 'two']);
+  network.repair();
+  await ana.waitForNewMessages(2);
+  assert.equal(await positionOf(ana, text), before);
 });
 
-test('the page survives a restart of the server, shows the gap, and says what waits', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#kitchen', outage: true });
+test('after a restart of the server the page shows a gap, and sends the messages that waited', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', path: '/#kitchen', outage: true });
   await ana.say('before');
-  await ana.readsOwn('before');
+  await ana.waitForOwnMessage('before');
 
-  assert.equal(await chat.server.stop(), 0);
-  await ana.sees('disconnected');
+  assert.equal(await server.stop(), 0);
+  await ana.waitForState('disconnected');
   await ana.say('while down');
-  await ana.readsUnsent('while down', 'pending');
-  await chat.restart();
-  const bo = await chat.join('bo', 'kitchen');
-  await ana.sees('connected');
-  await ana.readsOwn('while down');
-  await ana.readsNotice('Some messages are missing here.');
+  await ana.waitForUnsent('while down', 'pending');
+  await server.restart();
+  const bo = await server.connect('bo', 'kitchen');
+  await ana.waitForState('connected');
+  await ana.waitForOwnMessage('while down');
+  await ana.waitForNotice('Some messages are missing here.');
   await ana.say('after');
-  await bo.hears('message', { nick: 'ana', text: 'after' });
-  await ana.readsOwn('after');
+  await bo.waitFor('message', { nick: 'ana', text: 'after' });
+  await ana.waitForOwnMessage('after');
   assert.deepEqual(await ana.texts(), ['before', 'while down', 'after']);
-  await ana.seesRooms('#lobby', '#kitchen');
+  await ana.waitForRooms('#lobby', '#kitchen');
 });
 
-test('the page comes back at once when the network does', async (t) => {
-  const chat = await Chat.open(t);
-  const network = await chat.network();
-  const ana = await chat.visit(browser, { port: network.port, nick: 'ana', outage: true });
-  // With pauses this long, only the event can end one in time.
+test('the page reconnects at once when the browser is online again', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const ana = await server.openPage({ network, nick: 'ana' });
+  // The pauses between attempts are longer than the test: only the event can end one.
   await ana.page.evaluate(() => {
     const wait = window.setTimeout;
     window.setTimeout = (then, milliseconds) => wait(then, milliseconds === 1000 ? 1 : milliseconds * 1000);
@@ -171,44 +159,43 @@ test('the page comes back at once when the network does', async (t) => {
   });
 
   network.break();
-  await ana.sees('disconnected');
-  network.mend();
+  await ana.waitForState('disconnected');
+  network.repair();
   await ana.page.evaluate(() => dispatchEvent(new Event('online')));
-  await ana.sees('connected');
+  await ana.waitForState('connected');
   await ana.say('back');
-  await ana.readsOwn('back');
+  await ana.waitForOwnMessage('back');
 });
 
-test('a server that answers no more is noticed when the reader comes back', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana', outage: true });
+test('when the page gets the focus, a server that does not respond is noticed', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', outage: true });
   await ana.page.clock.install();
-  chat.server.freeze();
+  server.freeze();
   await ana.say('into the void');
-  await ana.readsUnsent('into the void', 'pending');
+  await ana.waitForUnsent('into the void', 'pending');
   await ana.page.evaluate(() => dispatchEvent(new Event('focus')));
   await ana.page.clock.runFor(7_000);
-  await ana.sees('disconnected');
-  await chat.server.kill();
+  await ana.waitForState('disconnected');
+  await server.kill();
   await ana.page.clock.resume();
-  await chat.restart();
-  await ana.sees('connected');
-  await ana.readsOwn('into the void');
+  await server.restart();
+  await ana.waitForState('connected');
+  await ana.waitForOwnMessage('into the void');
   assert.deepEqual(await ana.texts(), ['into the void']);
 });
 
-test('what the server itself has to say is read among the messages', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  // As it says when its disk is full: that is the server's own test.
+test('a notice of the server is shown among the messages', async (t) => {
+  const server = await TestServer.start(t);
+  // The tests of the server show that it sends this when its disk is full.
   const notice = { type: 'notice', level: 'warning', text: 'The history cannot be written.' };
-  await ana.page.routeWebSocket(/./u, (socket) => {
-    const server = socket.connectToServer();
-    server.onMessage((frame) => {
-      socket.send(frame);
-      if (JSON.parse(frame).type === 'joined') socket.send(JSON.stringify(notice));
-    });
+  const proxy = new MessageProxy({
+    event(event, { toPage }) {
+      toPage(event);
+      if (event.type === 'joined') toPage(notice);
+      return true;
+    },
   });
-  await ana.page.reload();
+  const ana = await server.openPage({ proxy });
   await ana.page.locator('#messages', { hasText: notice.text }).waitFor();
 });

@@ -1,74 +1,62 @@
-// The page on a phone: it fits, the side is one tap away, and one writes with
-// the keyboard on the screen.
+// The page on a phone: its size, the sidebar, and the on-screen keyboard.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { PHONE } from './support/phone.js';
 import { distanceToEnd } from './support/scrolling.js';
+import { TestServer } from './support/server.js';
+import { PHONE } from './support/user.js';
 
-let browser;
+const tap = (user, selector, options) => user.page.locator(selector, options).tap();
 
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-const tap = (visitor, selector, options) => visitor.page.locator(selector, options).tap();
-
-test('the page fits on a phone, whatever is open', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { context: PHONE });
-  const bo = await chat.join('a-name-of-24-characters!');
+test('the page fits on a phone in every state', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ context: PHONE });
+  const bo = await server.connect('a-name-of-24-characters!');
   await bo.say('w'.repeat(400));
-  await ana.reads('a-name-of-24-characters!', 'w'.repeat(400));
-  await fits(ana);
+  await ana.waitForMessage('w'.repeat(400), 'a-name-of-24-characters!');
+  await checkFits(ana);
 
   await ana.rename('another-name-of-24-chars');
-  await fits(ana);
+  await checkFits(ana);
   await tap(ana, '#me');
-  await fits(ana);
+  await checkFits(ana);
   await tap(ana, '#keep');
   await ana.input.fill('line\n'.repeat(20));
-  await fits(ana);
+  await checkFits(ana);
 });
 
-test('rooms and people are one tap away, and go when one is chosen', async (t) => {
-  const chat = await Chat.open(t);
-  await chat.join('bo');
-  const cy = await chat.join('cy', 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana', context: PHONE, path: '/#kitchen' });
+test('the sidebar of a phone opens with a tap, and closes after a choice', async (t) => {
+  const server = await TestServer.start(t);
+  await server.connect('bo');
+  const cy = await server.connect('cy', 'kitchen');
+  const ana = await server.openPage({ nick: 'ana', context: PHONE, path: '/#kitchen' });
   const side = ana.page.locator('#side');
   assert.equal(await side.isVisible(), false);
 
   await tap(ana, '#menu');
-  await ana.seesRooms('#lobby', '#kitchen');
-  await ana.seesPeople('ana', 'cy');
+  await ana.waitForRooms('#lobby', '#kitchen');
+  await ana.waitForMembers('ana', 'cy');
   await tap(ana, '#rooms .place', { hasText: '#lobby' });
-  await ana.isIn('#lobby');
+  await ana.waitForConversation('#lobby');
   await side.waitFor({ state: 'hidden' });
   await cy.say('unread', { room: 'kitchen' });
 
   await tap(ana, '#menu');
-  await ana.seesRooms('#lobby', '#kitchen 1');
-  await ana.seesPeople('ana', 'bo');
+  await ana.waitForRooms('#lobby', '#kitchen 1');
+  await ana.waitForMembers('ana', 'bo');
   await ana.page.touchscreen.tap(340, 320);
   await side.waitFor({ state: 'hidden' });
   await tap(ana, '#menu');
   await tap(ana, '#people .place', { hasText: 'bo' });
-  await ana.isIn('@bo');
+  await ana.waitForConversation('@bo');
   await side.waitFor({ state: 'hidden' });
 });
 
-test('Enter makes a line, and the button sends and leaves the keyboard open', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana', context: PHONE });
-  assert.equal(await ana.page.evaluate(() => document.activeElement.id), '', 'no keyboard before one wants to write');
+test('on a phone, Enter inserts a line break, and the button sends and keeps the focus', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', context: PHONE });
+  assert.equal(await ana.page.evaluate(() => document.activeElement.id), '', 'the keyboard is closed');
 
   await ana.input.tap();
   await ana.page.keyboard.type('one');
@@ -79,36 +67,36 @@ test('Enter makes a line, and the button sends and leaves the keyboard open', as
     document.querySelector('#text').addEventListener('blur', () => (document.body.dataset.blurred = 'yes'));
   });
   await tap(ana, '[name=send]');
-  await ana.readsOwn('one\ntwo');
+  await ana.waitForOwnMessage('one\ntwo');
   assert.equal(await ana.page.evaluate(() => document.activeElement.id), 'text');
   assert.equal(await ana.page.evaluate(() => document.body.dataset.blurred), undefined);
   assert.equal(await ana.input.getAttribute('enterkeyhint'), 'enter');
 });
 
-test('what one taps is large enough', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { context: PHONE });
+test('buttons are large enough to tap', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ context: PHONE });
   for (const button of await ana.page.locator('header button:visible, [name=send]').all()) {
     const { width, height } = await button.boundingBox();
     assert.ok(width >= 44 && height >= 44, `${await button.textContent()}: ${width} by ${height}`);
   }
 });
 
-test('the newest message stays in view when the keyboard takes its place', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { context: PHONE });
-  const bo = await chat.join('bo');
-  await bo.sayMany(60);
-  await ana.reads('bo', 'line 60');
+test('the newest message stays in view when the on-screen keyboard opens', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ context: PHONE });
+  const bo = await server.connect('bo');
+  await bo.sayLines(60);
+  await ana.waitForMessage('line 60', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
   await ana.page.setViewportSize({ width: 360, height: 340 });
   await ana.page.waitForFunction(() => document.querySelector('#timeline').clientHeight < 300);
   assert.equal(await distanceToEnd(ana), 0);
-  await fits(ana);
+  await checkFits(ana);
 });
 
-async function fits(visitor) {
-  const found = await visitor.page.evaluate(() => {
+async function checkFits(user) {
+  const found = await user.page.evaluate(() => {
     const input = document.querySelector('#text').getBoundingClientRect();
     return {
       sideways: Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth,
@@ -119,8 +107,8 @@ async function fits(visitor) {
     };
   });
   assert.deepEqual(found, { sideways: 0, inputInside: true, cut: 0 });
-  // Smaller, and a phone zooms in on the input.
-  for (const input of await visitor.page.locator('input:not([type=checkbox]), textarea, select').all()) {
+  // A phone zooms in on an input with smaller letters.
+  for (const input of await user.page.locator('input:not([type=checkbox]), textarea, select').all()) {
     assert.ok(parseFloat(await input.evaluate((field) => getComputedStyle(field).fontSize)) >= 16);
   }
 }

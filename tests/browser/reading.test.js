@@ -1,156 +1,138 @@
-// The timeline follows the newest message, holds still for a reader, goes back
-// as far as the server remembers, and stays of bounded length.
+// The timeline follows the newest message, does not move for a user who has
+// scrolled up, loads older messages, and is limited in length.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { distanceToEnd, inTheMiddle, nodes, placeOf, readBack, scrollTo } from './support/scrolling.js';
+import { countEntries, distanceToEnd, loadOlder, positionOf, scrollTo, textInMiddle } from './support/scrolling.js';
+import { TestServer } from './support/server.js';
 
-const NODES_MAX = 310;
+const ENTRIES_MAX = 310;
 
-let browser;
+/** Returns the texts below a divider. */
+const dividers = async (user) => (await user.timeline()).filter(({ divider }) => divider).map(({ text }) => text);
 
-before(async () => {
-  browser = await startBrowser();
-});
+test('an empty room says that it is empty', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
 
-after(async () => {
-  await browser?.close();
-});
-
-test('an empty room invites to speak', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-
-  await ana.page.getByText('Nothing was said yet. Say hello!').waitFor();
+  await ana.page.getByText('No messages yet. Say hello!').waitFor();
   await ana.say('hello');
   await ana.page.locator('#silence').waitFor({ state: 'hidden' });
 });
 
-test('new messages do not move what is being read further up, and are counted', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  const bo = await chat.join('bo');
-  await bo.sayMany(60);
-  await ana.reads('bo', 'line 60');
+test('new messages are counted and do not move older ones in view', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
+  const bo = await server.connect('bo');
+  await bo.sayLines(60);
+  await ana.waitForMessage('line 60', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
   const newer = ana.page.locator('#newer');
 
   await scrollTo(ana, 0.5);
-  const read = await inTheMiddle(ana);
-  const before = await placeOf(ana, read);
-  await bo.say('you do not see this yet');
-  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
-  await bo.say('nor this');
-  await bo.say('nor that');
-  await ana.reads('bo', 'nor that');
+  const text = await textInMiddle(ana);
+  const before = await positionOf(ana, text);
+  await bo.say('not in view');
+  await ana.waitForNewMessages(1);
+  await bo.sayAll(['nor this', 'nor that']);
+  await ana.waitForMessage('nor that', 'bo');
   assert.equal(await newer.textContent(), '3 new messages');
-  assert.equal(await placeOf(ana, read), before);
-  await ana.seesRooms('#lobby 3');
+  assert.equal(await positionOf(ana, text), before);
+  await ana.waitForRooms('#lobby 3');
 
   await newer.click();
   await newer.waitFor({ state: 'hidden' });
-  await ana.seesRooms('#lobby');
+  await ana.waitForRooms('#lobby');
   assert.equal(await distanceToEnd(ana), 0);
   await bo.say('but this');
-  await ana.reads('bo', 'but this');
+  await ana.waitForMessage('but this', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
   assert.equal(await newer.isVisible(), false);
 });
 
-test('older messages are loaded on the way up, and what is read stays in its place', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  await bo.sayMany(260);
-  const ana = await chat.visit(browser);
-  await ana.reads('bo', 'line 260');
-  assert.ok((await nodes(ana)) <= 100);
+test('older messages are loaded while scrolling up, and do not move those in view', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  await bo.sayLines(260);
+  const ana = await server.openPage();
+  await ana.waitForMessage('line 260', 'bo');
+  assert.ok((await countEntries(ana)) <= 100);
 
   for (let oldest; oldest !== 'line 1'; ) {
-    const seen = await readBack(ana);
-    assert.ok(Math.abs(seen.moved) < 1, `what stood before ${seen.oldest}`);
-    assert.ok((await nodes(ana)) <= NODES_MAX);
-    oldest = seen.oldest;
+    const loaded = await loadOlder(ana);
+    assert.ok(Math.abs(loaded.moved) < 1, `the messages after ${loaded.oldest} have moved by ${loaded.moved} px`);
+    assert.ok((await countEntries(ana)) <= ENTRIES_MAX);
+    oldest = loaded.oldest;
   }
-  const asked = ana.sent.map((frame) => JSON.parse(frame)).filter(({ type }) => type === 'history');
-  assert.ok(asked.length >= 3);
+  assert.ok(ana.requests('history').length >= 3);
   assert.equal(await ana.page.locator('.day').count(), 1);
 });
 
-test('of a long conversation about 300 entries are drawn, wherever one reads', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  const bo = await chat.join('bo');
-  await bo.sayMany(400);
-  await ana.reads('bo', 'line 400');
-  assert.ok((await nodes(ana)) <= NODES_MAX);
+test('at most about 300 entries are drawn at any scroll position', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
+  const bo = await server.connect('bo');
+  await bo.sayLines(400);
+  await ana.waitForMessage('line 400', 'bo');
+  assert.ok((await countEntries(ana)) <= ENTRIES_MAX);
 
   await scrollTo(ana, 0.5);
-  const read = await inTheMiddle(ana);
-  const before = await placeOf(ana, read);
+  const text = await textInMiddle(ana);
+  const before = await positionOf(ana, text);
   await bo.say('one more');
-  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
-  assert.ok(Math.abs((await placeOf(ana, read)) - before) < 1, 'the message being read has not moved');
+  await ana.waitForNewMessages(1);
+  assert.ok(Math.abs((await positionOf(ana, text)) - before) < 1, 'the message in view has moved');
 
-  await ana.page.evaluate(() => (location.hash = '#kitchen'));
-  await ana.isIn('#kitchen');
-  await ana.page.evaluate(() => (location.hash = '#lobby'));
-  await ana.reads('bo', 'one more');
-  assert.ok((await nodes(ana)) <= NODES_MAX, `${await nodes(ana)} nodes`);
+  await ana.followLink('#kitchen');
+  await ana.followLink('#lobby');
+  await ana.waitForMessage('one more', 'bo');
+  assert.ok((await countEntries(ana)) <= ENTRIES_MAX, `${await countEntries(ana)} entries`);
 });
 
-test('messages that come in without a pause are followed', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  const bo = await chat.join('bo');
-  for (let round = 1; round <= 8; round += 1) await bo.sayMany(50);
+test('the timeline follows messages that arrive without a pause', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
+  const bo = await server.connect('bo');
+  for (let round = 1; round <= 8; round += 1) await bo.sayLines(50);
   await bo.say('marker');
-  await ana.reads('bo', 'marker');
+  await ana.waitForMessage('marker', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
   assert.equal(await ana.page.locator('#newer').isVisible(), false);
 });
 
-test('a line stands before what was not seen', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
+test('a divider stands before the first unseen message of a room', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
   await bo.join('kitchen');
-  const ana = await chat.visit(browser, { path: '/#kitchen' });
+  const ana = await server.openPage({ path: '/#kitchen' });
   await bo.say('seen', { room: 'kitchen' });
-  await ana.reads('bo', 'seen');
-  const dividers = async () => (await ana.timeline()).filter((item) => item.divider).map((item) => item.text);
-  const go = async (room) => {
-    await ana.page.evaluate((room) => (location.hash = room), `#${room}`);
-    await ana.isIn(`#${room}`);
-  };
+  await ana.waitForMessage('seen', 'bo');
 
-  await go('lobby');
-  await bo.say('first unseen', { room: 'kitchen' });
-  await bo.say('second unseen', { room: 'kitchen' });
-  await ana.seesRooms('#lobby', '#kitchen 2');
-  await go('kitchen');
-  await ana.reads('bo', 'second unseen');
-  assert.deepEqual(await dividers(), ['first unseen']);
-  await go('lobby');
-  await go('kitchen');
-  await ana.reads('bo', 'second unseen');
-  assert.deepEqual(await dividers(), []);
+  await ana.followLink('#lobby');
+  await bo.sayAll(['first unseen', 'second unseen'], { room: 'kitchen' });
+  await ana.waitForRooms('#lobby', '#kitchen 2');
+  await ana.followLink('#kitchen');
+  await ana.waitForMessage('second unseen', 'bo');
+  assert.deepEqual(await dividers(ana), ['first unseen']);
+  await ana.followLink('#lobby');
+  await ana.followLink('#kitchen');
+  await ana.waitForMessage('second unseen', 'bo');
+  assert.deepEqual(await dividers(ana), []);
 });
 
-test('who stays in one room sees the line where they last looked away', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser);
-  await bo.sayMany(60);
-  await ana.reads('bo', 'line 60');
+test('a divider stands before the first message that arrived while the user was further up', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage();
+  await bo.sayLines(60);
+  await ana.waitForMessage('line 60', 'bo');
   for (const text of ['missed', 'missed again']) {
     await scrollTo(ana, 0);
     await bo.say(text);
-    await ana.seesRooms('#lobby 1');
+    await ana.waitForRooms('#lobby 1');
     await ana.page.locator('#newer').click();
-    await ana.seesRooms('#lobby');
-    const divided = (await ana.timeline()).filter((item) => item.divider).map((item) => item.text);
-    assert.deepEqual(divided, [text]);
+    await ana.waitForRooms('#lobby');
+    assert.deepEqual(await dividers(ana), [text]);
   }
 });

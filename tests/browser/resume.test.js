@@ -1,61 +1,48 @@
-// Connections break, servers die, and the conversation goes on: nothing is
-// lost, nothing is there twice, and everything is in order.
+// Connections break and servers are killed. Messages stay complete, single and in
+// order.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
+import { TestServer } from './support/server.js';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('what was said while the network was down is there when it is back', async (t) => {
-  const house = await House.open(t);
-  const network = await house.network();
-  const ana = await house.visit(browser, { nick: 'ana', network });
-  const bo = await house.enter('bo');
+test('messages of both sides during a network failure are there afterwards', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const ana = await server.openPage({ nick: 'ana', network });
+  const bo = await server.connect('bo');
 
   const all = [];
   for (const round of [1, 2]) {
-    bo.say(`seen ${round}`);
-    await ana.reads(`seen ${round}`);
+    await bo.say(`seen ${round}`);
+    await ana.waitForMessage(`seen ${round}`);
     network.break();
-    await ana.is('disconnected');
-    bo.say(`missed ${round}a`);
-    bo.say(`missed ${round}b`);
-    await bo.reads(`missed ${round}b`);
+    await ana.waitForState('disconnected');
+    await bo.sayAll([`missed ${round}a`, `missed ${round}b`]);
     await ana.say(`typed ${round}a`);
     await ana.say(`typed ${round}b`);
-    network.mend();
-    await bo.reads(`typed ${round}b`);
-    await ana.reads(`typed ${round}b`);
+    network.repair();
+    await bo.waitFor('message', { text: `typed ${round}b` });
+    await ana.waitForMessage(`typed ${round}b`);
     all.push(`seen ${round}`, `missed ${round}a`, `missed ${round}b`, `typed ${round}a`, `typed ${round}b`);
   }
 
   assert.deepEqual(await ana.texts(), all);
-  assert.deepEqual(bo.texts, all);
+  assert.deepEqual(bo.received('message').map(({ text }) => text), all);
   assert.equal(await ana.page.locator('#unsent li').count(), 0);
   assert.equal(await ana.page.locator('.gap').count(), 0);
-  // Within the grace nobody saw her go or come.
-  assert.deepEqual(bo.events.filter(({ type }) => type === 'left' || type === 'arrived'), []);
+  // The connection was back within the grace period.
+  assert.deepEqual([...bo.received('left'), ...bo.received('arrived')], []);
 });
 
-test('what was on its way when the connection broke is said once', async (t) => {
-  const house = await House.open(t);
-  const network = await house.network();
-  const ana = await house.visit(browser, { nick: 'ana', network });
-  const bo = await house.enter('bo');
+test('a message in flight when the connection breaks appears once', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const ana = await server.openPage({ nick: 'ana', network });
+  const bo = await server.connect('bo');
 
   await ana.page.evaluate(() => {
-    // The server hears this, and its answer does not arrive.
+    // The server receives the message, and its answer does not arrive.
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (frame) {
       send.call(this, frame);
@@ -63,63 +50,62 @@ test('what was on its way when the connection broke is said once', async (t) => 
     };
   });
   await ana.say('said once');
-  await bo.reads('said once');
+  await bo.waitFor('message', { text: 'said once' });
   await ana.page.locator('#unsent .pending').waitFor();
   network.break();
-  await ana.is('disconnected');
-  network.mend();
-  await ana.reads('said once');
-  bo.say('marker');
-  await ana.reads('marker');
+  await ana.waitForState('disconnected');
+  network.repair();
+  await ana.waitForMessage('said once');
+  await bo.say('marker');
+  await ana.waitForMessage('marker');
 
-  assert.deepEqual(bo.texts, ['said once', 'marker']);
+  assert.deepEqual(bo.transcript(), ['ana: said once', 'bo: marker']);
   assert.deepEqual(await ana.texts(), ['said once', 'marker']);
   assert.equal(await ana.page.locator('#unsent li').count(), 0);
 });
 
-test('what is no longer held is shown as a gap', async (t) => {
-  const house = await House.open(t, { args: ['--history-lines', '5'] });
-  const network = await house.network();
-  const ana = await house.visit(browser, { nick: 'ana', network });
-  const bo = await house.enter('bo');
-  bo.say('before');
-  await ana.reads('before');
+test('messages that the server no longer has are shown as a gap', async (t) => {
+  const server = await TestServer.start(t, { args: ['--history-lines', '5'] });
+  const network = await server.network();
+  const ana = await server.openPage({ nick: 'ana', network });
+  const bo = await server.connect('bo');
+  await bo.say('before');
+  await ana.waitForMessage('before');
 
   network.break();
-  await ana.is('disconnected');
-  for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) bo.say(`missed ${number}`);
-  await bo.reads('missed 8');
-  network.mend();
-  await ana.reads('missed 8');
+  await ana.waitForState('disconnected');
+  await bo.sayLines(8);
+  network.repair();
+  await ana.waitForMessage('line 8');
 
   const lines = await ana.page.locator('#messages').locator('.text, .gap .notice').allTextContents();
-  const newest = [4, 5, 6, 7, 8].map((number) => `missed ${number}`);
+  const newest = [4, 5, 6, 7, 8].map((number) => `line ${number}`);
   assert.deepEqual(lines, ['before', 'Some messages are missing here.', ...newest]);
 });
 
-test('a server that is killed in the middle of a conversation loses nothing that was typed', async (t) => {
-  const house = await House.open(t);
-  const ana = await house.visit(browser, { nick: 'ana' });
-  const bo = await house.visit(browser, { nick: 'bo' });
+test('no typed message is lost when the server is killed', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', outage: true });
+  const bo = await server.openPage({ nick: 'bo', outage: true });
   await Promise.all([ana, bo].map((it) => it.page.evaluate(() => (window.isSame = true))));
 
   await ana.say('before 1');
-  await bo.reads('before 1');
+  await bo.waitForMessage('before 1');
   await bo.say('before 2');
-  await ana.reads('before 2');
-  house.server.freeze();
+  await ana.waitForMessage('before 2');
+  server.freeze();
   await ana.say('into the void');
   await bo.say('me too');
-  const restarted = house.restart();
+  const restarted = server.restart();
   await ana.say('while it is gone');
   await restarted;
   await ana.input.fill('half a sent');
-  for (const reader of [ana, bo]) {
-    for (const text of ['into the void', 'me too', 'while it is gone']) await reader.reads(text);
+  for (const user of [ana, bo]) {
+    for (const text of ['into the void', 'me too', 'while it is gone']) await user.waitForMessage(text);
   }
   await bo.say('after');
-  await ana.reads('after');
-  await bo.reads('after');
+  await ana.waitForMessage('after');
+  await bo.waitForMessage('after');
 
   const typed = ['before 1', 'before 2', 'into the void', 'me too', 'while it is gone', 'after'];
   const texts = await ana.texts();

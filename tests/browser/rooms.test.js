@@ -1,127 +1,113 @@
-// Rooms: an address opens one, the side lists those we are in, with what is
-// unread there, and who is in the one that is shown.
+// Rooms: their addresses, and the sidebar with the joined rooms, the unread
+// messages and the members.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-test('the address of a room joins it', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo', 'kitchen');
+test('the address of a room joins that room', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo', 'kitchen');
   await bo.say('soup!', { room: 'kitchen' });
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#Kitchen' });
+  const ana = await server.openPage({ nick: 'ana', path: '/#Kitchen' });
 
-  await ana.isIn('#kitchen');
-  await ana.reads('bo', 'soup!');
+  await ana.waitForConversation('#kitchen');
+  await ana.waitForMessage('soup!', 'bo');
   assert.equal(new URL(ana.page.url()).hash, '#kitchen');
   await ana.say('coming');
-  await bo.hears('message', { room: 'kitchen', nick: 'ana', text: 'coming' });
+  await bo.waitFor('message', { room: 'kitchen', nick: 'ana', text: 'coming' });
 });
 
-test('a link to a room, followed while the page is open, joins it', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo', '厨房');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a link to a room, followed in an open page, joins that room', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo', '厨房');
+  const ana = await server.openPage({ nick: 'ana' });
 
-  await ana.page.evaluate(() => (location.hash = '#厨房'));
-  await ana.isIn('#厨房');
-  await bo.hears('arrived', { room: '厨房', nick: 'ana' });
-  await ana.seesRooms('#lobby', '#厨房');
+  await ana.followLink('#厨房');
+  await bo.waitFor('arrived', { room: '厨房', nick: 'ana' });
+  await ana.waitForRooms('#lobby', '#厨房');
 });
 
-test('an address that is no room is refused, and the page works', async (t) => {
-  const chat = await Chat.open(t);
+test('an address that is not a room leads to the lobby', async (t) => {
+  const server = await TestServer.start(t);
   for (const path of ['/#%', '/#a%20b', '/#a!', '/#']) {
-    const ana = await chat.visit(browser, { path });
-    await ana.isIn('#lobby');
-    await ana.seesRooms('#lobby');
+    const ana = await server.openPage({ path });
+    await ana.waitForConversation('#lobby');
+    await ana.waitForRooms('#lobby');
     await ana.say(`not in ${path}`);
-    await ana.readsOwn(`not in ${path}`);
+    await ana.waitForOwnMessage(`not in ${path}`);
   }
 });
 
-test('the side counts what is unread in each room, until we look', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo', 'kitchen');
+test('the sidebar counts unread messages until the room is shown', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo', 'kitchen');
   await bo.join('lobby');
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#kitchen' });
-  await ana.seesRooms('#lobby', '#kitchen');
+  const ana = await server.openPage({ nick: 'ana', path: '/#kitchen' });
+  await ana.waitForRooms('#lobby', '#kitchen');
 
-  await bo.say('one');
-  await bo.say('two');
-  await ana.seesRooms('#lobby 2', '#kitchen');
+  await bo.sayAll(['one', 'two']);
+  await ana.waitForRooms('#lobby 2', '#kitchen');
   await bo.say('seen at once', { room: 'kitchen' });
-  await ana.reads('bo', 'seen at once');
-  await ana.seesRooms('#lobby 2', '#kitchen');
+  await ana.waitForMessage('seen at once', 'bo');
+  await ana.waitForRooms('#lobby 2', '#kitchen');
   assert.equal(await ana.page.title(), '(2) #kitchen · chinwag');
   assert.equal(await ana.page.locator('.badge.called').count(), 0);
   await bo.say('ana?');
-  await ana.seesRooms('#lobby 3', '#kitchen');
+  await ana.waitForRooms('#lobby 3', '#kitchen');
   assert.equal(await ana.page.locator('.badge.called').count(), 1);
 
-  await ana.page.locator('#rooms .place', { hasText: '#lobby' }).click();
-  await ana.isIn('#lobby');
-  await ana.seesRooms('#lobby', '#kitchen');
+  await ana.select('#lobby');
+  await ana.waitForConversation('#lobby');
+  await ana.waitForRooms('#lobby', '#kitchen');
   assert.equal(await ana.page.title(), '#lobby · chinwag');
 });
 
-test('the people of the room that is shown are listed', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  await chat.join('cy', 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('the members of the current room are listed', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  await server.connect('cy', 'kitchen');
+  const ana = await server.openPage({ nick: 'ana' });
 
-  await ana.seesPeople('ana', 'bo');
+  await ana.waitForMembers('ana', 'bo');
   assert.equal(await ana.page.locator('#count').textContent(), '2');
   assert.deepEqual(await ana.page.locator('#people .soft').allTextContents(), ['you']);
   await bo.rename('zoe');
-  await chat.join('dan');
-  await ana.seesPeople('ana', 'dan', 'zoe');
-  await bo.leave();
-  await ana.seesPeople('ana', 'dan');
+  await server.connect('dan');
+  await ana.waitForMembers('ana', 'dan', 'zoe');
+  await bo.close();
+  await ana.waitForMembers('ana', 'dan');
 
   await ana.page.evaluate(() => (location.hash = '#kitchen'));
-  await ana.seesPeople('ana', 'cy');
+  await ana.waitForMembers('ana', 'cy');
 });
 
-test('a room is joined and left at the side', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo', 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a room is joined and left in the sidebar', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo', 'kitchen');
+  const ana = await server.openPage({ nick: 'ana' });
 
   await ana.page.getByPlaceholder('Join a room').fill('#Kitchen');
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('#kitchen');
-  await bo.hears('arrived', { nick: 'ana' });
+  await ana.waitForConversation('#kitchen');
+  await bo.waitFor('arrived', { nick: 'ana' });
   await ana.page.getByRole('button', { name: 'Leave #kitchen' }).click();
-  await bo.hears('left', { nick: 'ana' });
-  await ana.isIn('#lobby');
-  await ana.seesRooms('#lobby');
+  await bo.waitFor('left', { nick: 'ana' });
+  await ana.waitForConversation('#lobby');
+  await ana.waitForRooms('#lobby');
 });
 
-test('the rooms that we are in, and the one that is shown, survive a reload', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo', 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#garden' });
+test('the joined rooms and the current room are the same after a reload', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo', 'kitchen');
+  const ana = await server.openPage({ nick: 'ana', path: '/#garden' });
   await ana.page.evaluate(() => (location.hash = '#kitchen'));
-  await bo.hears('arrived', { nick: 'ana' });
+  await bo.waitFor('arrived', { nick: 'ana' });
 
-  await ana.page.reload();
-  await ana.sees('connected');
-  await ana.isIn('#kitchen');
-  await ana.seesRooms('#lobby', '#garden', '#kitchen');
+  await ana.reload();
+  await ana.waitForConversation('#kitchen');
+  await ana.waitForRooms('#lobby', '#garden', '#kitchen');
   await bo.say('still there?', { room: 'kitchen' });
-  await ana.reads('bo', 'still there?');
+  await ana.waitForMessage('still there?', 'bo');
 });

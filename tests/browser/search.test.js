@@ -1,64 +1,53 @@
-// What was said long ago is found, and read where it was said.
+// Search: results, and the jump to a message in the history.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import { ATTACKS } from './support/attacks.js';
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { House } from './support/page.js';
-import { PHONE } from './support/phone.js';
-import { distanceToEnd, nodes, scrollTo } from './support/scrolling.js';
-import { isFound, jumpTo, results, search, withHistory } from './support/searching.js';
-import { within } from './support/server.js';
+import { MessageProxy } from './support/network.js';
+import { countEntries, distanceToEnd, scrollTo } from './support/scrolling.js';
+import { jumpTo, results, search, waitUntilIndexed } from './support/search.js';
+import { TestServer } from './support/server.js';
+import { PHONE } from './support/user.js';
+import { within } from './support/within.js';
 
-const READ_MAX_MS = 30_000;
+const SCROLL_MAX_MS = 30_000;
 const SCREENS = { desktop: {}, phone: PHONE };
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** The numbers of the `line`s that are drawn. */
-async function lines(visitor) {
-  return (await visitor.texts()).filter((text) => /^line \d+$/u.test(text)).map((text) => Number(text.slice(5)));
+/** Returns the numbers of the messages `line 1`, `line 2` … that are drawn. */
+async function lines(user) {
+  return (await user.texts()).filter((text) => /^line \d+$/u.test(text)).map((text) => Number(text.slice(5)));
 }
 
-/** Reads back, or on, until `text` stands at that end of what is drawn; nothing may be missing on the way. */
-async function readTo(visitor, text, isBack) {
-  const read = visitor.page.locator('#timeline').evaluate(
-    async (timeline, [text, isBack]) => {
+/** Scrolls up or down until `text` is at that end of the timeline. No line may be missing on the way. */
+async function scrollToText({ page }, text, isUp) {
+  const scrolled = page.locator('#timeline').evaluate(
+    async (timeline, [text, isUp]) => {
       const texts = () => [...timeline.querySelectorAll('#messages .text')].map((it) => it.textContent);
-      const go = () => (timeline.scrollTop = isBack ? 0 : timeline.scrollHeight);
-      for (go(); texts().at(isBack ? 0 : -1) !== text; go()) {
+      const go = () => (timeline.scrollTop = isUp ? 0 : timeline.scrollHeight);
+      for (go(); texts().at(isUp ? 0 : -1) !== text; go()) {
         await new Promise(requestAnimationFrame);
         const drawn = texts().filter((it) => /^line \d+$/u.test(it)).map((it) => Number(it.slice(5)));
         const broken = drawn.find((number, index) => index && number !== drawn[index - 1] + 1);
-        if (broken) throw new Error(`line ${broken} comes out of turn in ${drawn}`);
+        if (broken) throw new Error(`line ${broken} is out of order in ${drawn}`);
       }
       go();
     },
-    [text, isBack],
+    [text, isUp],
   );
-  await within(READ_MAX_MS, read, `did not come to ${text}`);
+  await within(SCROLL_MAX_MS, scrolled, `did not reach ${text}`);
 }
 
 for (const [screen, context] of Object.entries(SCREENS)) {
-  test(`what was said is found while one types, the newest first, on a ${screen}`, async (t) => {
-    const chat = await Chat.open(t, ...(await withHistory(t)));
-    const bo = await chat.join('bo');
-    const cy = await chat.join('cy', 'kitchen');
+  test(`results are shown while typing, the newest first, on a ${screen}`, async (t) => {
+    const server = await TestServer.start(t, { history: true });
+    const bo = await server.connect('bo');
+    const cy = await server.connect('cy', 'kitchen');
     await bo.say('The crème brûlée is gone');
     await cy.say('cream, and creme de la creme', { room: 'kitchen' });
     await bo.say('Scream!');
-    await isFound(bo, 'cre', 2);
-    const ana = await chat.visit(browser, { nick: 'ana', context });
+    await waitUntilIndexed(bo, 'cre', 2);
+    const ana = await server.openPage({ nick: 'ana', context });
     const { page } = ana;
     if (screen === 'phone') await page.locator('#menu').tap();
 
@@ -85,18 +74,18 @@ for (const [screen, context] of Object.entries(SCREENS)) {
 
     await search(ana, 'la cr', '1');
     await jumpTo(ana, 'cream, and');
-    await ana.isIn('#kitchen');
+    await ana.waitForConversation('#kitchen');
     if (screen === 'phone') await page.locator('#side').waitFor({ state: 'hidden' });
-    await cy.hears('arrived', { room: 'kitchen', nick: 'ana' });
+    await cy.waitFor('arrived', { room: 'kitchen', nick: 'ana' });
   });
 }
 
-test('any script is found, and stands in its direction', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  for (const text of ['今天一起吃午饭吗？', '昼ごはんです', 'มื้อเที่ยง', 'שלום לכולם', 'Straße, don’t', '𝒳 🎉']) await bo.say(text);
-  await isFound(bo, '🎉');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('text in any script is found, and shown in its direction', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayAll(['今天一起吃午饭吗？', '昼ごはんです', 'มื้อเที่ยง', 'שלום לכולם', 'Straße, don’t', '𝒳 🎉']);
+  await waitUntilIndexed(bo, '🎉');
+  const ana = await server.openPage({ nick: 'ana' });
   const expected = {
     '午饭': '今天一起吃[午饭]吗？',
     'はん': '昼ご[はん]です',
@@ -113,36 +102,36 @@ test('any script is found, and stands in its direction', async (t) => {
   assert.equal(await ana.page.locator('.excerpt').evaluate((text) => getComputedStyle(text).direction), 'rtl');
 });
 
-test('of a long text one sees what was looked for', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
+test('the excerpt of a long text contains the match', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
   await bo.say(`${'before '.repeat(500)}needle ${'after '.repeat(500)}`);
-  await isFound(bo, 'needle');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  await waitUntilIndexed(bo, 'needle');
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, 'needle', '1');
   const mark = await ana.page.locator('#results mark').boundingBox();
   const result = await ana.page.locator('#results li').boundingBox();
   assert.ok(mark.y + mark.height <= result.y + result.height && result.height < 150, JSON.stringify([mark, result]));
 });
 
-test('what is found is text, whatever stands in it', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  for (const text of ATTACKS) await bo.say(`needle ${text}`);
-  await isFound(bo, 'needle', ATTACKS.length);
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('markup in results is shown as text', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayAll(ATTACKS.map((text) => `needle ${text}`));
+  await waitUntilIndexed(bo, 'needle', ATTACKS.length);
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, 'needle (', `${ATTACKS.length}`);
   const names = await ana.page.locator('#results li *').evaluateAll((all) => [...new Set(all.map(({ localName }) => localName))]);
   assert.deepEqual(names.toSorted(), ['bdi', 'button', 'mark', 'span']);
   assert.equal(await ana.page.evaluate(() => window.ran), undefined);
 });
 
-test('older results come as one scrolls', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(120);
-  await isFound(bo, 'line 120');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('older results are loaded while scrolling', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(120);
+  await waitUntilIndexed(bo, 'line 120');
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, 'line', '50+');
   const scrolled = ana.page.locator('#side').evaluate(async (side) => {
     while (side.querySelectorAll('#results li').length < 120) {
@@ -150,30 +139,28 @@ test('older results come as one scrolls', async (t) => {
       await new Promise(requestAnimationFrame);
     }
   });
-  await within(READ_MAX_MS, scrolled, 'older results did not come');
+  await within(SCROLL_MAX_MS, scrolled, 'older results were not loaded');
   await ana.page.locator('#matches', { hasText: /: 120$/u }).waitFor();
   const expected = Array.from({ length: 120 }, (_, index) => `bo #lobby [line] ${120 - index}`);
   assert.deepEqual(await results(ana), expected);
 });
 
-test('while one types there is one request at a time, and the last one counts', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
+test('while typing, one request is open at a time, and the last text is searched for', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
   await bo.say('abcdefgh');
-  await isFound(bo, 'abcdefgh');
+  await waitUntilIndexed(bo, 'abcdefgh');
   const asked = [];
   let answer;
-  const prepare = (page) =>
-    page.routeWebSocket(/./u, (socket) => {
-      const server = socket.connectToServer();
-      socket.onMessage((frame) => {
-        const request = JSON.parse(frame);
-        if (request.type !== 'search') return server.send(frame);
-        asked.push(request.query);
-        answer = () => server.send(frame);
-      });
-    });
-  const ana = await chat.visit(browser, { nick: 'ana', prepare });
+  const proxy = new MessageProxy({
+    request(request, { toServer }) {
+      if (request.type !== 'search') return false;
+      asked.push(request.query);
+      answer = () => toServer(request);
+      return true;
+    },
+  });
+  const ana = await server.openPage({ nick: 'ana', proxy });
   const { page } = ana;
   const box = page.getByRole('searchbox');
   await page.clock.install();
@@ -194,12 +181,12 @@ test('while one types there is one request at a time, and the last one counts', 
   await page.locator('#results mark', { hasText: 'abcdefgh' }).waitFor();
 });
 
-test('what comes too fast is asked again, and what cannot be searched for is explained', async (t) => {
-  // Joining counts as a text.
-  const chat = await Chat.open(t, ...(await withHistory(t)), '--rate', '2', '--burst', '2');
-  const bo = await chat.join('bo');
+test('a search beyond the rate limit is repeated, and an invalid one is explained', async (t) => {
+  // A join counts as a message.
+  const server = await TestServer.start(t, { history: true, args: ['--rate', '2', '--burst', '2'] });
+  const bo = await server.connect('bo');
   await bo.say('needle');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, 'needles', '0');
   for (const word of ['needle', 'needles', 'needle']) await search(ana, word, word === 'needle' ? '1' : '0');
   await ana.page.getByRole('searchbox').fill('?!');
@@ -207,172 +194,166 @@ test('what comes too fast is asked again, and what cannot be searched for is exp
   assert.deepEqual(await results(ana), []);
 });
 
-test('a message that is there is scrolled to, and the way back is plain', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(90);
-  await isFound(bo, '"line 20"');
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  await ana.reads('bo', 'line 90');
+test('a result that is already loaded is scrolled to, without a request', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(90);
+  await waitUntilIndexed(bo, '"line 20"');
+  const ana = await server.openPage({ nick: 'ana' });
+  await ana.waitForMessage('line 90', 'bo');
   await search(ana, '"line 20"', '1');
   await jumpTo(ana, 'line 20');
   const { top, bottom } = await ana.page.locator('li:focus').evaluate((item) => item.getBoundingClientRect());
-  assert.ok(top > 100 && bottom < 700, `it stands from ${top} to ${bottom}`);
-  const ground = (selector) => ana.page.locator(selector).first().evaluate((it) => getComputedStyle(it).backgroundColor);
-  assert.notEqual(await ground('li:focus .bubble'), await ground('li:not(:focus) .bubble'));
-  assert.deepEqual(ana.sent.filter((frame) => JSON.parse(frame).type === 'history'), []);
+  assert.ok(top > 100 && bottom < 700, `the message is from ${top} to ${bottom}`);
+  const background = (selector) => ana.page.locator(selector).first().evaluate((it) => getComputedStyle(it).backgroundColor);
+  assert.notEqual(await background('li:focus .bubble'), await background('li:not(:focus) .bubble'));
+  assert.deepEqual(ana.requests('history'), []);
 
   await bo.say('meanwhile');
   await ana.page.getByRole('button', { name: '1 new message', exact: true }).click();
-  await ana.reads('bo', 'meanwhile');
+  await ana.waitForMessage('meanwhile', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
   await ana.page.locator('#newer').waitFor({ state: 'hidden' });
 });
 
-test('a message from long ago stands among its neighbours, and one reads on from there', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(900);
-  await isFound(bo, '"line 400"');
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  await ana.reads('bo', 'line 900');
+test('an old result is shown with its neighbours, and scrolling continues from there', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(900);
+  await waitUntilIndexed(bo, '"line 400"');
+  const ana = await server.openPage({ nick: 'ana' });
+  await ana.waitForMessage('line 900', 'bo');
   await search(ana, '"line 400"', '1');
   await jumpTo(ana, 'line 400');
   const drawn = await lines(ana);
   assert.ok(drawn.includes(390) && drawn.includes(405) && !drawn.includes(850), String(drawn));
 
-  await bo.say('line 901');
-  await bo.say('ana: line 902');
-  await ana.page.getByRole('button', { name: '2 new messages', exact: true }).waitFor();
+  await bo.sayAll(['line 901', 'ana: line 902']);
+  await ana.waitForNewMessages(2);
   assert.equal(await ana.page.title(), '(2) #lobby · chinwag');
   assert.ok(!(await lines(ana)).includes(901));
 
-  await readTo(ana, 'line 1', true);
+  await scrollToText(ana, 'line 1', true);
   assert.equal(await ana.page.locator('li:focus').count(), 0);
-  await readTo(ana, 'ana: line 902', false);
-  assert.ok((await nodes(ana)) <= 310);
+  await scrollToText(ana, 'ana: line 902', false);
+  assert.ok((await countEntries(ana)) <= 310);
   await ana.page.locator('#newer').waitFor({ state: 'hidden' });
   assert.equal(await ana.page.title(), '#lobby · chinwag');
   await bo.say('line 903');
-  await ana.reads('bo', 'line 903');
+  await ana.waitForMessage('line 903', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
 });
 
-test('what is found keeps its mark while more is drawn around it', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(400);
-  await isFound(bo, '"line 200"');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a result keeps the focus while more messages are loaded', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(400);
+  await waitUntilIndexed(bo, '"line 200"');
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, '"line 200"', '1');
   await jumpTo(ana, 'line 200');
-  await ana.reads('bo', 'line 210');
+  await ana.waitForMessage('line 210', 'bo');
   await scrollTo(ana, 0);
-  await ana.reads('bo', 'line 150');
+  await ana.waitForMessage('line 150', 'bo');
   assert.equal(await ana.page.locator('li:focus .text').textContent(), 'line 200');
 });
 
-test('one press leads back to now, and so does saying something', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(400);
-  await isFound(bo, '"line 100"');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a button leads back to the newest messages, and so does sending one', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(400);
+  await waitUntilIndexed(bo, '"line 100"');
+  const ana = await server.openPage({ nick: 'ana' });
   await search(ana, '"line 100"', '1');
   await jumpTo(ana, 'line 100');
-  await ana.page.getByRole('button', { name: 'To the newest' }).click();
-  await ana.reads('bo', 'line 400');
+  await ana.page.getByRole('button', { name: 'Jump to latest' }).click();
+  await ana.waitForMessage('line 400', 'bo');
   assert.equal(await distanceToEnd(ana), 0);
 
   await jumpTo(ana, 'line 100');
   await bo.say('line 401');
   await ana.say('hello from the past');
-  await ana.readsOwn('hello from the past');
+  await ana.waitForOwnMessage('hello from the past');
   assert.deepEqual((await ana.texts()).slice(-3), ['line 400', 'line 401', 'hello from the past']);
   assert.equal(await distanceToEnd(ana), 0);
 
   await jumpTo(ana, 'line 100');
   await ana.say('/who');
-  await ana.readsNotice('People: bo, ana');
+  await ana.waitForNotice('People: bo, ana');
   assert.equal((await lines(ana)).at(-1), 401);
 });
 
-test('the unread of a room stay unread when one jumps past them', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
+test('a jump to an older message leaves the unread ones of the room unread', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
   await bo.join('kitchen');
-  await bo.sayMany(300, 'kitchen');
-  const ana = await chat.visit(browser, { nick: 'ana', path: '/#kitchen' });
-  await ana.reads('bo', 'line 300');
+  await bo.sayLines(300, { room: 'kitchen' });
+  const ana = await server.openPage({ nick: 'ana', path: '/#kitchen' });
+  await ana.waitForMessage('line 300', 'bo');
   await ana.say('/join lobby');
-  await ana.isIn('#lobby');
+  await ana.waitForConversation('#lobby');
   await bo.say('unread', { room: 'kitchen' });
-  await ana.seesRooms('#lobby', '#kitchen 1');
-  await isFound(bo, '"line 50"');
+  await ana.waitForRooms('#lobby', '#kitchen 1');
+  await waitUntilIndexed(bo, '"line 50"');
   await search(ana, '"line 50"', '1');
   await jumpTo(ana, 'line 50');
-  await ana.isIn('#kitchen');
+  await ana.waitForConversation('#kitchen');
   await ana.page.getByRole('searchbox').fill('');
-  await ana.seesRooms('#lobby', '#kitchen 1');
-  await ana.page.locator('#rooms .place', { hasText: '#kitchen' }).click();
-  await ana.reads('bo', 'unread');
-  await ana.seesRooms('#lobby', '#kitchen');
+  await ana.waitForRooms('#lobby', '#kitchen 1');
+  await ana.select('#kitchen');
+  await ana.waitForMessage('unread', 'bo');
+  await ana.waitForRooms('#lobby', '#kitchen');
 });
 
-test('a connection that breaks does not disturb who reads the past, and loses nothing', async (t) => {
-  const house = await House.open(t, { args: await withHistory(t) });
-  const network = await house.network();
-  const bo = await house.enter('bo');
-  for (const number of Array(400).keys()) bo.say(`line ${number + 1}`);
-  await bo.reads('line 400');
-  const ana = await house.visit(browser, { nick: 'ana', network });
+test('a broken connection keeps the scroll position in the past and loses nothing', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const network = await server.network();
+  const bo = await server.connect('bo');
+  await bo.sayLines(400);
+  const ana = await server.openPage({ nick: 'ana', network });
   await ana.page.getByRole('searchbox').fill('"line 100"');
   await jumpTo(ana, 'line 100');
   network.break();
-  await ana.is('disconnected');
-  bo.say('missed');
-  await bo.reads('missed');
-  network.mend();
-  await ana.is('connected');
-  await ana.page.getByRole('button', { name: '1 new message', exact: true }).waitFor();
+  await ana.waitForState('disconnected');
+  await bo.say('missed');
+  network.repair();
+  await ana.waitForState('connected');
+  await ana.waitForNewMessages(1);
   assert.ok((await ana.texts()).includes('line 100'));
-  await readTo(ana, 'missed', false);
+  await scrollToText(ana, 'missed', false);
   assert.equal(await ana.page.locator('.gap').count(), 0);
-  // What was looked for is looked for again.
+  // The search works again.
   await search(ana, 'missed', '1');
 });
 
-test('a server with another history, or none, has no such past', async (t) => {
-  const house = await House.open(t, { args: await withHistory(t) });
-  const bo = await house.visit(browser, { nick: 'bo' });
-  const ana = await house.visit(browser, { nick: 'ana' });
+test('a server without the history shows no messages of an earlier one', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.openPage({ nick: 'bo', outage: true });
+  const ana = await server.openPage({ nick: 'ana', outage: true });
   for (const number of Array(5).keys()) await bo.say(`word ${number}`);
-  await ana.reads('word 4');
-  const cy = await house.enter('cy');
-  for (const number of Array(400).keys()) cy.say(`line ${number + 1}`);
-  await cy.reads('line 400');
+  await ana.waitForMessage('word 4');
+  const cy = await server.connect('cy');
+  await cy.sayLines(400);
   await ana.page.getByRole('searchbox').fill('"word 1"');
   await ana.page.locator('#results button').waitFor();
-  await ana.page.reload();
-  await ana.is('connected');
+  await ana.reload();
   await ana.page.getByRole('searchbox').fill('"word 1"');
   await jumpTo(ana, 'word 1');
-  house.args = [];
-  await house.restart();
-  await ana.is('connected');
+  await server.restart({ args: [] });
+  await ana.waitForState('connected');
   await ana.page.locator('.gap').waitFor();
   assert.equal(await ana.page.locator('#query').isVisible(), false);
   assert.equal(await ana.page.locator('#rooms').isVisible(), true);
   await bo.say('a new beginning');
-  await ana.reads('a new beginning');
+  await ana.waitForMessage('a new beginning');
 });
 
-test('a command searches, where the server can', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
+test('the command /search searches', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
   await bo.say('needle');
-  await isFound(bo, 'needle');
-  const ana = await chat.visit(browser, { nick: 'ana', context: PHONE });
+  await waitUntilIndexed(bo, 'needle');
+  const ana = await server.openPage({ nick: 'ana', context: PHONE });
   await ana.input.fill('/se');
   await ana.input.press('Tab');
   assert.equal(await ana.input.inputValue(), '/search ');
@@ -385,25 +366,25 @@ test('a command searches, where the server can', async (t) => {
   await jumpTo(ana, 'needle');
 });
 
-test('a server that keeps nothing offers no search', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('without a history on disk no search is offered', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
   assert.equal(await ana.page.getByRole('searchbox').count(), 0);
   await ana.say('/help');
-  await ana.readsNotice('/nick ana\n/me waves\n/msg bo psst\n/join kitchen\n/part\n/who\n/rooms');
+  await ana.waitForNotice('/nick ana\n/me waves\n/msg bo psst\n/join kitchen\n/part\n/who\n/rooms');
   await ana.say('/search needle');
-  await ana.page.getByRole('alert').filter({ hasText: 'There is no /search.' }).waitFor();
+  await ana.waitForAlert('There is no /search.');
   await ana.input.fill('/se');
   await ana.input.press('Tab');
   assert.equal(await ana.input.inputValue(), '/se');
 });
 
-test('with the keyboard alone one searches, jumps and comes back', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const bo = await chat.join('bo');
-  await bo.sayMany(300);
-  await isFound(bo, '"line 7"');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('search, jump and the way back work with the keyboard alone', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const bo = await server.connect('bo');
+  await bo.sayLines(300);
+  await waitUntilIndexed(bo, '"line 7"');
+  const ana = await server.openPage({ nick: 'ana' });
   const { keyboard } = ana.page;
   await ana.page.getByRole('searchbox').focus();
   await keyboard.type('"line 7"');
@@ -415,5 +396,5 @@ test('with the keyboard alone one searches, jumps and comes back', async (t) => 
   await keyboard.press('Tab');
   assert.equal(await ana.page.evaluate(() => document.activeElement.id), 'newer');
   await keyboard.press('Enter');
-  await ana.reads('bo', 'line 300');
+  await ana.waitForMessage('line 300', 'bo');
 });

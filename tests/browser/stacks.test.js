@@ -1,17 +1,16 @@
-// Marks that are piled up on a letter stay with their text or name, and take no
-// time. What draws nothing is not said, and is shown as empty.
+// Stacked combining marks do not cover other texts, and are drawn fast. Text of
+// invisible characters is shown as empty.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
 import { differences } from './support/pictures.js';
-import { isFound, withHistory } from './support/searching.js';
+import { waitUntilIndexed } from './support/search.js';
+import { TestServer } from './support/server.js';
 
 const DRAW_MAX_MS = 300;
-const TOWERS = {
-  'as it was reported': `Z${'\u0301\u0302\u0303'.repeat(12)}`,
+const STACKS = {
+  'above': `Z${'\u0301\u0302\u0303'.repeat(12)}`,
   'below': `Z${'\u0316\u0323\u0331'.repeat(12)}`,
   'above and below': 'Z\u0310\u0316\u0301\u0323\u0302\u0331\u0346\u0347'.repeat(8),
   'with joiners between': `Z${'\u0301\u200d\u0302\u200c'.repeat(12)}`,
@@ -27,20 +26,10 @@ const TOWERS = {
   'emphasized': `*Z${'\u0301'.repeat(30)}*`,
 };
 
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-/** Counts the pixels above and below an element that are drawn by it. */
-async function drawnOutside(page, element) {
-  // The timeline has come to its end by then.
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+/** Returns the number of pixels above and below an element that are drawn by it. */
+async function countOutside(user, element) {
+  const { page } = user;
+  await user.waitForDrawing();
   const { y, height } = await element.boundingBox();
   const { width, height: screen } = page.viewportSize();
   const bottom = Math.ceil(y + height);
@@ -54,52 +43,50 @@ async function drawnOutside(page, element) {
   await element.evaluate((it) => (it.style.visibility = 'hidden'));
   const without = await pictures();
   await element.evaluate((it) => (it.style.visibility = ''));
-  return (await differences(browser, seen[0], without[0])) + (await differences(browser, seen[1], without[1]));
+  return (await differences(seen[0], without[0])) + (await differences(seen[1], without[1]));
 }
 
-test('marks that are piled up do not cover the texts of others', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  for (const [name, tower] of Object.entries(TOWERS)) {
-    await bo.say('before it gpqy');
-    await bo.say(`${tower} ${tower}`);
-    await bo.say('AFTER IT');
-    await ana.reads('bo', 'AFTER IT');
+test('stacked combining marks do not cover other messages', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
+  for (const [name, stack] of Object.entries(STACKS)) {
+    await bo.sayAll(['before it gpqy', `${stack} ${stack}`, 'AFTER IT']);
+    await ana.waitForMessage('AFTER IT', 'bo');
     const bubble = ana.page.locator('#messages .bubble').nth(-2);
-    assert.equal(await drawnOutside(ana.page, bubble), 0, name);
-    // All of it is there, to be copied and compared.
+    assert.equal(await countOutside(ana, bubble), 0, name);
+    // The text itself is complete.
     const text = await bubble.textContent();
-    assert.ok(text.includes(tower.replace(/[*`\n]/gu, '')), name);
+    assert.ok(text.includes(stack.replace(/[*`\n]/gu, '')), name);
   }
 });
 
-test('marks that are piled up do not cover the neighbours of a name', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('stacked combining marks in a nickname do not cover its neighbours', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   await bo.say('hello');
-  await ana.reads('bo', 'hello');
-  for (const [name, nick] of Object.entries(TOWERS)) {
+  await ana.waitForMessage('hello', 'bo');
+  for (const [name, nick] of Object.entries(STACKS)) {
     await ana.page.evaluate(async (nick) => {
-      const { draw } = await import('/entry.js');
+      const { draw } = await import('/view/entry.js');
       const text = 'hello';
       const item = { kind: 'say', time: Date.now(), nick, text };
-      const changes = [{ what: 'joined', nick }];
-      document.querySelector('#messages').append(draw(item, item), draw({ kind: 'fold', time: Date.now(), changes }, item));
+      const changes = [{ type: 'joined', nick }];
+      document.querySelector('#messages').append(draw(item, item), draw({ kind: 'changes', time: Date.now(), changes }, item));
     }, nick);
     for (const part of ['.byline', '.notice']) {
       const place = ana.page.locator(`#messages ${part}`).last();
       await place.scrollIntoViewIfNeeded();
-      assert.equal(await drawnOutside(ana.page, place), 0, `${name}, ${part}`);
+      assert.equal(await countOutside(ana, place), 0, `${name}, ${part}`);
     }
   }
 });
 
-test('what people write in any script is drawn whole', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('ordinary text in any script is not clipped', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
   const texts = [
     'Tiếng Việt: ệ ữ ở Ẫ, e\u0323\u0302\u0301',
     'ภาษาไทย: ที่นี่ น้ำ ปู่ ก็',
@@ -111,30 +98,30 @@ test('what people write in any script is drawn whole', async (t) => {
     '👨‍👩‍👧‍👦 👩🏽‍❤️‍💋‍👨🏿 ❤️ 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿',
     'ÄÖÜ ÅÇ gjpqy',
   ];
-  for (const text of texts) await bo.say(text);
-  await ana.reads('bo', texts.at(-1));
+  await bo.sayAll(texts);
+  await ana.waitForMessage(texts.at(-1), 'bo');
   assert.equal(await ana.page.locator('.excess').count(), 0);
-  await ana.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await ana.waitForDrawing();
   const timeline = ana.page.locator('#timeline');
   const seen = await timeline.screenshot({ caret: 'hide' });
   await ana.page.locator('#messages').evaluate((messages) => {
     for (const it of messages.querySelectorAll('.bubble, .byline')) it.style.overflow = 'visible';
   });
-  assert.equal(await differences(browser, seen, await timeline.screenshot({ caret: 'hide' })), 0);
+  assert.equal(await differences(seen, await timeline.screenshot({ caret: 'hide' })), 0);
 });
 
-test('thousands of marks on one letter do not hold up the page', async (t) => {
-  const chat = await Chat.open(t, ...(await withHistory(t)));
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('thousands of combining marks on one letter are drawn fast', async (t) => {
+  const server = await TestServer.start(t, { history: true });
+  const ana = await server.openPage({ nick: 'ana' });
   for (const [name, unit] of Object.entries({ 'one mark': '\u0301', 'many marks': '\u0301\u0323\u0489', 'joiners': '\u0301\u200d', 'Thai': '็' })) {
     const text = `needle Z${unit.repeat(4000)}`.slice(0, 4000);
     const milliseconds = await ana.page.evaluate(async (text) => {
-      const { draw } = await import('/entry.js');
+      const { draw } = await import('/view/entry.js');
       const messages = document.querySelector('#messages');
       const times = [];
       for (let round = 0; round < 3; round += 1) {
         const start = performance.now();
-        // Another text each time, as a browser remembers the shapes of words.
+        // A different text each time, since a browser caches the shapes of words.
         const item = { kind: 'say', time: 0, nick: 'bo' };
         messages.replaceChildren(...Array.from({ length: 16 }, (_, index) => draw({ ...item, text: `${round}${index}${text}` }, item)));
         messages.getBoundingClientRect();
@@ -146,27 +133,26 @@ test('thousands of marks on one letter do not hold up the page', async (t) => {
     assert.ok(milliseconds < DRAW_MAX_MS, `${name}: ${milliseconds} ms`);
   }
 
-  const bo = await chat.join('bo');
-  for (let count = 0; count < 16; count += 1) await bo.say(`needle ${count} Z${'\u0301'.repeat(4000)}`);
-  await bo.say('newest');
-  await isFound(bo, 'newest');
-  const cy = await chat.visit(browser, { nick: 'cy' });
+  const bo = await server.connect('bo');
+  await bo.sayAll([...Array.from({ length: 16 }, (_, index) => `needle ${index} Z${'\u0301'.repeat(4000)}`), 'newest']);
+  await waitUntilIndexed(bo, 'newest');
+  const cy = await server.openPage({ nick: 'cy' });
   await cy.page.getByRole('searchbox', { name: 'Search' }).fill('needle');
   await cy.page.locator('#results .excerpt').first().waitFor();
-  // Nothing of an excerpt has more marks than it may have, either.
+  // An excerpt limits the marks on a letter, too.
   const drawn = await cy.page.locator('#results .excerpt').first().evaluate((excerpt) => excerpt.innerText.normalize('NFD').match(/\p{M}+/gu));
   assert.ok(drawn.every((marks) => marks.length <= 6), `${drawn}`);
 });
 
-test('what draws nothing is shown as empty', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  // The server may refuse them.
+test('a text of invisible characters is shown as empty', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
+  // Drawn without the server, which refuses some of these texts.
   const drawn = (text, kind) =>
     ana.page.evaluate(
       async ([text, kind]) => {
-        const { draw } = await import('/entry.js');
+        const { draw } = await import('/view/entry.js');
         const item = { kind, time: 0, nick: 'bo', text };
         return draw(item, item).querySelector('.text').textContent;
       },
@@ -178,5 +164,5 @@ test('what draws nothing is shown as empty', async (t) => {
   }
   for (const text of ['.', '\u200b.', '❤️', '\u0301', '\ufffd', '\ue000', '\ud83d']) assert.equal(await drawn(text, 'say'), text, JSON.stringify(text));
   await bo.say('marker');
-  await ana.reads('bo', 'marker');
+  await ana.waitForMessage('marker', 'bo');
 });

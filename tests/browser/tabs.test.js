@@ -1,29 +1,17 @@
-// Several tabs of one browser: they share what the browser remembers, and each
-// is somebody of its own.
+// Several tabs of one browser share its storage, and each is a user of its own.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { House } from './support/page.js';
-
-let browser;
-
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
+import { TestServer } from './support/server.js';
 
 const session = (tab) => tab.page.evaluate(() => sessionStorage['chinwag.session']);
 
-test('two tabs of one person have a session each, and one wish for a nickname', async (t) => {
-  const house = await House.open(t);
-  const network = await house.network();
-  const first = await house.visit(browser, { nick: 'ana', network });
-  const second = await house.tab(first.context, first.page.url());
+test('two tabs have separate sessions, and share the nickname to ask for', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const first = await server.openPage({ nick: 'ana', network });
+  const second = await first.openTab();
 
   assert.notEqual(await session(first), await session(second));
   assert.equal(await first.nickname(), 'ana');
@@ -31,37 +19,37 @@ test('two tabs of one person have a session each, and one wish for a nickname', 
   assert.match(other, /^user-\d+$/u);
   await second.page.getByText(`ana is taken. You are ${other}.`).waitFor();
 
-  // Both come back as who they were.
+  // Both reconnect with their sessions.
   network.break();
-  await first.is('disconnected');
-  await second.is('disconnected');
-  network.mend();
+  await first.waitForState('disconnected');
+  await second.waitForState('disconnected');
+  network.repair();
   await first.say('from the first');
   await second.say('from the second');
   for (const tab of [first, second]) {
-    await tab.reads('from the first');
-    await tab.reads('from the second');
+    await tab.waitForMessage('from the first');
+    await tab.waitForMessage('from the second');
   }
   assert.deepEqual([await first.nickname(), await second.nickname()], ['ana', other]);
-  const said = await second.page.locator('.message').evaluateAll((all) =>
+  const messages = await second.page.locator('.message').evaluateAll((all) =>
     all.map((it) => [it.classList.contains('own'), it.querySelector('.text').textContent]),
   );
-  assert.deepEqual(said.sort(), [[false, 'from the first'], [true, 'from the second']]);
+  assert.deepEqual(messages.sort(), [[false, 'from the first'], [true, 'from the second']]);
 
-  // The wish of one is the wish of all.
+  // A new tab asks for the nickname that the user chose last, in any tab.
   await second.say('/nick ada');
   await second.page.getByText('ada', { exact: true }).first().waitFor();
-  const third = await house.tab(first.context, first.page.url());
+  const third = await first.openTab();
   await third.page.getByText(/^ada is taken/u).waitFor();
 });
 
-test('a duplicate of a tab is somebody else, and the first goes on', async (t) => {
-  const house = await House.open(t);
-  const first = await house.visit(browser, { nick: 'ana' });
+test('a duplicate of a tab is another user, and the first tab keeps its session', async (t) => {
+  const server = await TestServer.start(t);
+  const first = await server.openPage({ nick: 'ana' });
   const before = await session(first);
-  // As when a browser duplicates a tab, what it remembers comes along.
+  // Like a duplicate, a tab that is opened by a script has a copy of the session storage.
   const [page] = await Promise.all([
-    first.context.waitForEvent('page'),
+    first.page.context().waitForEvent('page'),
     first.page.evaluate(() => void open(location.href)),
   ]);
   await page.locator('#status[data-state=connected]').waitFor();
@@ -71,31 +59,31 @@ test('a duplicate of a tab is somebody else, and the first goes on', async (t) =
   assert.notEqual(copy, before);
   assert.match(nick, /^user-\d+$/u);
   await first.say('still here');
-  await first.reads('still here');
+  await first.waitForMessage('still here');
   await page.locator('.other .text', { hasText: 'still here' }).waitFor();
   assert.equal(await session(first), before);
   assert.equal(await first.nickname(), 'ana');
 });
 
-test('a tab that is loaded again is the same person, with what she had typed', async (t) => {
-  const house = await House.open(t);
-  const network = await house.network();
-  const ana = await house.visit(browser, { nick: 'ana', network });
-  const bo = await house.enter('bo');
+test('a tab that is reloaded keeps its session, draft and unsent messages', async (t) => {
+  const server = await TestServer.start(t);
+  const network = await server.network();
+  const ana = await server.openPage({ nick: 'ana', network });
+  const bo = await server.connect('bo');
   await ana.say('before');
-  await ana.reads('before');
+  await ana.waitForMessage('before');
   const before = await session(ana);
-  network.silence();
+  network.dropAllData();
   await ana.say('on its way');
   await ana.input.fill('half a sent');
   await ana.page.reload();
 
-  await ana.reads('on its way');
-  await bo.reads('on its way');
+  await ana.waitForMessage('on its way');
+  await bo.waitFor('message', { text: 'on its way' });
   assert.equal(await session(ana), before);
   assert.equal(await ana.nickname(), 'ana');
   assert.equal(await ana.input.inputValue(), 'half a sent');
   assert.equal(await ana.page.locator('.own .text').count(), 2);
-  assert.deepEqual(bo.texts, ['before', 'on its way']);
-  assert.deepEqual(bo.events.filter(({ type }) => type === 'left' || type === 'arrived'), []);
+  assert.deepEqual(bo.transcript(), ['ana: before', 'ana: on its way']);
+  assert.deepEqual([...bo.received('left'), ...bo.received('arrived')], []);
 });

@@ -1,37 +1,44 @@
-// How the timeline is put together: authors, days, times, comings and goings,
-// and what becomes of texts.
+// The timeline: authors, days, times, arrivals and departures, and texts.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
-import { withTimesOfDay } from './support/times.js';
+import { MessageProxy } from './support/network.js';
+import { TestServer } from './support/server.js';
 
-let browser;
+/**
+ * Changes the times of messages for the page. A text `10:02 text` was sent today
+ * at that time, and `-1 10:02 text` on the day before. The page gets only `text`.
+ */
+const proxyWithTimes = () =>
+  new MessageProxy({
+    event(event, { toPage }) {
+      toPage(withTime(event));
+      return true;
+    },
+  });
 
-before(async () => {
-  browser = await startBrowser();
-});
+function withTime(event) {
+  const messages = event.messages?.map(withTime);
+  const [, day = 0, hour, minute, text] = /^(?:(-\d+) )?(\d\d):(\d\d) (.*)$/u.exec(event.text) ?? [];
+  if (!text) return { ...event, messages };
+  const date = new Date();
+  date.setDate(date.getDate() + Number(day));
+  return { ...event, text, time: date.setHours(hour, minute, 0, 0) };
+}
 
-after(async () => {
-  await browser?.close();
-});
+test('messages of one user within five minutes are grouped', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana', proxy: proxyWithTimes() });
+  const bo = await server.connect('bo');
+  const cy = await server.connect('cy');
 
-test('what one person says within five minutes stands together', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana', prepare: withTimesOfDay });
-  const bo = await chat.join('bo');
-  const cy = await chat.join('cy');
-
-  await bo.say('10:00 one');
-  await bo.say('10:04 two');
-  await bo.say('10:09 three');
+  await bo.sayAll(['10:00 one', '10:04 two', '10:09 three']);
   await cy.say('10:09 four');
   await bo.say('10:09 five');
   await bo.say('10:10 waves', { kind: 'me' });
   await bo.say('10:10 six');
-  await ana.reads('bo', 'six');
+  await ana.waitForMessage('six', 'bo');
   const messages = (await ana.timeline()).filter((item) => item.nick);
   assert.deepEqual(
     messages.map(({ text, continues }) => [text, continues]),
@@ -45,17 +52,14 @@ test('what one person says within five minutes stands together', async (t) => {
   assert.deepEqual(times.slice(0, 2).map((time) => time.replace(/\s/gu, ' ')), ['10:00 AM', '10:04 AM']);
 });
 
-test('each day begins with its name', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
+test('each day begins with its date', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
   const name = (days) => new Date(Date.now() + days * 864e5).toLocaleDateString('en-US', { dateStyle: 'full' });
-  await bo.say('-1 23:58 one');
-  await bo.say('-1 23:59 two');
-  await bo.say('00:01 three');
-  await bo.say('00:02 four');
-  const ana = await chat.visit(browser, { nick: 'ana', prepare: withTimesOfDay });
+  await bo.sayAll(['-1 23:58 one', '-1 23:59 two', '00:01 three', '00:02 four']);
+  const ana = await server.openPage({ nick: 'ana', proxy: proxyWithTimes() });
 
-  await ana.reads('bo', 'four');
+  await ana.waitForMessage('four', 'bo');
   const messages = await ana.timeline();
   assert.deepEqual(
     messages.map(({ day, text, continues }) => [day, text, continues]),
@@ -63,51 +67,51 @@ test('each day begins with its name', async (t) => {
   );
 });
 
-test('comings and goings between two messages are one quiet line', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bo = await chat.join('bo');
-  const cy = await chat.join('cy');
-  await ana.readsNotice('bo, cy joined');
+test('arrivals, departures and renames between two messages share one line', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const bo = await server.connect('bo');
+  const cy = await server.connect('cy');
+  await ana.waitForNotice('bo, cy joined');
   await bo.say('hello');
   await cy.part('lobby');
-  const dan = await chat.join('dan');
-  await ana.readsNotice('dan joined · cy left');
+  const dan = await server.connect('dan');
+  await ana.waitForNotice('dan joined · cy left');
   await dan.rename('Daniel');
-  await ana.readsNotice('dan joined · cy left · dan is now Daniel');
+  await ana.waitForNotice('dan joined · cy left · dan is now Daniel');
   await cy.join('lobby');
-  await ana.readsNotice('dan joined · dan is now Daniel');
+  await ana.waitForNotice('dan joined · dan is now Daniel');
   await bo.say('marker');
-  await ana.reads('bo', 'marker');
+  await ana.waitForMessage('marker', 'bo');
   assert.deepEqual(
     (await ana.timeline()).map(({ notice, text }) => notice ?? text),
     ['bo, cy joined', 'hello', 'dan joined · dan is now Daniel', 'marker'],
   );
 });
 
-test('who only came and went leaves no line behind', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  const bo = await chat.join('bo');
+test('a user that arrives and leaves between two messages adds no line', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  const bo = await server.connect('bo');
   await bo.say('hello');
-  const cy = await chat.join('cy');
-  await ana.readsNotice('cy joined');
-  await cy.leave();
-  await bo.hears('left', { nick: 'cy' });
+  const cy = await server.connect('cy');
+  await ana.waitForNotice('cy joined');
+  await cy.close();
+  await bo.waitFor('left', { nick: 'cy' });
   await bo.say('marker');
-  await ana.reads('bo', 'marker');
-  const heights = await ana.page.locator('#messages .fold').evaluateAll((all) => all.map((it) => it.offsetHeight));
+  await ana.waitForMessage('marker', 'bo');
+  const heights = await ana.page.locator('#messages .changes').evaluateAll((all) => all.map((it) => it.offsetHeight));
   assert.equal(heights.at(-1), 0);
 });
 
-test('what is written becomes nodes: links, code, emphasis, emoji, actions and our nickname', async (t) => {
-  const chat = await Chat.open(t);
-  const bo = await chat.join('bo');
-  const ana = await chat.visit(browser, { nick: 'ana' });
+test('a message is rendered with links, code, emphasis, emoji, actions and mentions', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  const ana = await server.openPage({ nick: 'ana' });
 
   await bo.say('ana: see http://a.example/ `x` *bold* _soft_ :tada:\n```js\nlet y;\n```');
   await bo.say('waves at _all_', { kind: 'me' });
-  await ana.reads('bo', 'bo waves at all');
+  await ana.waitForMessage('bo waves at all', 'bo');
   const html = await ana.page.locator('#messages .text').evaluateAll((all) => all.map((text) => text.innerHTML));
   assert.deepEqual(html, [
     '<mark class="mention">ana</mark>: see ' +
@@ -117,11 +121,11 @@ test('what is written becomes nodes: links, code, emphasis, emoji, actions and o
   ]);
 });
 
-test('everybody has a colour of their own', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser, { nick: 'ana' });
-  for (const nick of ['bo', 'cy']) await (await chat.join(nick)).say('hello');
-  await ana.reads('cy', 'hello');
+test('nicknames have different colours, the same in messages and in the list', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage({ nick: 'ana' });
+  for (const nick of ['bo', 'cy']) await (await server.connect(nick)).say('hello');
+  await ana.waitForMessage('hello', 'cy');
   const colours = (selector) =>
     ana.page.locator(selector).evaluateAll((all) => all.map((name) => [name.textContent, getComputedStyle(name).color]));
   const said = Object.fromEntries(await colours('#messages .author'));

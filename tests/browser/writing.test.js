@@ -1,26 +1,15 @@
-// The input: what sends, what does not, what is too long, and what is kept.
+// The input: sending, limits, recall and drafts.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startBrowser } from './support/browser.js';
-import { Chat } from './support/chat.js';
+import { TestServer } from './support/server.js';
 
-let browser;
+// Most tests end with a marker. When the marker is shown, all messages before it are, too.
 
-before(async () => {
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-});
-
-// Most tests end with a marker: once it is back, nothing before it is missing.
-
-test('an Enter that belongs to an input method does not send', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('Enter in an input method does not send', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
 
   await ana.input.fill('にほん');
   for (const enter of [{ isComposing: true }, { keyCode: 229 }]) {
@@ -28,13 +17,13 @@ test('an Enter that belongs to an input method does not send', async (t) => {
   }
   assert.equal(await ana.input.inputValue(), 'にほん');
   await ana.say('marker');
-  await ana.readsOwn('marker');
+  await ana.waitForOwnMessage('marker');
   assert.deepEqual(await ana.texts(), ['marker']);
 });
 
-test('Shift+Enter makes a line, and Enter sends', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('Shift+Enter inserts a line break, and Enter sends', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   const height = () => ana.input.evaluate((input) => input.clientHeight);
   const oneLine = await height();
 
@@ -42,35 +31,34 @@ test('Shift+Enter makes a line, and Enter sends', async (t) => {
   await ana.input.press('Shift+Enter');
   await ana.input.pressSequentially('two');
   assert.equal(await ana.input.inputValue(), 'one\ntwo');
-  assert.ok((await height()) > oneLine, 'the input grows with its text');
+  assert.ok((await height()) > oneLine, 'the input does not grow with its text');
   await ana.input.press('Enter');
-  await ana.readsOwn('one\ntwo');
+  await ana.waitForOwnMessage('one\ntwo');
   assert.deepEqual(await ana.texts(), ['one\ntwo']);
   assert.equal(await ana.input.inputValue(), '');
   assert.equal(await height(), oneLine);
 });
 
-test('the input grows to a limit, and the timeline gives way', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  const bo = await chat.join('bo');
-  await bo.sayMany(60);
-  await ana.reads('bo', 'line 60');
+test('the input grows up to a limit, and the newest message stays in view', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
+  const bo = await server.connect('bo');
+  await bo.sayLines(60);
+  await ana.waitForMessage('line 60', 'bo');
   await ana.input.fill('line\n'.repeat(100));
   const { height, bottom } = await ana.input.evaluate((input) => input.getBoundingClientRect());
   assert.ok(height > 100 && height < 200, `${height} px`);
   assert.ok(bottom <= 800);
-  assert.ok(await ana.page.getByText('line 60', { exact: true }).evaluate((text) => {
-    const above = document.querySelector('#timeline').getBoundingClientRect().bottom;
-    return new Promise((resolve) => {
-      requestAnimationFrame(() => requestAnimationFrame(() => resolve(text.getBoundingClientRect().bottom <= above)));
-    });
-  }), 'the newest message is in view');
+  await ana.waitForDrawing();
+  const isInView = await ana.page.getByText('line 60', { exact: true }).evaluate((text) => {
+    return text.getBoundingClientRect().bottom <= document.querySelector('#timeline').getBoundingClientRect().bottom;
+  });
+  assert.ok(isInView, 'the newest message is out of view');
 });
 
-test('the button sends too, and nothing is not sent', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('the button sends, and blank texts are not sent', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   const send = ana.page.getByRole('button', { name: 'Send' });
 
   await send.click();
@@ -80,63 +68,57 @@ test('the button sends too, and nothing is not sent', async (t) => {
   }
   await ana.input.fill('marker');
   await send.click();
-  await ana.readsOwn('marker');
+  await ana.waitForOwnMessage('marker');
   assert.deepEqual(await ana.texts(), ['marker']);
-  assert.equal(ana.sent.filter((frame) => JSON.parse(frame).type === 'say').length, 1);
+  assert.equal(ana.requests('say').length, 1);
 });
 
-test('the longest text is sent, and a longer one is kept with a word about it', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('the longest text is sent, and a longer one stays in the input with an alert', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   const longest = 'é'.repeat(4096);
 
   await ana.say(`${longest}!`);
-  await ana.page.getByRole('alert').filter({ hasText: '8,193 bytes' }).waitFor();
+  await ana.waitForAlert('8,193 bytes');
   assert.equal(await ana.input.inputValue(), `${longest}!`);
   await ana.say(longest);
-  await ana.readsOwn(longest);
+  await ana.waitForOwnMessage(longest);
   assert.deepEqual(await ana.texts(), [longest]);
   assert.equal(await ana.page.getByRole('alert').textContent(), '');
 });
 
-test('the arrow keys recall what was sent, unless something else stands there', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
+test('the arrow keys recall sent messages, unless the input has another text', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   await ana.say('first');
   await ana.say('second\nline');
-  await ana.readsOwn('second\nline');
-  const pressed = async (key) => {
+  await ana.waitForOwnMessage('second\nline');
+  const press = async (key) => {
     await ana.input.press(key);
     return ana.input.inputValue();
   };
 
-  assert.equal(await pressed('ArrowUp'), 'second\nline');
-  assert.equal(await pressed('ArrowUp'), 'first');
-  assert.equal(await pressed('ArrowUp'), 'first');
-  assert.equal(await pressed('ArrowDown'), 'second\nline');
-  assert.equal(await pressed('ArrowDown'), '');
+  assert.equal(await press('ArrowUp'), 'second\nline');
+  assert.equal(await press('ArrowUp'), 'first');
+  assert.equal(await press('ArrowUp'), 'first');
+  assert.equal(await press('ArrowDown'), 'second\nline');
+  assert.equal(await press('ArrowDown'), '');
   await ana.input.fill('something else');
-  assert.equal(await pressed('ArrowUp'), 'something else');
+  assert.equal(await press('ArrowUp'), 'something else');
 });
 
-test('every room has its draft, which survives a reload', async (t) => {
-  const chat = await Chat.open(t);
-  const ana = await chat.visit(browser);
-  const go = async (room) => {
-    await ana.page.evaluate((room) => (location.hash = room), `#${room}`);
-    await ana.isIn(`#${room}`);
-  };
-
+test('every room has its draft, also after a reload', async (t) => {
+  const server = await TestServer.start(t);
+  const ana = await server.openPage();
   await ana.input.fill('for the lobby');
-  await go('kitchen');
+  await ana.followLink('#kitchen');
   assert.equal(await ana.input.inputValue(), '');
   await ana.input.fill('for the kitchen');
-  await go('lobby');
+  await ana.followLink('#lobby');
   assert.equal(await ana.input.inputValue(), 'for the lobby');
 
-  await ana.page.reload();
-  await ana.sees('connected');
+  await ana.reload();
   assert.equal(await ana.input.inputValue(), 'for the lobby');
-  await go('kitchen');
+  await ana.followLink('#kitchen');
   assert.equal(await ana.input.inputValue(), 'for the kitchen');
 });

@@ -1,16 +1,12 @@
-//! The example clients, in the languages that they are written in, with a network between them and
-//! the server that breaks.
+//! The example clients, in their own languages, over a network that breaks.
 //!
-//! `make clients` runs this, with a Python (`PYTHON`) that has what requirements.txt names, and
-//! with the WebSocket of the browser tests where Node has none of its own.
+//! `make clients` runs this. `PYTHON` names a Python with the packages of requirements.txt. A Node
+//! without a WebSocket takes the one of the browser tests.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
 mod proxy;
-
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::env;
 use std::io::{Read as _, Write as _};
@@ -21,19 +17,19 @@ use std::thread::{self, JoinHandle};
 use chinwag::{Config, Limits};
 use proxy::Proxy;
 use serde_json::{Value, json};
-use support::{Client, House, config, program};
+use testkit::{Client, TestServer, config, wait_for_exit};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/clients");
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/node_modules");
 
-/// An example client that runs. What it prints is read to the end, so that it never waits.
+/// A running example client. A thread reads its output to the end, so that it never blocks.
 struct Example {
     process: Process,
-    types: ChildStdin,
-    prints: JoinHandle<String>,
+    input: ChildStdin,
+    output: JoinHandle<String>,
 }
 
-/// It ends with the test, whichever way that ends.
+/// Killed when it is dropped.
 struct Process(Child);
 
 impl Drop for Process {
@@ -62,90 +58,90 @@ impl Example {
         let url = format!("ws://{address}/");
         command.args([&url, "lobby", nick]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let types = child.stdin.take().unwrap();
+        let input = child.stdin.take().unwrap();
         let mut stdout = child.stdout.take().unwrap();
-        let prints = thread::spawn(move || {
+        let output = thread::spawn(move || {
             let mut printed = String::new();
             stdout.read_to_string(&mut printed).map(|_| printed).unwrap()
         });
-        Self { process: Process(child), types, prints }
+        Self { process: Process(child), input, output }
     }
 
-    fn types(&mut self, line: &str) {
-        writeln!(self.types, "{line}").unwrap();
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.input, "{line}").unwrap();
     }
 
-    /// Nothing more is typed; the client says what it has yet to say, and ends. All that it printed.
-    fn ends(mut self) -> String {
-        drop(self.types);
-        assert!(program::wait(&mut self.process.0).success());
-        self.prints.join().unwrap()
+    /// Closes its input, waits until it has sent all and ended, and returns its output.
+    fn end(mut self) -> String {
+        drop(self.input);
+        assert!(wait_for_exit(&mut self.process.0).success());
+        self.output.join().unwrap()
     }
 }
 
-/// Somebody with a sound connection, who writes down what was said.
-struct Witness {
+/// A client with a stable connection that records all texts.
+struct Observer {
     client: Client,
-    heard: Vec<String>,
+    received: Vec<String>,
 }
 
-impl Witness {
-    fn new(house: &mut House) -> Self {
-        let mut client = house.open_json();
-        client.asked(&json!({"type": "hello", "nick": "rust"}));
-        client.asked(&json!({"type": "join", "room": "lobby"}));
-        Self { client, heard: Vec::new() }
+impl Observer {
+    fn new(server: &mut TestServer) -> Self {
+        let mut client = server.open_json();
+        client.request(&json!({"type": "hello", "nick": "rust"}));
+        client.request(&json!({"type": "join", "room": "lobby"}));
+        Self { client, received: Vec::new() }
     }
 
-    fn says(&mut self, text: &str) {
+    fn say(&mut self, text: &str) {
         let id = text.split(' ').next();
         let say = json!({"type": "say", "room": "lobby", "text": text, "id": id});
-        self.client.ask(&say);
+        self.client.send_json(&say);
     }
 
-    /// Hears until so much was said in all. Nobody comes or goes.
-    fn hears(&mut self, lines: usize) {
-        while self.heard.len() < lines {
-            let message = self.client.told();
+    /// Reads until this many texts have come in total. No client comes or goes.
+    fn receive(&mut self, lines: usize) {
+        while self.received.len() < lines {
+            let message = self.client.receive_json();
             assert_eq!(message["type"], "message", "{message}");
             let text = |member: &str| message[member].as_str().unwrap();
-            self.heard.push(format!("{}: {}", text("nick"), text("text")));
+            self.received.push(format!("{}: {}", text("nick"), text("text")));
         }
     }
 
-    fn sees(&mut self, expected: &Value) {
-        assert_eq!(self.client.told(), *expected);
+    fn expect(&mut self, expected: &Value) {
+        assert_eq!(self.client.receive_json(), *expected);
     }
 }
 
 #[test]
-fn the_examples_lose_and_repeat_nothing_over_a_network_that_breaks() {
+fn no_example_loses_or_repeats_a_line_over_a_breaking_network() {
     const ROUNDS: usize = 4;
     const LINES: usize = 10;
-    // What is too much for a moment is said a little later.
+    // Low limits, so that the examples have to wait and send again.
     let limits = Limits { burst: 5, per_second: 20, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
-    let proxy = Proxy::to(house.address());
-    let mut witness = Witness::new(&mut house);
+    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let proxy = Proxy::to(server.address());
+    let mut observer = Observer::new(&mut server);
     let mut examples = Vec::new();
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
         examples.push((nick, start(proxy.address)));
-        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        observer.expect(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
     }
     for round in 0..ROUNDS {
-        witness.says(&format!("round-{round}"));
+        observer.say(&format!("round-{round}"));
         for line in 0..LINES {
             for (_, example) in &mut examples {
-                example.types(&format!("{round}.{line} äöü \"{{語}}\""));
+                example.type_line(&format!("{round}.{line} äöü \"{{語}}\""));
             }
         }
-        let before = witness.heard.len();
-        witness.hears(before + LINES / 2);
+        let before = observer.received.len();
+        observer.receive(before + LINES / 2);
         proxy.cut();
-        witness.hears(before + 1 + LINES * examples.len());
+        observer.receive(before + 1 + LINES * examples.len());
     }
     for nick in ["python", "node", "rust"] {
-        let said = witness.heard.iter().filter_map(|it| it.strip_prefix(&format!("{nick}: ")));
+        let said = observer.received.iter().filter_map(|it| it.strip_prefix(&format!("{nick}: ")));
         let line = |n: usize| format!("{}.{} äöü \"{{語}}\"", n / LINES, n % LINES);
         let round = |n: usize| format!("round-{n}");
         let expected: Vec<_> = match nick {
@@ -154,79 +150,81 @@ fn the_examples_lose_and_repeat_nothing_over_a_network_that_breaks() {
         };
         assert_eq!(said.collect::<Vec<_>>(), expected, "all of it once and in order, by {nick}");
     }
-    let transcript: String = witness.heard.iter().map(|line| format!("{line}\n")).collect();
+    let transcript: String = observer.received.iter().map(|line| format!("{line}\n")).collect();
     for (nick, example) in examples {
-        assert_eq!(example.ends(), transcript, "{nick} heard it all once and in order");
+        assert_eq!(example.end(), transcript, "{nick} received it all once and in order");
         let left = json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"});
-        witness.sees(&left);
+        observer.expect(&left);
     }
 }
 
 #[test]
-fn the_examples_say_what_they_have_yet_to_say_before_they_end() {
-    let mut house = House::open();
-    let mut witness = Witness::new(&mut house);
+fn the_examples_send_all_lines_before_they_end() {
+    let mut server = TestServer::start();
+    let mut observer = Observer::new(&mut server);
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut example: Example = start(house.address());
+        let mut example: Example = start(server.address());
         let transcript = format!("{nick}: one\n{nick}: two\n");
         for line in ["one", "", "two"] {
-            example.types(line);
+            example.type_line(line);
         }
-        let printed = example.ends();
+        let printed = example.end();
         assert!(printed.ends_with(&transcript), "{printed}");
-        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
-        let lines = witness.heard.len() + 2;
-        witness.hears(lines);
-        witness.sees(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
+        observer.expect(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        let lines = observer.received.len() + 2;
+        observer.receive(lines);
+        observer
+            .expect(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
     }
 }
 
 #[test]
-fn the_examples_get_in_parts_what_no_single_answer_holds() {
+fn the_examples_receive_a_large_gap_in_parts() {
     // Three answers of 768 KiB.
     const MISSED: usize = 230;
     let text = |n: usize| format!("{n} {}", "x".repeat(8_000));
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut house = House::open();
-        let proxy = Proxy::to(house.address());
-        let mut witness = Witness::new(&mut house);
+        let mut server = TestServer::start();
+        let proxy = Proxy::to(server.address());
+        let mut observer = Observer::new(&mut server);
         let mut example = start(proxy.address);
-        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
-        example.types("before");
-        witness.hears(1);
+        observer.expect(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        example.type_line("before");
+        observer.receive(1);
         proxy.cut_off();
         for n in 0..MISSED {
-            witness.says(&text(n));
-            witness.hears(n + 2);
+            observer.say(&text(n));
+            observer.receive(n + 2);
         }
-        example.types("meanwhile");
+        example.type_line("meanwhile");
         proxy.mend();
-        witness.hears(MISSED + 2);
+        observer.receive(MISSED + 2);
         let missed = (0..MISSED).map(|n| format!("rust: {}\n", text(n)));
         let expected = format!("{nick}: before\n{}{nick}: meanwhile\n", missed.collect::<String>());
-        assert!(example.ends() == expected, "{nick} has all of it once and in order");
+        assert!(example.end() == expected, "{nick} has all of it once and in order");
     }
 }
 
 #[test]
-fn the_examples_go_on_after_a_line_that_is_refused_for_good() {
-    let mut house = House::open();
-    let mut witness = Witness::new(&mut house);
+fn the_examples_continue_after_a_refused_line() {
+    let mut server = TestServer::start();
+    let mut observer = Observer::new(&mut server);
     for (nick, start) in [("python", Example::python as fn(_) -> _), ("node", Example::node)] {
-        let mut example: Example = start(house.address());
-        witness.sees(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
-        // One has an error for an answer; for the other the connection ends.
+        let mut example: Example = start(server.address());
+        observer.expect(&json!({"type": "arrived", "room": "lobby", "nick": nick}));
+        // The first is answered with an error. The second ends the connection.
         for length in [8_193, 70_000] {
-            example.types(&"x".repeat(length));
-            example.types(&format!("behind {length}"));
+            example.type_line(&"x".repeat(length));
+            example.type_line(&format!("behind {length}"));
         }
-        let before = witness.heard.len();
-        witness.hears(before + 2);
+        let before = observer.received.len();
+        observer.receive(before + 2);
         assert_eq!(
-            witness.heard[before..],
+            observer.received[before..],
             [8_193, 70_000].map(|length| format!("{nick}: behind {length}"))
         );
-        example.ends();
-        witness.sees(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
+        example.end();
+        observer
+            .expect(&json!({"type": "left", "room": "lobby", "nick": nick, "reason": "closed"}));
     }
 }

@@ -1,4 +1,4 @@
-//! A network between clients and a server, which can be made to break.
+//! A network between clients and a server that can be broken.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// Passes bytes on. Its threads end with their connections, and the one that accepts with the test.
+/// Forwards bytes. Its threads end with their connections, and the one that accepts ends with the
+/// test.
 pub struct Proxy {
     pub address: SocketAddr,
-    /// Both ends of every connection that there has been since the last cut. The thread that
-    /// accepts adds to it while the test takes away.
+    /// Both ends of every connection since the last cut. The thread that accepts adds to it while
+    /// the test removes from it.
     streams: Arc<Mutex<Vec<TcpStream>>>,
-    /// Whether a new connection ends at once.
+    /// Whether a new connection is closed at once.
     is_down: Arc<AtomicBool>,
 }
 
@@ -41,7 +42,7 @@ impl Proxy {
         Self { address, streams, is_down }
     }
 
-    /// Breaks every connection, on both sides. What is on its way is lost.
+    /// Breaks every connection, on both sides. Bytes on their way are lost.
     pub fn cut(&self) {
         for stream in self.streams.lock().unwrap().drain(..) {
             SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
@@ -49,7 +50,7 @@ impl Proxy {
         }
     }
 
-    /// Breaks every connection, and those that come until `mend`.
+    /// Breaks every connection, also new ones until `mend`.
     pub fn cut_off(&self) {
         self.is_down.store(true, Ordering::Release);
         self.cut();

@@ -1,6 +1,6 @@
-"""Drives Autobahn's cases against an echo of ours, and says in the end what failed.
+"""Runs Autobahn's cases against the server as an echo, and prints the cases that failed.
 
-Left out are 9 (large messages: ours are bounded), 12 and 13 (compression: not spoken).
+It leaves out 9 (large messages: the server limits them), 12 and 13 (compression: not supported).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ SECONDS_MAX = 600
 
 def main(program):
     arguments = ["--bind", "127.0.0.1", "--port", "0", "--ws-port", "0"]
-    # All the cases come from one address, as fast as they can.
+    # All cases come from one address, without a pause.
     arguments += ["--max-clients-per-address", "0"]
     server = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True)
     try:

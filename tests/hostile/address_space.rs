@@ -1,4 +1,5 @@
-//! Little address space and few threads: the promised clients fit, and nothing aborts.
+//! Little address space and few threads: as many clients connect as the banner promises, and the
+//! server does not abort.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -8,45 +9,47 @@ use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::{Signal, geteuid};
+use testkit::{
+    DEADLINE, FREE_PORTS, ServerProcess, TempDir, binary, chinwag_under, connect,
+    frames::text_frame, prepared, probes::assert_healthy, probes::can_load_page, stderr_of,
+    wait_for_exit, wait_until,
+};
 use tungstenite::WebSocket;
 
-use crate::relief::reads;
-use crate::strace::until;
-use crate::support::folder::Folder;
-use crate::support::program::{FREE_PORTS, Program, chinwag_under, errors, path, prepared, wait};
-use crate::support::{DEADLINE, connect, text_frame};
-use crate::visitors::all_is_well;
+use crate::recovery::RECOVERY_MAX;
 
 /// Limits of address space (MiB).
 const LIMITS: [usize; 9] = [24, 32, 48, 64, 96, 128, 256, 512, 1024];
-/// More clients than these are not asked for.
+/// Maximum number of clients that connect, besides [`TOO_MANY`].
 const CLIENTS: usize = 220;
-/// More than there is room for.
+/// Clients beyond the promised number.
 const TOO_MANY: usize = 10;
-/// Virtual memory at the start may be this (MiB).
+/// Maximum of virtual memory at the start (MiB).
 const START_MAX: usize = 128;
 /// Connections of a browser to a server.
 const BROWSER: usize = 6;
-/// Where there is room for fewer clients than these, there is none for all of a browser at once.
-const ROOM_FOR_A_BROWSER: usize = 16;
-/// Texts of each client that talks, and how long they are (bytes).
+/// Minimum promised number of clients at which the page loads over all connections of a browser.
+const CLIENTS_FOR_A_BROWSER: usize = 16;
+/// Texts of each client that sends, and their length (bytes).
 const TEXTS: usize = 300;
 const TEXT_BYTES: usize = 8000;
 
-/// Everybody here comes from one address, and may talk as they like.
-const HERE: [&str; 6] = ["--bind", "127.0.0.1", "--max-clients-per-address", "0", "--rate", "0"];
+/// All clients have one address, and send without a limit.
+const ARGUMENTS: [&str; 6] =
+    ["--bind", "127.0.0.1", "--max-clients-per-address", "0", "--rate", "0"];
 
-/// Threads of a server without clients, with a history, and some of tiny_http's.
+/// Maximum number of threads of a server with a history and without clients, some of tiny_http's
+/// included.
 const THREADS: usize = 25;
 
-/// How many clients the banner speaks of.
-fn promised(program: &Program) -> usize {
+/// Returns the number of clients in the banner.
+fn promised(program: &ServerProcess) -> usize {
     let (_, behind) = program.banner.split_once("Room for ").unwrap();
     behind.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Clients, two in each room, until one is refused or there are enough.
-fn fill(program: &Program, asked: usize) -> Vec<WebSocket<TcpStream>> {
+/// Connects clients, two in each room, until the server refuses one or `asked` are connected.
+fn connect_up_to(program: &ServerProcess, asked: usize) -> Vec<WebSocket<TcpStream>> {
     let mut clients = Vec::new();
     for number in 0..asked {
         match connect(program.websocket(), &format!("/?room=room{}", number / 2)) {
@@ -57,13 +60,13 @@ fn fill(program: &Program, asked: usize) -> Vec<WebSocket<TcpStream>> {
     clients
 }
 
-/// Fills a server, and sees that as many get in as it says, and the page is there all the same.
-fn is_as_promised(name: &str, program: &Program) -> (usize, Vec<WebSocket<TcpStream>>) {
+/// Fills a server and checks that the promised number of clients connects.
+fn fill_as_promised(name: &str, program: &ServerProcess) -> (usize, Vec<WebSocket<TcpStream>>) {
     let promised = promised(program);
     let virtual_kib = program.status("VmSize");
     assert!(virtual_kib <= START_MAX * 1024, "{name}: {virtual_kib} KiB at the start");
     let asked = promised.min(CLIENTS) + TOO_MANY;
-    let clients = fill(program, asked);
+    let clients = connect_up_to(program, asked);
     println!(
         "{name}: room for {promised}, {} of {asked} joined; {virtual_kib} KiB, then {}; resident {}",
         clients.len(),
@@ -74,23 +77,24 @@ fn is_as_promised(name: &str, program: &Program) -> (usize, Vec<WebSocket<TcpStr
     (promised, clients)
 }
 
-/// The page is there for a browser, which asks for all parts at once; where there is hardly room for
-/// clients, one part after the other. Refused clients may not have gone yet.
-fn shows_the_page(program: &Program) {
-    let at_once = if promised(program) < ROOM_FOR_A_BROWSER { 1 } else { BROWSER };
+/// Waits until the page loads as in a browser, which requests all parts at once. If the server has
+/// room for few clients, the parts are requested one after the other. Refused clients may still
+/// hold some of the room.
+fn page_loads(program: &ServerProcess) {
+    let at_once = if promised(program) < CLIENTS_FOR_A_BROWSER { 1 } else { BROWSER };
     let is_shown = || {
         std::thread::scope(|scope| {
-            let asked: Vec<_> =
-                (0..at_once).map(|_| scope.spawn(|| reads(program.page()))).collect();
+            let asked: Vec<_> = (0..at_once)
+                .map(|_| scope.spawn(|| can_load_page(program.page(), RECOVERY_MAX)))
+                .collect();
             asked.into_iter().all(|it| it.join().unwrap().is_some())
         })
     };
-    until("the page is shown", is_shown);
+    wait_until("the page is shown", is_shown);
 }
 
-/// Half of the clients talk in long texts to the other half, which read nothing. Then everybody
-/// reads what is left, to the end of the time.
-fn talk_to_the_deaf(program: &Program, clients: &mut [WebSocket<TcpStream>]) {
+/// Every second client sends long texts to the others, which do not read.
+fn send_to_clients_that_do_not_read(program: &ServerProcess, clients: &mut [WebSocket<TcpStream>]) {
     let text = text_frame(&"x".repeat(TEXT_BYTES));
     let deadline = Instant::now() + DEADLINE;
     for client in clients.iter() {
@@ -106,7 +110,7 @@ fn talk_to_the_deaf(program: &Program, clients: &mut [WebSocket<TcpStream>]) {
                 _ if *texts == 0 => {}
                 Ok(written) => *sent += written,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                // It was cut for its own part.
+                // The server has cut this sender.
                 Err(_) => *texts = 0,
             }
             if *sent == text.len() {
@@ -122,13 +126,13 @@ fn talk_to_the_deaf(program: &Program, clients: &mut [WebSocket<TcpStream>]) {
     );
 }
 
-/// Waits until the threads of those who have gone have ended.
-fn empties(program: &Program) {
-    until("all have gone", || program.threads() <= THREADS);
+/// Waits until the threads of the clients that left have ended.
+fn wait_until_empty(program: &ServerProcess) {
+    wait_until("all have gone", || program.threads() <= THREADS);
 }
 
-/// Ends in order, and no thread has panicked.
-fn ends_well(program: Program, clients: Vec<WebSocket<TcpStream>>) {
+/// Stops the server and checks that no thread has panicked.
+fn stop(program: ServerProcess, clients: Vec<WebSocket<TcpStream>>) {
     drop(clients);
     program.signal(Signal::TERM);
     let (status, log) = program.end();
@@ -136,14 +140,14 @@ fn ends_well(program: Program, clients: Vec<WebSocket<TcpStream>>) {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-fn with_address_space(mib: usize, history: Option<&Folder>) -> Program {
+fn with_address_space(mib: usize, history: Option<&TempDir>) -> ServerProcess {
     let limit = format!("--as={}", mib * 1024 * 1024);
     let mut command = chinwag_under(&["prlimit", &limit]);
-    command.args(FREE_PORTS).args(HERE);
+    command.args(FREE_PORTS).args(ARGUMENTS);
     if let Some(folder) = history {
         command.arg("--history").arg(folder.file(&format!("{mib}.db")));
     }
-    Program::start(&mut command)
+    ServerProcess::start(&mut command)
 }
 
 #[test]
@@ -151,42 +155,43 @@ fn a_larger_address_space_holds_more() {
     let mut before = 0;
     for mib in LIMITS {
         let program = with_address_space(mib, None);
-        let (promised, clients) = is_as_promised(&format!("{mib} MiB"), &program);
+        let (promised, clients) = fill_as_promised(&format!("{mib} MiB"), &program);
         assert!(promised >= before, "{mib} MiB hold {promised}, and less held {before}");
         before = promised;
-        shows_the_page(&program);
-        ends_well(program, clients);
+        page_loads(&program);
+        stop(program, clients);
     }
 }
 
 #[test]
-fn what_clients_make_the_server_hold_fits() {
+fn full_backlogs_of_all_clients_fit() {
     for mib in [32, 48, 64, 128] {
-        let folder = Folder::new();
+        let folder = TempDir::new();
         for history in [None, Some(&folder)] {
             let program = with_address_space(mib, history);
             let name =
                 format!("{mib} MiB{}", if history.is_some() { " with a history" } else { "" });
-            let (_, mut clients) = is_as_promised(&name, &program);
-            talk_to_the_deaf(&program, &mut clients);
-            shows_the_page(&program);
+            let (_, mut clients) = fill_as_promised(&name, &program);
+            send_to_clients_that_do_not_read(&program, &mut clients);
+            page_loads(&program);
             drop(clients);
-            empties(&program);
-            all_is_well(program);
+            wait_until_empty(&program);
+            assert_healthy(program);
         }
     }
 }
 
-/// A command to be run as a user that nothing else here is run as.
-pub fn as_lent_user() -> Command {
+/// Returns a command that runs as a user with no other process.
+pub fn as_other_user() -> Command {
     let user = 40_000 + std::process::id() % 20_000;
     let mut command = Command::new("setpriv");
     command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
     command
 }
 
-/// The program under a limit of threads, as a user of its own: the limit does not bind root.
-pub fn with_threads(limit: usize, folder: &Folder) -> Command {
+/// Returns the program under a limit of threads, as a user of its own: the limit does not bind
+/// root.
+pub fn with_threads(limit: usize, folder: &TempDir) -> Command {
     assert!(
         geteuid().is_root(),
         "the limit of threads does not bind root, and counts all threads of a user: this test is \
@@ -194,58 +199,64 @@ pub fn with_threads(limit: usize, folder: &Folder) -> Command {
     );
     let program = folder.file("chinwag");
     if !program.exists() {
-        fs::copy(path(), &program).unwrap();
+        fs::copy(binary(), &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let mut command = as_lent_user();
+    let mut command = as_other_user();
     command.args(["prlimit", &format!("--nproc={limit}:{limit}")]).arg(program);
     let mut command = prepared(command);
-    command.args(FREE_PORTS).args(HERE);
+    command.args(FREE_PORTS).args(ARGUMENTS);
     command
 }
 
 #[test]
 fn more_threads_hold_more() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut before = 0;
     for limit in [14, 16, 20, 40, 64, 100, 200] {
-        let program = Program::start(&mut with_threads(limit, &folder));
-        let (promised, clients) = is_as_promised(&format!("{limit} threads"), &program);
+        let program = ServerProcess::start(&mut with_threads(limit, &folder));
+        let (promised, clients) = fill_as_promised(&format!("{limit} threads"), &program);
         assert!(promised >= before, "{limit} threads hold {promised}, and fewer held {before}");
         before = promised;
-        shows_the_page(&program);
-        ends_well(program, clients);
+        page_loads(&program);
+        stop(program, clients);
     }
 }
 
 #[test]
-fn too_little_to_start_is_told() {
-    let folder = Folder::new();
+fn a_limit_too_low_to_start_is_reported() {
+    let folder = TempDir::new();
     for limit in 1..13 {
         let mut child = with_threads(limit, &folder).spawn().unwrap();
-        let status = wait(&mut child);
-        let told = errors(&mut child);
-        assert_eq!(status.code(), Some(1), "{limit}: {told}");
-        assert!(told.contains(" threads") && told.contains("ulimit -u"), "{limit}: {told}");
-        assert!(told.contains("needed") || told.contains("needs"), "{limit}: {told}");
-        assert_eq!(told.lines().count(), 1, "{limit}: {told}");
+        let status = wait_for_exit(&mut child);
+        let message = stderr_of(&mut child);
+        assert_eq!(status.code(), Some(1), "{limit}: {message}");
+        assert!(
+            message.contains(" threads") && message.contains("ulimit -u"),
+            "{limit}: {message}"
+        );
+        assert!(message.contains("needed") || message.contains("needs"), "{limit}: {message}");
+        assert_eq!(message.lines().count(), 1, "{limit}: {message}");
     }
     let limit = format!("--as={}", 14 * 1024 * 1024);
     let mut child =
-        chinwag_under(&["prlimit", &limit]).args(FREE_PORTS).args(HERE).spawn().unwrap();
-    let status = wait(&mut child);
-    let told = errors(&mut child);
-    assert_eq!(status.code(), Some(1), "{told}");
-    assert!(told.contains("the limit of address space (ulimit -v) leaves too little"), "{told}");
+        chinwag_under(&["prlimit", &limit]).args(FREE_PORTS).args(ARGUMENTS).spawn().unwrap();
+    let status = wait_for_exit(&mut child);
+    let message = stderr_of(&mut child);
+    assert_eq!(status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("the limit of address space (ulimit -v) leaves too little"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_filled_server_takes_others_when_some_have_gone() {
+fn a_full_server_accepts_clients_after_others_have_left() {
     let program = with_address_space(48, None);
     for _ in 0..3 {
-        let (_, clients) = is_as_promised("48 MiB", &program);
+        let (_, clients) = fill_as_promised("48 MiB", &program);
         drop(clients);
-        empties(&program);
+        wait_until_empty(&program);
     }
-    all_is_well(program);
+    assert_healthy(program);
 }

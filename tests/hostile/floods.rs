@@ -1,37 +1,37 @@
-//! Clients that send as much as they can, of what costs most.
+//! Clients that send as much as they can of the frames that cost most.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use testkit::{
+    Load, LoadGroup, ServerProcess, connect,
+    frames::{frame, text_frame},
+};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::crowd::{Crowd, Talk};
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-use crate::support::{connect, frame, text_frame};
-
-const QUIET_PEOPLE: usize = 50;
-const TALK: Talk = Talk { per_second: 40, seconds: 3, text_bytes: 50 };
-/// What a flood may cost at its peak (bytes).
+const MEMBERS: usize = 50;
+const TALK: Load = Load { per_second: 40, seconds: 3, text_bytes: 50 };
+/// Maximum growth of memory during a flood (bytes).
 const GROWTH_MAX: usize = 4 * 1024 * 1024;
 
-/// A server with quiet people in it, who have talked before.
-fn house() -> (Program, Crowd) {
-    let program =
-        Program::start(chinwag().args(FREE_PORTS).args(["--max-clients-per-address", "0"]));
-    let mut crowd = Crowd::join(program.websocket(), QUIET_PEOPLE);
-    crowd.talk(Talk { seconds: 1, ..TALK });
-    (program, crowd)
+/// Starts a server with a group of quiet clients that have talked before.
+fn start_quiet() -> (ServerProcess, LoadGroup) {
+    let program = ServerProcess::with(["--max-clients-per-address", "0"]);
+    let mut group = LoadGroup::join(program.websocket(), MEMBERS);
+    group.run(Load { seconds: 1, ..TALK });
+    (program, group)
 }
 
-/// A client past its handshake, to be used below the WebSocket.
+/// Connects a client whose stream is used below the WebSocket.
 fn enter(address: SocketAddr) -> TcpStream {
     connect(address, "/").unwrap().into_inner()
 }
 
-/// Sends `unit` so often, or until the server takes no more. How many bytes it took.
+/// Sends `unit` up to `times` times, until the server takes no more. Returns how many bytes it
+/// took.
 fn pour(mut stream: &TcpStream, unit: &[u8], times: usize) -> usize {
-    /// A write of this size takes a few thousand units at once.
+    /// Size of a write, which takes a few thousand units at once.
     const CHUNK_BYTES: usize = 64 * 1024;
     let per_chunk = (CHUNK_BYTES / unit.len()).clamp(1, times);
     let chunk = unit.repeat(per_chunk);
@@ -45,16 +45,16 @@ fn pour(mut stream: &TcpStream, unit: &[u8], times: usize) -> usize {
     taken
 }
 
-/// The code of the close frame at the end of what the server sent, after `texts` of the chat.
+/// Returns the code of the last close frame.
 fn last_close_code(mut stream: &TcpStream) -> Option<u16> {
     let _ = stream.shutdown(Shutdown::Write);
     let mut got = Vec::new();
-    // A reset ends it, too, with what had come before.
+    // A reset ends it, too, after the bytes that came before.
     let _ = stream.read_to_end(&mut got);
     let mut rest = &got[..];
     let mut code = None;
-    while let Some((first, payload, after)) = crate::frames::split_frame(rest) {
-        if first == crate::frames::CLOSE {
+    while let Some((first, payload, after)) = testkit::frames::split_frame(rest) {
+        if first == testkit::frames::CLOSE {
             code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         }
         rest = after;
@@ -62,9 +62,9 @@ fn last_close_code(mut stream: &TcpStream) -> Option<u16> {
     code
 }
 
-/// One client floods while the others talk: how it ended.
+/// Floods with one client while the group talks. Returns the close code of the client.
 fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<u16> {
-    let (program, mut crowd) = house();
+    let (program, mut group) = start_quiet();
     let resident = program.resident_bytes();
     let attacker = enter(program.websocket());
     let (taken, code, grown) = std::thread::scope(|scope| {
@@ -73,8 +73,8 @@ fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<
             (taken, last_close_code(&attacker))
         });
         let mut grown = 0;
-        let talk = Talk { seconds: 1, ..TALK };
-        crate::crowd::talk_side_by_side([&mut crowd], talk, |_| {
+        let talk = Load { seconds: 1, ..TALK };
+        testkit::run_together([&mut group], talk, |_| {
             grown = grown.max(program.resident_bytes().saturating_sub(resident));
         });
         let (taken, code) = flooding.join().unwrap();
@@ -82,8 +82,8 @@ fn flood(name: &str, attack: impl FnOnce(&TcpStream) -> usize + Send) -> Option<
     });
     println!("{name}: {taken} bytes were taken, memory grew by {} KiB, {code:?}", grown / 1024);
     assert!(grown <= GROWTH_MAX, "{name}: memory grew by {grown} bytes");
-    // Nobody else was cut or missed anything, or this fails.
-    crowd.talk(Talk { seconds: 1, ..TALK });
+    // The group loses no member and no text.
+    group.run(Load { seconds: 1, ..TALK });
     code
 }
 
@@ -92,7 +92,7 @@ fn fragment(opcode: Data, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pings_whose_answers_nobody_reads() {
+fn pings_whose_answers_are_not_read() {
     let ping = frame(OpCode::Control(Control::Ping), true, &[b'x'; 125]);
     let code = flood("50 MB of pings", |stream| pour(stream, &ping, 50_000_000 / ping.len()));
     assert_eq!(code, Some(4008));
@@ -130,7 +130,7 @@ fn a_byte_too_many() {
     let code = flood("the same in two fragments", |stream| pour(stream, &halves.concat(), 1));
     assert_eq!(code, Some(1009));
 
-    // Final, a text, masked, and with the length in the eight bytes that follow.
+    // A final text frame with a mask, whose length is in the next eight bytes.
     let mut announced = vec![0x81, 0x80 | 127];
     announced.extend((1_u64 << 62).to_be_bytes());
     announced.extend([1, 2, 3, 4]);
@@ -139,15 +139,14 @@ fn a_byte_too_many() {
 }
 
 #[test]
-fn those_who_talk_without_end_do_not_drown_the_quiet() {
+fn clients_that_send_without_end_do_not_delay_others() {
     const FLOODERS: usize = 10;
     const LATENCY_MAX: Duration = Duration::from_millis(50);
-    /// The machine has moments of its own. A flood that drowns the quiet would do so every time.
+    /// A busy machine may be slow once or twice. A harmful flood is slow every time.
     const ATTEMPTS: usize = 3;
-    let (program, mut crowd) = house();
+    let (program, mut group) = start_quiet();
     let resident = program.resident_bytes();
-    // All their bursts together are less than what may wait for one who has no processor for a
-    // moment, as happens on a busy machine.
+    // The bursts of all are less than the backlog of a client that gets no processor for a moment.
     let text = text_frame(&"x".repeat(4096));
     let flooders: Vec<_> = (0..FLOODERS).map(|_| enter(program.websocket())).collect();
     std::thread::scope(|scope| {
@@ -155,18 +154,18 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
             let text = &text;
             let mut reader = flooder;
             scope.spawn(move || while pour(flooder, text, 100) > 0 {});
-            // It reads, too, or it would be cut for that.
+            // It also reads, so that it is not cut as too slow.
             scope.spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
         }
         let mut latency = Duration::MAX;
         for _ in 0..ATTEMPTS {
             if latency >= LATENCY_MAX {
-                latency = latency.min(crowd.talk(TALK).percentile(99));
+                latency = latency.min(group.run(TALK).percentile(99));
             }
         }
         let grown = program.resident_bytes().saturating_sub(resident);
         println!(
-            "{FLOODERS} who talk without end: 99 of 100 texts of the others are heard within \
+            "{FLOODERS} clients that send without end: 99 of 100 texts of the others are heard within \
              {latency:.1?}, memory grew by {} KiB",
             grown / 1024
         );
@@ -178,32 +177,32 @@ fn those_who_talk_without_end_do_not_drown_the_quiet() {
     });
 }
 
-/// A client of the JSON dialect that is in the lobby.
-fn enter_in_json(program: &Program, nick: &str) -> TcpStream {
+/// Connects a JSON client that is in the lobby.
+fn enter_in_json(program: &ServerProcess, nick: &str) -> TcpStream {
     let begin = [
         format!(r#"{{"type":"hello","nick":"{nick}"}}"#),
         r#"{"type":"join","room":"lobby","ref":"in"}"#.to_owned(),
     ];
-    let mut stream = crate::support::tcp(program.websocket());
-    stream.write_all(&crate::storm::json_request(&begin)).unwrap();
-    assert!(crate::storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
+    let mut stream = testkit::tcp(program.websocket());
+    stream.write_all(&crate::connection_storm::json_request(&begin)).unwrap();
+    assert!(crate::connection_storm::read_until(&stream, &[r#""ref":"in""#]).contains("joined"));
     stream
 }
 
 #[test]
 fn a_byte_too_many_in_json() {
-    let program = house().0;
+    let program = start_quiet().0;
     let stream = enter_in_json(&program, "ana");
     pour(&stream, &text_frame(&" ".repeat(64 * 1024 + 1)), 1);
     assert_eq!(last_close_code(&stream), Some(1009));
 }
 
 #[test]
-fn private_messages_without_end_cut_nobody() {
+fn private_messages_without_end_cut_no_client() {
     const FLOODERS: usize = 64;
     const EACH: usize = 10;
-    let (program, mut crowd) = house();
-    // It reads nothing until they are done.
+    let (program, mut group) = start_quiet();
+    // It reads nothing until they have sent all.
     let victim = enter_in_json(&program, "victim");
     let text = "\\\"".repeat(4000);
     let flooders: Vec<_> = (0..FLOODERS)
@@ -219,24 +218,29 @@ fn private_messages_without_end_cut_nobody() {
         })
         .collect();
     let refused = flooders.iter().map(|flooder| {
-        crate::storm::read_until(flooder, &[r#""ref":"last""#]).matches("rate_limited").count()
+        crate::connection_storm::read_until(flooder, &[r#""ref":"last""#])
+            .matches("rate_limited")
+            .count()
     });
     let refused: usize = refused.sum();
     (&victim).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
-    let heard = crate::storm::read_until(&victim, &[r#""ref":"last""#]);
-    let told = heard.matches(r#""type":"private""#).count();
-    println!("{} private messages: {told} are told, {refused} refused", FLOODERS * EACH);
-    assert!(heard.contains(r#""pong""#), "the victim is cut");
-    assert!(told > 0 && told + refused == FLOODERS * EACH, "each is told or refused");
-    crowd.talk(Talk { seconds: 1, ..TALK });
+    let received = crate::connection_storm::read_until(&victim, &[r#""ref":"last""#]);
+    let delivered = received.matches(r#""type":"private""#).count();
+    println!("{} private messages: {delivered} are delivered, {refused} refused", FLOODERS * EACH);
+    assert!(received.contains(r#""pong""#), "the victim is cut");
+    assert!(
+        delivered > 0 && delivered + refused == FLOODERS * EACH,
+        "each is delivered or refused"
+    );
+    group.run(Load { seconds: 1, ..TALK });
 }
 
 #[test]
-fn presence_has_its_price() {
+fn joining_and_renaming_are_rate_limited() {
     const FLOODERS: usize = 32;
     const REQUESTS: usize = 40;
-    let program = Program::start(chinwag().args(FREE_PORTS).args(["--bind", "127.0.0.1"]));
-    let witness = enter_in_json(&program, "witness");
+    let program = ServerProcess::with(["--bind", "127.0.0.1"]);
+    let observer = enter_in_json(&program, "observer");
     let flooders: Vec<_> = (0..FLOODERS)
         .map(|number| {
             let mut flooder = enter_in_json(&program, &format!("flooder-{number}"));
@@ -251,12 +255,12 @@ fn presence_has_its_price() {
         })
         .collect();
     for flooder in &flooders {
-        crate::storm::read_until(flooder, &[r#""ref":"last""#]);
+        crate::connection_storm::read_until(flooder, &[r#""ref":"last""#]);
     }
-    (&witness).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
-    let heard = crate::storm::read_until(&witness, &[r#""ref":"last""#]);
-    let events = heard.matches(r#""arrived""#).count() + heard.matches(r#""left""#).count();
+    (&observer).write_all(&text_frame(r#"{"type":"ping","ref":"last"}"#)).unwrap();
+    let received = crate::connection_storm::read_until(&observer, &[r#""ref":"last""#]);
+    let events = received.matches(r#""arrived""#).count() + received.matches(r#""left""#).count();
     println!("{FLOODERS} clients ask {REQUESTS} times each to come or go: {events} events");
-    // Ten of each client at once, and a few more while they ask.
+    // A burst of ten from each client, and a few more while they send.
     assert!(events <= FLOODERS * (10 + 6), "{events} events");
 }

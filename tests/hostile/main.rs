@@ -1,60 +1,34 @@
-//! Attacks, faults and shortages, against the release program as a process, on this machine alone.
+//! Attacks, faults and shortages against the release program, on this machine only.
 //!
-//! `make hostile` runs them, one after the other, because each measures what the others would
-//! disturb. Each prints what it measured. What is attacked here, and how it is defended, is told in
-//! SECURITY.md.
+//! `make hostile` runs the tests one after the other, because each prints measurements that others
+//! would disturb. SECURITY.md lists the attacks and the defences.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
 mod address_space;
-mod choir;
-mod churn;
-mod client;
-mod clock;
-mod crowd;
-mod disk;
-mod exhaustion;
-mod faults;
+mod broken_connections;
+mod connection_storm;
+mod cut_network;
+mod damaged_history;
+mod exhausted_resources;
+mod failing_calls;
+mod failing_reads;
 mod floods;
-mod ghosts;
-mod half_open;
-mod heads;
-mod holes;
-mod kept;
-mod killed;
-mod log;
-mod million;
-mod offences;
-mod people;
-mod reading_back;
-mod reconnecting;
-mod relief;
-mod resume;
+mod full_disk;
+mod history_gaps;
+mod killed_server;
+mod large_history;
+mod log_lines;
+mod protocol_violations;
+mod reconnect_bursts;
+mod recovery;
+mod request_heads;
+mod short_connections;
 mod slow_readers;
 mod slowloris;
-mod starting;
-mod storm;
+mod startup;
 mod strace;
-mod vanished;
-mod visitors;
-mod witness;
-
-// The clients are those of the load generator.
-#[path = "../../benches/load/dialect.rs"]
-#[allow(dead_code, reason = "the load generator uses the rest")]
-mod dialect;
-#[path = "../../benches/load/frames.rs"]
-#[allow(dead_code, reason = "the load generator uses the rest")]
-mod frames;
-#[path = "../../benches/load/handshake.rs"]
-mod handshake;
-#[path = "../../benches/load/swarm.rs"]
-#[allow(dead_code, reason = "the load generator uses the rest")]
-mod swarm;
-
-#[path = "../support/mod.rs"]
-mod support;
-
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+mod vanished_clients;
+mod wrong_clock;

@@ -1,4 +1,4 @@
-/* A network that takes little at a time: each send on a TCP socket sends a random part of what it
+/* A network that takes few bytes at a time: each send on a TCP socket sends a random part of what it
  * is given, and one in eight nothing. It is put between the program and its C library. */
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-//! Clients that do not read what they are sent.
+//! Clients that do not read.
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
@@ -6,57 +6,43 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
-use tungstenite::{Message, WebSocket};
+use testkit::{Client, DEADLINE, Load, LoadGroup, ServerProcess, run_together};
 
-use crate::crowd::{Crowd, Talk, talk_side_by_side};
-use crate::support::DEADLINE;
-use crate::support::program::{FREE_PORTS, Program, chinwag};
-
-const PEOPLE: usize = 99;
-const TALK: Talk = Talk { per_second: 50, seconds: 18, text_bytes: 1024 };
-/// After so long without progress a client is cut.
+const MEMBERS: usize = 99;
+const LOAD: Load = Load { per_second: 50, seconds: 18, text_bytes: 1024 };
+/// How long a client may take no byte before it is cut.
 const STALL_MAX: Duration = Duration::from_secs(10);
 const MIB: usize = 1024 * 1024;
 
-/// A client whose kernel holds as little for it as can be.
-fn join_with_small_buffer(address: SocketAddr, nick: &str) -> WebSocket<TcpStream> {
+/// Connects a client with the smallest receive buffer.
+fn join_with_small_buffer(address: SocketAddr, nick: &str) -> Client {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&address.into()).unwrap();
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    tungstenite::client(format!("ws://{address}/?nick={nick}"), stream).unwrap().0
-}
-
-/// Reads on to the end: the code of the close frame, and that nothing was torn before it.
-fn close_code(mut socket: WebSocket<TcpStream>) -> u16 {
-    loop {
-        match socket.read() {
-            Ok(Message::Close(Some(frame))) => return frame.code.into(),
-            Ok(_) => {}
-            Err(error) => panic!("{error} instead of a close frame"),
-        }
-    }
+    let url = format!("ws://{address}/?nick={nick}");
+    Client::new(tungstenite::client(url, stream).unwrap().0)
 }
 
 #[test]
 fn a_slow_reader_is_cut_without_delaying_others() {
-    let servers = [(); 2].map(|()| Program::start(chinwag().args(FREE_PORTS).args(NO_COUNT)));
-    let [visited, spared] = &servers;
-    let mut crowd = Crowd::join(visited.websocket(), PEOPLE);
-    let mut other_crowd = Crowd::join(spared.websocket(), PEOPLE);
-    // What is said first fills the caches and the buffers.
-    let warm_up = Talk { seconds: 2, ..TALK };
-    talk_side_by_side([&mut crowd, &mut other_crowd], warm_up, |_| ());
+    let servers = [(); 2].map(|()| ServerProcess::with(NO_ADDRESS_LIMIT));
+    let [attacked, other] = &servers;
+    let mut group = LoadGroup::join(attacked.websocket(), MEMBERS);
+    let mut other_crowd = LoadGroup::join(other.websocket(), MEMBERS);
+    // The first texts fill the caches and the buffers.
+    let warm_up = Load { seconds: 2, ..LOAD };
+    run_together([&mut group, &mut other_crowd], warm_up, |_| ());
 
-    // What history and busy buffers take is taken by both servers; what is left is the price of
-    // those who do not read.
-    let sizes = || [visited.resident_bytes(), spared.resident_bytes()];
+    // History and buffers grow in both servers. The difference is the cost of the clients that do
+    // not read.
+    let sizes = || [attacked.resident_bytes(), other.resident_bytes()];
     let before = sizes();
     let mut grown = 0;
-    let stopped = join_with_small_buffer(visited.websocket(), "stopped");
-    let mut trickling = join_with_small_buffer(visited.websocket(), "trickling");
-    // They take a text each first, so that they have been seen to progress.
+    let mut stopped = join_with_small_buffer(attacked.websocket(), "stopped");
+    let mut trickling = join_with_small_buffer(attacked.websocket(), "trickling");
+    // Each takes a text first, so that the server sees progress.
     let since = Instant::now();
     let mut read = 0;
     let mut watch = |now: Instant| {
@@ -64,31 +50,31 @@ fn a_slow_reader_is_cut_without_delaying_others() {
         grown = grown.max((with + before[1]).saturating_sub(before[0] + without));
         if now.duration_since(since).as_secs() > read {
             read += 1;
-            // One byte below the WebSocket; it will be missed by nobody.
-            let _ = trickling.get_mut().read(&mut [0]);
+            // Reads one byte below the WebSocket.
+            let _ = trickling.socket.get_mut().read(&mut [0]);
         }
     };
     let [mut disturbed, mut undisturbed] =
-        talk_side_by_side([&mut crowd, &mut other_crowd], TALK, &mut watch);
+        run_together([&mut group, &mut other_crowd], LOAD, &mut watch);
 
     for nick in ["stopped", "trickling"] {
-        let left = disturbed.heard_at(&format!(".... {nick} has left."));
+        let left = disturbed.received_at(&format!(".... {nick} has left."));
         let after = left.unwrap_or_else(|| panic!("{nick} was not cut")) - since;
         println!("{nick}: cut after {after:.1?}");
         assert!(after >= STALL_MAX, "{nick} was cut after {after:?}");
     }
-    assert_eq!(close_code(stopped), 4008);
+    assert_eq!(stopped.close_frame().0, 4008);
     let (with, without) = (disturbed.percentile(99), undisturbed.percentile(99));
     println!("99 of 100 texts are heard within {with:.1?}, and within {without:.1?} without them");
     println!("resident memory grows by {} KiB more than without them", grown / 1024);
     assert!(with < 2 * without, "others were delayed");
     assert!(grown <= MIB, "memory grows by {grown} bytes");
 
-    let [visited, _] = servers;
-    visited.signal(Signal::TERM);
-    let (_, log) = visited.end();
+    let [attacked, _] = servers;
+    attacked.signal(Signal::TERM);
+    let (_, log) = attacked.end();
     assert_eq!(log.matches(" of 127.0.0.1 ends: 4008 too slow").count(), 2, "{log}");
 }
 
-/// Everybody here comes from one address.
-const NO_COUNT: [&str; 2] = ["--max-clients-per-address", "0"];
+/// All clients have one address.
+const NO_ADDRESS_LIMIT: [&str; 2] = ["--max-clients-per-address", "0"];

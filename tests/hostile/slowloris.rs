@@ -1,4 +1,4 @@
-//! Callers who take their time: with a request, or with the answer to it.
+//! Clients that take their time with a request or with its response.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -7,54 +7,55 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
+use testkit::{
+    DEADLINE, HttpResponse, ServerProcess, exchange,
+    probes::{
+        assert_healthy, chat, load_page, ports, resources, start_server, wait_until_released,
+    },
+};
 
-use crate::support::DEADLINE;
-use crate::support::answer::Answer;
-use crate::support::program::Program;
-use crate::visitors::{all_is_well, chat, exchange, held, is_again, load, open_house, ports};
-
-/// So many say nothing, and so many drip, on each port.
-const CALLERS: usize = 300;
-/// A dripping caller says a byte each time.
+/// Number of silent clients, and number of slow ones, on each port.
+const CLIENTS: usize = 300;
+/// How often a slow client sends a byte.
 const PACE: Duration = Duration::from_millis(200);
-/// A head has 5 s.
+/// The limit for a head is 5 s.
 const GONE_WITHIN: Duration = Duration::from_secs(6);
 const SERVED_WITHIN: Duration = Duration::from_millis(200);
-/// The machine has moments of its own. A server that is slow for callers is so every time.
+/// A busy machine may be slow once or twice. A vulnerable server is slow every time.
 const ATTEMPTS: usize = 3;
 
-struct Caller {
+struct SlowClient {
     stream: TcpStream,
     since: Instant,
-    /// What is still to be said; nothing by those who are idle.
-    unsaid: std::str::Bytes<'static>,
-    heard: Vec<u8>,
-    /// How long it was kept, once the server has closed.
-    kept: Option<Duration>,
+    /// The rest of the request. Empty for a silent client.
+    unsent: std::str::Bytes<'static>,
+    received: Vec<u8>,
+    /// How long the connection was open, once the server has closed it.
+    open_for: Option<Duration>,
 }
 
-impl Caller {
+impl SlowClient {
     fn new(address: SocketAddr, head: &'static str) -> Self {
         let since = Instant::now();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nonblocking(true).unwrap();
-        Self { stream, since, unsaid: head.bytes(), heard: Vec::new(), kept: None }
+        Self { stream, since, unsent: head.bytes(), received: Vec::new(), open_for: None }
     }
 
-    fn drip(&mut self) {
-        if let Some(byte) = self.unsaid.next() {
-            // Whoever is answered already may not be listened to.
+    fn send_byte(&mut self) {
+        if let Some(byte) = self.unsent.next() {
+            // After the response the server may not read any more.
             let _ = self.stream.write(&[byte]);
         }
     }
 
-    /// Hears all that there is to hear.
-    fn listen(&mut self) {
+    /// Reads all bytes that have come.
+    fn read(&mut self) {
         let mut chunk = [0; 1024];
         loop {
             match self.stream.read(&mut chunk) {
-                Ok(0) => return self.kept = Some(self.since.elapsed()),
-                Ok(length) => self.heard.extend(&chunk[..length]),
+                Ok(0) => return self.open_for = Some(self.since.elapsed()),
+                Ok(length) => self.received.extend(&chunk[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => panic!("{error} instead of the end"),
             }
@@ -62,58 +63,61 @@ impl Caller {
     }
 }
 
-/// Drives all of them at once until the server has closed each: how long the last was kept.
-fn besiege(addresses: [SocketAddr; 2]) -> Duration {
-    // Longer than anybody lets it become.
+/// Drives all clients until the server has closed each connection. Returns how long the last was
+/// open.
+fn attack(addresses: [SocketAddr; 2]) -> Duration {
+    // Longer than any client can send in time.
     const HEAD: &str =
         "GET / HTTP/1.1\r\nHost: localhost\r\nX: what I always wanted to say\r\n\r\n";
-    // They keep their end open to the last, so that the server has to let go by itself.
-    let mut callers: Vec<_> = (0..CALLERS)
-        .flat_map(|_| addresses.map(|address| ["", HEAD].map(|head| Caller::new(address, head))))
+    // The clients do not close, so that the server has to.
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .flat_map(|_| {
+            addresses.map(|address| ["", HEAD].map(|head| SlowClient::new(address, head)))
+        })
         .flatten()
         .collect();
     let deadline = Instant::now() + DEADLINE;
     let mut next_drip = Instant::now();
     loop {
-        let mut waiting: Vec<_> = callers.iter_mut().filter(|it| it.kept.is_none()).collect();
+        let mut waiting: Vec<_> = clients.iter_mut().filter(|it| it.open_for.is_none()).collect();
         if waiting.is_empty() {
             break;
         }
-        assert!(Instant::now() < deadline, "{} callers are never closed", waiting.len());
+        assert!(Instant::now() < deadline, "{} clients are never closed", waiting.len());
         if next_drip <= Instant::now() {
-            waiting.iter_mut().for_each(|caller| caller.drip());
+            waiting.iter_mut().for_each(|client| client.send_byte());
             next_drip = Instant::now() + PACE;
         }
         wait_for_any(&waiting, next_drip);
-        waiting.iter_mut().for_each(|caller| caller.listen());
+        waiting.iter_mut().for_each(|client| client.read());
     }
-    for caller in &callers {
-        match caller.unsaid.len() {
-            0 => assert!(caller.heard.is_empty(), "who says nothing is told nothing"),
-            _ => assert_eq!(Answer::parse(&caller.heard, false).status, 408),
+    for client in &clients {
+        match client.unsent.len() {
+            0 => assert!(client.received.is_empty(), "a silent client gets no response"),
+            _ => assert_eq!(HttpResponse::parse(&client.received, false).status, 408),
         }
     }
-    callers.iter().filter_map(|caller| caller.kept).max().unwrap()
+    clients.iter().filter_map(|client| client.open_for).max().unwrap()
 }
 
-fn wait_for_any(callers: &[&mut Caller], until: Instant) {
+fn wait_for_any(clients: &[&mut SlowClient], until: Instant) {
     let mut fds: Vec<_> =
-        callers.iter().map(|caller| PollFd::new(&caller.stream, PollFlags::IN)).collect();
+        clients.iter().map(|client| PollFd::new(&client.stream, PollFlags::IN)).collect();
     let left = until.saturating_duration_since(Instant::now());
     poll(&mut fds, Some(&Timespec::try_from(left).unwrap())).unwrap();
 }
 
-/// Comes and goes on both ports of each house until the siege is over: the waits at each, the
-/// longest last.
-fn visit(houses: [&Program; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
+/// Visits both ports of each server until the attack is over. Returns the sorted waits at each
+/// server.
+fn visit(servers: [&ServerProcess; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
     let mut visits = 0;
     let mut waits = [const { Vec::new() }; 2];
-    // A siege that fails does not say that it is over.
+    // If the attack fails, `over` is never set.
     let deadline = Instant::now() + DEADLINE;
     while !over.load(Ordering::Relaxed) && Instant::now() < deadline {
-        for (house, waits) in houses.iter().zip(&mut waits) {
-            let [one, other] = [visits, visits + 1].map(|turn| ports(house)[turn % 2]);
-            waits.push(chat(one).max(load(other)));
+        for (server, waits) in servers.iter().zip(&mut waits) {
+            let [one, other] = [visits, visits + 1].map(|turn| ports(server)[turn % 2]);
+            waits.push(chat(one).max(load_page(other)));
         }
         visits += 1;
     }
@@ -122,39 +126,39 @@ fn visit(houses: [&Program; 2], over: &AtomicBool) -> [Vec<Duration>; 2] {
 }
 
 #[test]
-fn heads_that_drip_and_heads_that_never_come() {
-    // Whatever the machine does befalls the other house, too.
-    let [program, spared] = [open_house(), open_house()];
-    load(program.page());
-    let before = held(&program);
+fn silent_clients_and_slow_requests_do_not_delay_others() {
+    // A pause of the machine delays both servers.
+    let [program, other] = [start_server(), start_server()];
+    load_page(program.page());
+    let before = resources(&program);
     let mut is_fair = false;
     let is_fast = (0..ATTEMPTS).any(|_| {
         let over = AtomicBool::new(false);
-        let (kept, [waits, elsewhere]) = std::thread::scope(|scope| {
-            let visitor = scope.spawn(|| visit([&program, &spared], &over));
-            let kept = besiege(ports(&program));
+        let (open_for, [waits, at_other]) = std::thread::scope(|scope| {
+            let visitor = scope.spawn(|| visit([&program, &other], &over));
+            let open_for = attack(ports(&program));
             over.store(true, Ordering::Relaxed);
-            (kept, visitor.join().unwrap())
+            (open_for, visitor.join().unwrap())
         });
         let visits = waits.len();
         let (typical, longest) = (waits[visits / 2], waits[visits - 1]);
-        let longest_elsewhere = elsewhere[visits - 1];
+        let longest_elsewhere = at_other[visits - 1];
         println!(
-            "{} callers who take their time are kept for {kept:.1?} at most; {visits} visitors \
+            "{} clients that take their time are kept for {open_for:.1?} at most; {visits} visitors \
              wait for {longest:.1?} at most, and for {longest_elsewhere:.1?} without them",
-            4 * CALLERS
+            4 * CLIENTS
         );
-        is_again(&program, before);
-        let in_time = kept <= GONE_WITHIN;
+        wait_until_released(&program, before);
+        let in_time = open_for <= GONE_WITHIN;
         is_fair |= in_time && typical < SERVED_WITHIN && longest < 2 * longest_elsewhere;
         in_time && longest < SERVED_WITHIN
     });
-    // On a machine that has no time for anybody, the other house is the measure.
+    // On a slow machine, the second server is the measure.
     assert!(is_fast || is_fair, "too long, {ATTEMPTS} times");
-    all_is_well(program);
+    assert_healthy(program);
 }
 
-/// Asks for the largest part of the page, and reads nothing of it.
+/// Requests the largest part of the page and reads nothing of it.
 fn stall(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(1).unwrap();
@@ -168,28 +172,30 @@ fn stall(address: SocketAddr) -> TcpStream {
 const LARGEST_PART: &str = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
-fn visitors_who_do_not_take_their_page() {
-    /// As many as the server has time for at once.
+fn clients_that_do_not_read_their_page() {
+    /// Maximum number of responses that the server writes at once.
     const READERS: usize = 64;
-    let program = open_house();
+    let program = start_server();
     let part = exchange(program.page(), LARGEST_PART.as_bytes()).body;
     let part = String::from_utf8(part).unwrap();
-    let before = held(&program);
+    let before = resources(&program);
     for address in ports(&program) {
         let stalled: Vec<_> = (0..READERS).map(|_| stall(address)).collect();
         for stream in &stalled {
-            // It has begun to come: nothing keeps the server any more but that it is not taken.
+            // The response has begun, so that the server waits only for the client.
             stream.peek(&mut [0]).unwrap();
         }
-        let waited = load(address);
-        println!("with {READERS} who do not take it, the next has the page after {waited:.1?}");
+        let waited = load_page(address);
+        println!(
+            "with {READERS} clients that do not read it, the next has the page after {waited:.1?}"
+        );
         assert!(waited < Duration::from_secs(5));
-        is_again(&program, before);
+        wait_until_released(&program, before);
         for mut stream in stalled {
-            let answer = Answer::read(&mut stream, false);
-            // What was sent to them waits for them.
+            let answer = HttpResponse::read(&mut stream, false);
+            // The bytes that were sent are in the socket.
             assert_eq!(String::from_utf8_lossy(&answer.body), part);
         }
     }
-    all_is_well(program);
+    assert_healthy(program);
 }

@@ -1,48 +1,44 @@
-//! Faults from the kernel, by strace: it lets a system call of the program fail before it is made.
+//! Injects failing system calls with strace.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use testkit::{ServerProcess, TempDir, wait_for_exit, wait_until};
 
-use crate::support::DEADLINE;
-use crate::support::folder::Folder;
-use crate::support::program::{Program, wait};
-
-/// strace, attached to a running program, so that everything before it has gone well.
+/// A strace that is attached to a running program.
 pub struct Strace {
     child: Child,
-    folder: Folder,
+    folder: TempDir,
 }
 
 impl Strace {
-    /// Attaches to all threads, and to those to come. An injection is what strace calls one, as in
-    /// `accept4:error=EMFILE:when=1+2`; it counts the calls of each thread for itself.
-    pub fn of(program: &Program, injections: &[&str]) -> Self {
+    /// Attaches to all threads, also to future ones. An injection is written as for strace, for
+    /// example `accept4:error=EMFILE:when=1+2`. strace counts the calls of each thread separately.
+    pub fn of(program: &ServerProcess, injections: &[&str]) -> Self {
         Self::attach(&["-f", "-p", &program.child.id().to_string()], injections)
     }
 
-    /// Attaches to some threads alone.
+    /// Attaches only to some threads.
     pub fn of_threads(threads: &[u32], injections: &[&str]) -> Self {
         let threads: Vec<_> = threads.iter().map(|thread| format!("-p{thread}")).collect();
         let threads: Vec<_> = threads.iter().map(String::as_str).collect();
         Self::attach(&threads, injections)
     }
 
-    fn attach(whom: &[&str], injections: &[&str]) -> Self {
-        let folder = Folder::new();
+    fn attach(target: &[&str], injections: &[&str]) -> Self {
+        let folder = TempDir::new();
         let calls: Vec<_> = injections.iter().map(|it| it.split(':').next().unwrap()).collect();
         let mut command = Command::new("strace");
         command.args(["-e", &format!("trace={}", calls.join(","))]);
         command.args(injections.iter().flat_map(|it| ["-e".into(), format!("inject={it}")]));
-        command.args(["-e", "signal=none", "-o"]).arg(folder.file("calls")).args(whom);
+        command.args(["-e", "signal=none", "-o"]).arg(folder.file("calls")).args(target);
         let messages = File::create(folder.file("messages")).unwrap();
         let mut child = command.stderr(messages).spawn().expect("strace is installed");
-        // Each thread of `-p` is named when it has been stopped for the first time.
-        let expected = whom.iter().filter(|it| it.starts_with("-p")).count();
-        until("strace is attached", || {
+        // strace reports each thread of `-p` when it has stopped it for the first time.
+        let expected = target.iter().filter(|it| it.starts_with("-p")).count();
+        wait_until("strace is attached", || {
             let messages = fs::read_to_string(folder.file("messages")).unwrap();
             let ended = child.try_wait().unwrap();
             assert!(
@@ -55,10 +51,10 @@ impl Strace {
         Self { child, folder }
     }
 
-    /// Detaches, and says how many calls failed.
+    /// Detaches. Returns how many calls failed.
     pub fn detach(mut self) -> usize {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        wait(&mut self.child);
+        wait_for_exit(&mut self.child);
         let calls = fs::read(self.folder.file("calls")).unwrap();
         String::from_utf8_lossy(&calls).matches("(INJECTED)").count()
     }
@@ -71,8 +67,8 @@ impl Drop for Strace {
     }
 }
 
-/// The threads of a program whose names begin so, the oldest first.
-pub fn threads_of(program: &Program, name: &str) -> Vec<u32> {
+/// Returns the threads of a program whose names have this prefix, the oldest first.
+pub fn threads_of(program: &ServerProcess, name: &str) -> Vec<u32> {
     let tasks = PathBuf::from(format!("/proc/{}/task", program.child.id()));
     let mut threads: Vec<u32> = fs::read_dir(&tasks)
         .unwrap()
@@ -85,22 +81,4 @@ pub fn threads_of(program: &Program, name: &str) -> Vec<u32> {
         .collect();
     threads.sort_unstable();
     threads
-}
-
-/// Waits for what nothing announces.
-pub fn until(what: &str, is_so: impl FnMut() -> bool) {
-    assert!(within(DEADLINE, is_so), "{what}: not within {DEADLINE:?}");
-}
-
-/// Whether it becomes so in time.
-pub fn within(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
-    const LOOK: Duration = Duration::from_millis(5);
-    let deadline = Instant::now() + patience;
-    while !is_so() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        let _ = crossbeam_channel::never::<()>().recv_timeout(LOOK);
-    }
-    true
 }

@@ -1,4 +1,4 @@
-//! Has the outbox take its lock from loom.
+//! Sets `cfg(loom)`, so that the outbox uses the lock of loom.
 
 fn main() {
     println!("cargo::rustc-cfg=loom");

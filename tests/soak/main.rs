@@ -1,34 +1,28 @@
-//! Long runs of chance against the release program, on this machine alone.
+//! Long random runs against the release program, on this machine only.
 //!
-//! `make soak` runs them, one after the other. Each prints its seed; `SOAK_SEED=seed make soak`
-//! makes the same choices again, and `SOAK_SECONDS` changes how long each takes.
+//! `make soak` runs them one after the other. Each prints its seed. `SOAK_SEED=seed make soak`
+//! repeats the random choices, and `SOAK_SECONDS` sets how long each takes.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(unreachable_pub, reason = "a test is nobody's library")]
+#![allow(unreachable_pub, reason = "the modules share functions")]
 
-mod heads;
-mod resume;
+mod broken_connections;
+mod request_heads;
 
 #[path = "../../src/http/head_mutations.rs"]
 mod mutations;
-#[path = "../hostile/people.rs"]
-mod people;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../hostile/visitors.rs"]
-mod visitors;
 
 use std::time::Duration;
 
-/// What the choices of a run follow from. It is printed at the start.
+/// Returns the seed of all random choices, and prints it.
 fn seed() -> u64 {
     let seed = setting("SOAK_SEED").unwrap_or_else(rand::random);
     println!("SOAK_SEED={seed}");
     seed
 }
 
-/// How long a run takes.
+/// Returns how long a run takes.
 fn duration() -> Duration {
     Duration::from_secs(setting("SOAK_SECONDS").unwrap_or(60))
 }

@@ -1,4 +1,4 @@
-//! The cases of which the instructions are counted.
+//! The cases whose instructions are counted.
 
 use std::hint::black_box;
 
@@ -21,13 +21,13 @@ pub(crate) const CASES: [Case; 7] = [
     Case { name: "read_500_json", run: || read(500, Json) },
 ];
 
-/// From here on callgrind counts: it is told to by the name of this function.
+/// callgrind starts to count here. It knows this function by its name.
 #[inline(never)]
 pub(crate) fn counting_begins() {
     black_box("so that it is no other function's twin");
 }
 
-/// What was counted up to here is the case's.
+/// callgrind stops counting here.
 #[inline(never)]
 pub(crate) fn counting_ends() {
     black_box("and no call of it is left out");

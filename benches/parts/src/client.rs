@@ -1,4 +1,4 @@
-//! A client, as far as the parts see one.
+//! A client for the measured parts.
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,13 +10,13 @@ use crate::config::Limits;
 use crate::net::socket::Transport;
 use crate::protocol::Dialect;
 
-/// What is said: about what a person types in one line.
-pub(crate) const WORDS: &str = "shall we meet at the usual place, half past seven?";
+/// The text of a message. It is about as long as a line that a person types.
+pub(crate) const TEXT: &str = "shall we meet at the usual place, half past seven?";
 
-/// So long is waited for the kernel to bring what was sent.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to deliver bytes.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The way to a client, and the client's end of it.
+/// Returns the outbox of a client, and the client's end of the connection.
 pub(crate) fn connect() -> io::Result<(Outbox, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let far_end = TcpStream::connect(listener.local_addr()?)?;
@@ -25,30 +25,30 @@ pub(crate) fn connect() -> io::Result<(Outbox, TcpStream)> {
     Ok((outbox, far_end))
 }
 
-/// What a client sends to say something in the room of all these measurements.
-pub(crate) fn saying(text: &str, number: usize, dialect: Dialect) -> String {
+/// Returns a message to the lobby as a client sends it.
+pub(crate) fn encode_message(text: &str, number: usize, dialect: Dialect) -> String {
     match dialect {
         Dialect::Plain => text.to_owned(),
         Dialect::Json => {
-            // The page's ids are UUIDs, too.
+            // The ids of the page are UUIDs, too.
             let id = format!("5d2c0f9e-7b61-4c0a-9a3e-{number:012}");
             format!(r#"{{"type":"say","room":"lobby","text":"{text}","id":"{id}"}}"#)
         }
     }
 }
 
-/// Everything that a client has been sent and not forgotten, up to the end.
-pub(crate) fn hear(mut far_end: &TcpStream) -> String {
+/// Returns the bytes that the client has been sent and not discarded, up to the end of the stream.
+pub(crate) fn read_all(mut far_end: &TcpStream) -> String {
     far_end.set_nonblocking(false).expect("a socket can be told to block");
-    far_end.set_read_timeout(Some(PATIENCE)).expect("a socket can be told for how long");
+    far_end.set_read_timeout(Some(TIMEOUT)).expect("a socket can be told for how long");
     let mut heard = Vec::new();
     far_end.read_to_end(&mut heard).expect("the end comes soon");
     String::from_utf8_lossy(&heard).into_owned()
 }
 
-/// The client reads what has come. No memory is taken for it: what was taken and given back decides
-/// what the next one who wants some costs.
-pub(crate) fn forget(mut far_end: &TcpStream) {
+/// Reads and discards all bytes that have come. Allocates no memory, because that would change the
+/// cost of the next allocation.
+pub(crate) fn discard(mut far_end: &TcpStream) {
     far_end.set_nonblocking(true).expect("a socket can be told not to block");
     let mut buffer = [0; 64 * 1024];
     loop {

@@ -1,8 +1,8 @@
-//! What single parts of the server cost, with no server around them.
+//! Measures single parts of the server, without a server around them.
 //!
-//! The parts are the real ones. `parts count CASE` has one of them do the work of a case, in one
-//! thread, so that callgrind counts the same instructions every time (`tests/instructions.rs`);
-//! `parts cases` says which there are. Called otherwise it measures times, with divan.
+//! The parts are the real ones. `parts count CASE` runs one case in one thread, so that callgrind
+//! counts the same instructions every time (`tests/instructions.rs`). `parts cases` lists the
+//! cases. Otherwise the program measures times, with divan.
 
 #![allow(unreachable_pub, reason = "some of it is public in the library")]
 

@@ -1,4 +1,4 @@
-//! What a connection makes of the bytes that its client sends.
+//! A connection that reads the bytes of its client.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -15,16 +15,16 @@ use crate::broadcaster::close_reason::CloseReason;
 use crate::broadcaster::inbox::{ClientMessage, INBOX_MAX, Input};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{ClientId, RoomName};
-use crate::client::{PATIENCE, WORDS, connect, saying};
+use crate::client::{TEXT, TIMEOUT, connect, encode_message};
 use crate::config::Limits;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::{UpgradedConnection, run};
 use crate::protocol::{Dialect, Handshake};
 
 pub(crate) fn read(messages: usize, dialect: Dialect) {
-    let visit = Visit::new(messages, dialect);
+    let connection = PreparedConnection::new(messages, dialect);
     counting_begins();
-    let inputs = visit.read();
+    let inputs = connection.read();
     counting_ends();
     let is_well = |word: &&ClientMessage| match word {
         ClientMessage::Text(_) => true,
@@ -43,24 +43,25 @@ pub(crate) fn read(messages: usize, dialect: Dialect) {
     assert_eq!(inputs.iter().map(words).sum::<usize>(), messages);
 }
 
-/// Somebody says something so many times, and closes. All of it is there before it is read, so
-/// that it is read in the same portions every time.
-pub(crate) struct Visit {
+/// A connection whose client has sent its messages and closed. All bytes are in the socket before
+/// the first read, so that every run reads the same portions.
+pub(crate) struct PreparedConnection {
     guest: UpgradedConnection<'static>,
     _far_end: TcpStream,
 }
 
-impl Visit {
+impl PreparedConnection {
     pub(crate) fn new(messages: usize, dialect: Dialect) -> Self {
         let (outbox, mut far_end) = connect().expect("there is a socket");
-        let said = (0..messages).flat_map(|number| masked_text(saying(WORDS, number, dialect)));
+        let said =
+            (0..messages).flat_map(|number| masked_text(encode_message(TEXT, number, dialect)));
         let sent: Vec<u8> = said.chain(masked(Frame::close(None))).collect();
         let room = SockRef::from(&far_end).set_send_buffer_size(2 * sent.len());
         room.expect("a size can be asked for");
         far_end.set_nonblocking(true).expect("a socket can be told not to block");
         far_end.write_all(&sent).expect("the sockets take all of it");
         far_end.shutdown(Shutdown::Write).expect("the socket is open");
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while ioctl_fionread(&*outbox.transport).expect("a socket can be asked") < sent.len() as u64
         {
             assert!(Instant::now() < deadline, "the socket does not hold all of it");
@@ -71,7 +72,7 @@ impl Visit {
             Dialect::Json => Handshake::Json,
         };
         let (address, outbox) = (Ipv4Addr::LOCALHOST.into(), Arc::new(outbox));
-        // There is no broadcaster to let go of it.
+        // There is no broadcaster to release it.
         outbox.release();
         let guest = UpgradedConnection {
             client: ClientId(1),
@@ -84,7 +85,7 @@ impl Visit {
         Self { guest, _far_end: far_end }
     }
 
-    /// What the broadcaster would be sent.
+    /// Runs the connection. Returns its inputs for the broadcaster.
     pub(crate) fn read(self) -> Receiver<Input> {
         let (inbox, inputs) = bounded(INBOX_MAX);
         run(Box::new(self.guest), &inbox, &limits());
@@ -92,7 +93,7 @@ impl Visit {
     }
 }
 
-/// There is a limit to look at, and nobody comes near it.
+/// Limits that are checked and not reached.
 fn limits() -> Limits {
     Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() }
 }

@@ -1,8 +1,8 @@
 //! Turns of the broadcaster.
 //!
-//! Its real loop runs in this one thread. Before each turn it asks whoever keeps the history when
-//! that has something to do next; a [`Script`] in that place puts into the inbox what the turn is
-//! to be about. The last turn is counted.
+//! The real loop runs in this one thread. Before each turn it asks the history for its next
+//! deadline. A [`Script`] in place of the history puts the inputs of the turn into the inbox. The
+//! last turn is counted.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::num::NonZeroUsize;
@@ -19,66 +19,66 @@ use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text,
 };
-use crate::client::{WORDS, connect, forget, hear, saying};
+use crate::client::{TEXT, connect, discard, encode_message, read_all};
 use crate::config::Limits;
 use crate::protocol::json::parse;
 use crate::protocol::{Dialect, Handshake};
 
-/// So much is said before the counted turn: as much as a room holds.
-const SAID_BEFORE: usize = 500;
-/// So many inputs make up a turn that is not counted. What follows fits into any socket.
+/// Number of messages before the counted turn: as many as a room holds.
+const MESSAGES_BEFORE: usize = 500;
+/// Number of inputs in a turn that is not counted. Their deliveries fit into any socket.
 const INPUTS_PER_TURN: usize = 250;
-/// What is said in the counted turn; as long as what was said before.
-const NEWS: &str = "it is closed; at the other one, then, half past 8?";
+/// The text of the counted turn. It is as long as the text before.
+const COUNTED_TEXT: &str = "it is closed; at the other one, then, half past 8?";
 
-/// Everybody in a room is told what some of them say, all of it in one turn.
+/// Delivers messages of some members to all members of a room in one turn.
 pub(crate) fn spread(messages: usize, members: usize, dialect: Dialect) {
-    let mut house = House::with(members, dialect);
-    let said = (0..messages).map(|number| house.says(NEWS, SAID_BEFORE + number));
-    house.turns.push(said.collect());
-    let heard = house.play();
-    let hears_all = |it: &String| it.matches(NEWS).count() == messages;
-    assert!(heard.iter().all(hears_all), "everybody hears everything");
+    let mut room = TestRoom::with(members, dialect);
+    let said = (0..messages).map(|number| room.message(COUNTED_TEXT, MESSAGES_BEFORE + number));
+    room.turns.push(said.collect());
+    let heard = room.play();
+    let hears_all = |it: &String| it.matches(COUNTED_TEXT).count() == messages;
+    assert!(heard.iter().all(hears_all), "each member receives every text");
 }
 
-/// Somebody comes into a room.
+/// Joins a room.
 pub(crate) fn join(members: usize) {
-    let mut house = House::with(members, Dialect::Json);
-    let mut before = house.arrival();
+    let mut room = TestRoom::with(members, Dialect::Json);
+    let mut before = room.arrival();
     let join = before.pop();
-    house.turns.extend([before, join.into_iter().collect()]);
-    let heard = house.play();
-    let (newcomer, others) = heard.split_last().expect("somebody has come");
-    assert!(newcomer.contains(r#""joined""#) && newcomer.contains(WORDS));
+    room.turns.extend([before, join.into_iter().collect()]);
+    let heard = room.play();
+    let (newcomer, others) = heard.split_last().expect("a member has joined");
+    assert!(newcomer.contains(r#""joined""#) && newcomer.contains(TEXT));
     assert!(others.iter().all(|it| it.matches(r#""arrived""#).count() == 1));
 }
 
-/// A room with people in it, who are known by their numbers, and what is to happen there.
-struct House {
+/// A room, its members by number, and the turns to play.
+struct TestRoom {
     dialect: Dialect,
     far_ends: Vec<TcpStream>,
     turns: Vec<Vec<Input>>,
 }
 
-impl House {
-    /// With so many people, and as much to read as a room holds.
+impl TestRoom {
+    /// Fills a room with members and with messages.
     fn with(members: usize, dialect: Dialect) -> Self {
         let limit = getrlimit(Resource::Nofile);
-        // Where that is too few, somebody gets no socket, and the error says so.
+        // With too few descriptors, `connect` fails and the error says so.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-        let mut house = Self { dialect, far_ends: Vec::new(), turns: Vec::new() };
-        let arrivals: Vec<_> = (0..members).flat_map(|_| house.arrival()).collect();
-        let said = (0..SAID_BEFORE).map(|number| house.says(WORDS, number));
+        let mut room = Self { dialect, far_ends: Vec::new(), turns: Vec::new() };
+        let arrivals: Vec<_> = (0..members).flat_map(|_| room.arrival()).collect();
+        let said = (0..MESSAGES_BEFORE).map(|number| room.message(TEXT, number));
         let mut inputs = arrivals.into_iter().chain(said).peekable();
         let mut turns = Vec::new();
         while inputs.peek().is_some() {
             turns.push(inputs.by_ref().take(INPUTS_PER_TURN).collect());
         }
         drop(inputs);
-        Self { turns, ..house }
+        Self { turns, ..room }
     }
 
-    /// The next one comes in.
+    /// Returns the inputs of the next member that arrives.
     fn arrival(&mut self) -> Vec<Input> {
         let number = self.far_ends.len();
         let (outbox, far_end) = connect().expect("there are sockets enough");
@@ -102,19 +102,19 @@ impl House {
         std::iter::once(arrived).chain(asked).collect()
     }
 
-    /// The next one in turn says something.
-    fn says(&self, words: &str, number: usize) -> Input {
+    /// Returns a message of the next member in turn.
+    fn message(&self, words: &str, number: usize) -> Input {
         let client = id_of(number % self.far_ends.len());
         match self.dialect {
             Dialect::Plain => {
                 let text = Text::parse(words, words.len()).expect("the words are short");
                 Input::Messages { client, messages: vec![ClientMessage::Text(text)] }
             }
-            Dialect::Json => asked(client, &saying(words, number, Dialect::Json)),
+            Dialect::Json => asked(client, &encode_message(words, number, Dialect::Json)),
         }
     }
 
-    /// Has everything happen, and returns what each was sent in the last turn.
+    /// Plays all turns. Returns the bytes that each member was sent in the last one.
     fn play(self) -> Vec<String> {
         let (inbox, inputs) = bounded(INBOX_MAX);
         let (into, turns) = bounded(self.turns.len());
@@ -130,7 +130,7 @@ impl House {
             floor: 0,
             names: Vec::new(),
             writer: Box::new(script),
-            // Never asked for anything: all that was said is held in memory.
+            // Never used: all messages are in memory.
             queue: HistoryQueue { readings: bounded(0).0, searches: bounded(0).0 },
         };
         let quota = Quota {
@@ -139,7 +139,7 @@ impl House {
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
         broadcast(inputs, answers, &Limits::default(), quota, Some(history));
-        far_ends.iter().map(hear).collect()
+        far_ends.iter().map(read_all).collect()
     }
 }
 
@@ -152,7 +152,7 @@ fn asked(client: ClientId, request: &str) -> Input {
     Input::Messages { client, messages: vec![ClientMessage::Request(asked)] }
 }
 
-/// In place of a history that is kept: it keeps nothing, and says what happens next.
+/// Takes the place of the history. It stores nothing, and supplies the inputs.
 struct Script {
     inbox: Sender<Input>,
     turns: Receiver<Vec<Input>>,
@@ -174,7 +174,7 @@ impl HistoryWriter for Script {
             self.inbox.send(Input::End).expect("the broadcaster is there");
             return None;
         };
-        self.far_ends.iter().for_each(forget);
+        self.far_ends.iter().for_each(discard);
         for input in turn {
             self.inbox.send(input).expect("the broadcaster is there");
         }

@@ -1,4 +1,4 @@
-//! The embedded files of the page.
+//! The files of the page.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -6,18 +6,18 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 pub(super) struct Asset {
     path: &'static str,
     plain: &'static [u8],
-    /// `None` if gzip does not make it shorter.
+    /// Present if it is shorter.
     gzip: Option<&'static [u8]>,
 }
 
-/// The content of an asset, as it is or in gzip.
+/// An asset as it is sent: compressed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) content: &'static [u8],
     pub(super) is_gzip: bool,
 }
 
-/// The files that `build.rs` found in `web/`.
+/// The files that `build.rs` has found in `web/`.
 const FILES: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 const HEALTH: Asset = Asset { path: "/healthz", plain: b"ok\n", gzip: None };
 
@@ -36,7 +36,7 @@ impl Asset {
         }
     }
 
-    /// Returns whether the form depends on `Accept-Encoding`.
+    /// Returns whether the response depends on `Accept-Encoding`.
     pub(super) fn varies(&self) -> bool {
         self.gzip.is_some()
     }
@@ -50,7 +50,7 @@ impl Asset {
 }
 
 impl Form {
-    /// Returns a tag that changes with the content, and so differs between the forms of an asset.
+    /// Returns a tag that differs for different content, and so for each form.
     pub(super) fn etag(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.content.hash(&mut hasher);
@@ -75,11 +75,12 @@ mod tests {
 
     fn files_below(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let visible =
-            entries.filter(|path| !path.file_name().unwrap().as_encoded_bytes().starts_with(b"."));
-        visible
-            .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
-            .collect()
+        let is_part = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            !name.starts_with('.') && !name.ends_with(".d.ts")
+        };
+        let parts = entries.filter(is_part);
+        parts.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
     }
 
     #[test]
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_has_a_content_type() {
+    fn each_asset_has_a_content_type() {
         for asset in FILES {
             assert!(!asset.content_type().starts_with("text/plain"), "{}", asset.path);
         }
@@ -125,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn content_that_gzip_does_not_shorten_is_sent_as_it_is() {
+    fn a_part_that_gzip_does_not_shorten_stays_as_it_is() {
         assert!(!HEALTH.varies());
         assert_eq!(HEALTH.form(true), Form { content: b"ok\n", is_gzip: false });
     }
 
     #[test]
-    fn the_tag_changes_with_the_content() {
+    fn a_new_version_has_another_tag() {
         let tag = |content| Form { content, is_gzip: false }.etag();
         let tags = [tag(b"ok\n"), tag(b"ok!\n")];
         assert_ne!(tags[0], tags[1]);

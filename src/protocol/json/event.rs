@@ -1,164 +1,36 @@
-//! What a client is told: an object.
+//! The objects that a client is sent.
 
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{to_string, to_writer};
 
 use crate::chat::{
-    Id, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
-    NicknameError, Notice, QueryError, ROOMS_PER_PERSON_MAX, Refused, RoomName, TooLong,
+    CommandError, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
+    Notice, ROOMS_PER_PERSON_MAX, RoomName,
 };
-use crate::config::Limits;
+use crate::config;
 
-/// What all clients are told of the server when they come in.
+/// What `welcome` tells every client about the server.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerInfo {
     pub(crate) epoch: String,
-    /// Whether there is anything to search in.
-    pub(crate) searches: bool,
+    /// Whether the server keeps a history that can be searched.
+    pub(crate) has_search: bool,
     pub(crate) text_bytes_max: usize,
     pub(crate) burst: u32,
     pub(crate) per_second: u32,
 }
 
 impl ServerInfo {
-    pub(crate) fn new(limits: &Limits, epoch: &str, searches: bool) -> Self {
-        let Limits { text_bytes_max, burst, per_second, .. } = *limits;
-        Self { epoch: epoch.to_owned(), searches, text_bytes_max, burst, per_second }
+    pub(crate) fn new(limits: &config::Limits, epoch: &str, has_search: bool) -> Self {
+        let config::Limits { text_bytes_max, burst, per_second, .. } = *limits;
+        Self { epoch: epoch.to_owned(), has_search, text_bytes_max, burst, per_second }
     }
-}
-
-/// By what a client knows an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RequestTags {
-    /// Every direct answer carries it.
-    pub(crate) reference: Option<Id>,
-    /// The name of what was to be said. An error carries it.
-    pub(crate) id: Option<Id>,
-}
-
-/// What is wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RequestError {
-    #[error("{0}")]
-    BadRequest(String),
-    #[error("say hello first")]
-    NotReady,
-    #[error("there is no request of type {0:?}")]
-    UnknownType(String),
-    #[error("{0}")]
-    NickInvalid(NicknameError),
-    #[error("the name of a room is 1 to 32 letters, digits, - or _")]
-    RoomInvalid,
-    #[error("{0}")]
-    TooLong(TooLong),
-    #[error("there is nothing in it")]
-    Empty,
-    #[error("nobody here is called {0}")]
-    NoSuchNick(String),
-    #[error("{0}")]
-    Query(QueryError),
-    #[error("too much at once; try again in {retry_ms} ms")]
-    RateLimited { retry_ms: u64 },
-}
-
-impl RequestError {
-    /// What is wrong first, for somebody who has said hello or has not.
-    pub(crate) fn told_to(self, has_said_hello: bool) -> Self {
-        match self {
-            Self::BadRequest(_) | Self::UnknownType(_) | Self::RateLimited { .. } => self,
-            _ if has_said_hello => self,
-            _ => Self::NotReady,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::BadRequest(_) => "bad_request",
-            Self::NotReady => "not_ready",
-            Self::UnknownType(_) => "unknown_type",
-            Self::NickInvalid(_) => "nick_invalid",
-            Self::RoomInvalid => "room_invalid",
-            Self::TooLong(_) => "too_long",
-            Self::Empty => "empty",
-            Self::NoSuchNick(_) => "no_such_nick",
-            Self::Query(QueryError::TooLong) => "too_long",
-            Self::Query(QueryError::Empty) => "empty",
-            Self::RateLimited { .. } => "rate_limited",
-        }
-    }
-}
-
-fn code_of(refused: &Refused) -> &'static str {
-    match refused {
-        Refused::NotReady => "not_ready",
-        Refused::HelloAgain => "bad_request",
-        Refused::NickTaken(_) => "nick_taken",
-        Refused::NotInRoom(_) => "not_in_room",
-        Refused::TooManyRooms(_) | Refused::RoomsFull => "too_many_rooms",
-        Refused::RateLimited { .. } => "rate_limited",
-        Refused::NoSuchNick(_) => "no_such_nick",
-        Refused::CannotHear(_)
-        | Refused::NothingKept
-        | Refused::CannotRead
-        | Refused::CannotSearchYet => "unavailable",
-    }
-}
-
-/// Writes a notice that nobody asked for. Rooms hear of so much that this has to be fast.
-pub(crate) fn write(notice: &Notice, host: &ServerInfo, text: &mut Vec<u8>) {
-    to_writer(text, &Event::of(notice, host)).expect(WRITABLE);
-}
-
-/// A notice that nobody asked for.
-pub(crate) fn render(notice: &Notice, host: &ServerInfo) -> String {
-    json(&Event::of(notice, host))
-}
-
-/// The direct answer to a request, with its tags.
-pub(crate) fn reply(notice: &Notice, tags: &RequestTags, host: &ServerInfo) -> String {
-    tagged(Event::of(notice, host), tags)
-}
-
-/// The answer to a request that is none.
-pub(crate) fn error(error: &RequestError, tags: &RequestTags) -> String {
-    let retry_ms = match error {
-        RequestError::RateLimited { retry_ms } => Some(*retry_ms),
-        _ => None,
-    };
-    let (code, message) = (error.code(), error.to_string());
-    tagged(Event::Error { code, message, id: None, retry_ms }, tags)
-}
-
-fn tagged<'a>(mut event: Event<'a>, tags: &'a RequestTags) -> String {
-    if let Event::Error { id, .. } = &mut event {
-        *id = tags.id.as_ref().map(Id::as_str);
-    }
-    match &tags.reference {
-        Some(reference) => json(&Reply { event, reference: reference.as_str() }),
-        None => json(&event),
-    }
-}
-
-/// Why writing an event does not fail.
-const WRITABLE: &str = "every event has string keys, strings are UTF-8, and memory takes all";
-
-fn json(event: &impl Serialize) -> String {
-    to_string(event).expect(WRITABLE)
-}
-
-#[derive(Serialize)]
-struct Reply<'a> {
-    #[serde(flatten)]
-    event: Event<'a>,
-    #[serde(rename = "ref")]
-    reference: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
+pub(super) enum Event<'a> {
     Welcome {
         server: Server,
         epoch: &'a str,
@@ -166,14 +38,14 @@ enum Event<'a> {
         nick: &'a str,
         resumed: bool,
         search: bool,
-        limits: Bounds,
+        limits: Limits,
     },
     Joined {
         room: &'a str,
         epoch: &'a str,
         seq: u64,
         recovered: bool,
-        messages: Vec<Said<'a>>,
+        messages: Vec<MessageObject<'a>>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         more: bool,
         members: Vec<&'a str>,
@@ -188,7 +60,7 @@ enum Event<'a> {
     Parted {
         room: &'a str,
     },
-    Message(Said<'a>),
+    Message(MessageObject<'a>),
     Private {
         from: &'a str,
         to: &'a str,
@@ -216,17 +88,17 @@ enum Event<'a> {
     },
     History {
         room: &'a str,
-        messages: Vec<Said<'a>>,
+        messages: Vec<MessageObject<'a>>,
         more: bool,
     },
     Results {
-        messages: Vec<Said<'a>>,
+        messages: Vec<MessageObject<'a>>,
         more: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         before: Option<u64>,
     },
     Rooms {
-        rooms: Vec<Listed<'a>>,
+        rooms: Vec<RoomObject<'a>>,
         more: bool,
     },
     Notice {
@@ -245,13 +117,13 @@ enum Event<'a> {
 }
 
 #[derive(Serialize)]
-struct Server {
+pub(super) struct Server {
     name: &'static str,
     version: &'static str,
 }
 
 #[derive(Serialize)]
-struct Bounds {
+pub(super) struct Limits {
     text_bytes: usize,
     nick_graphemes: usize,
     rooms: usize,
@@ -260,42 +132,43 @@ struct Bounds {
 }
 
 #[derive(Serialize)]
-struct Said<'a> {
+pub(super) struct MessageObject<'a> {
     room: &'a str,
     seq: u64,
     time: u64,
     nick: &'a str,
     text: &'a str,
-    id: SaidId<'a>,
+    id: MessageId<'a>,
     kind: &'static str,
 }
 
-/// The sender's own, or one that the server makes for a plain client.
+/// The id that the sender chose, or one that the server generates for a plain client.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum SaidId<'a> {
+pub(super) enum MessageId<'a> {
     Own(&'a str),
-    Made(String),
+    Generated(String),
 }
 
 #[derive(Serialize)]
-struct Listed<'a> {
+pub(super) struct RoomObject<'a> {
     room: &'a str,
     members: usize,
     seq: u64,
 }
 
 impl<'a> Event<'a> {
-    fn of(notice: &'a Notice, host: &'a ServerInfo) -> Self {
+    /// Returns the event that carries a notice.
+    pub(super) fn of(notice: &'a Notice, server: &'a ServerInfo) -> Self {
         match notice {
-            Notice::Message(message) => Self::Message(Said::of(message)),
+            Notice::Message(message) => Self::Message(MessageObject::of(message)),
             Notice::Arrived { room, nickname } => {
                 Self::Arrived { room: room.as_str(), nick: nickname.as_str() }
             }
             Notice::Left { room, nickname, reason } => Self::Left {
                 room: room.as_str(),
                 nick: nickname.as_str(),
-                reason: name_of(*reason),
+                reason: reason_name(*reason),
             },
             Notice::Renamed { from, to, rooms } => Self::Renamed {
                 from: from.as_str(),
@@ -314,49 +187,51 @@ impl<'a> Event<'a> {
             },
             Notice::Welcome { session, nickname, resumed } => Self::Welcome {
                 server: Server { name: "chinwag", version: env!("CARGO_PKG_VERSION") },
-                epoch: &host.epoch,
+                epoch: &server.epoch,
                 session: session.to_string(),
                 nick: nickname.as_str(),
                 resumed: *resumed,
-                search: host.searches,
-                limits: Bounds::of(host),
+                search: server.has_search,
+                limits: Limits::of(server),
             },
             Notice::Joined(joined) => Self::Joined {
                 room: joined.room.as_str(),
-                epoch: &host.epoch,
+                epoch: &server.epoch,
                 seq: joined.seq,
                 recovered: joined.recovered,
-                messages: all_said(&joined.messages),
+                messages: message_objects(&joined.messages),
                 more: joined.more,
-                members: all_names(&joined.members.nicknames),
+                members: names(&joined.members.nicknames),
                 members_count: joined.members.count,
             },
             Notice::Members { room, members, more } => Self::Members {
                 room: room.as_str(),
-                members: all_names(&members.nicknames),
+                members: names(&members.nicknames),
                 members_count: members.count,
                 more: *more,
             },
             Notice::Parted { room } => Self::Parted { room: room.as_str() },
-            Notice::History { room, messages, more } => {
-                Self::History { room: room.as_str(), messages: all_said(messages), more: *more }
-            }
+            Notice::History { room, messages, more } => Self::History {
+                room: room.as_str(),
+                messages: message_objects(messages),
+                more: *more,
+            },
             Notice::Results { messages, before } => Self::Results {
-                messages: all_said(messages),
+                messages: message_objects(messages),
                 more: before.is_some(),
                 before: *before,
             },
             Notice::Announcement { text, level } => {
-                Self::Notice { text, level: name_of_level(*level) }
+                Self::Notice { text, level: level_name(*level) }
             }
             Notice::Rooms { rooms, more } => {
-                Self::Rooms { rooms: rooms.iter().map(Listed::of).collect(), more: *more }
+                Self::Rooms { rooms: rooms.iter().map(RoomObject::of).collect(), more: *more }
             }
             Notice::Pong => Self::Pong,
-            Notice::Refused(refused) => {
+            Notice::Error(refused) => {
                 let (code, message) = (code_of(refused), refused.to_string());
                 let retry_ms = match refused {
-                    Refused::RateLimited { retry_ms } => Some(*retry_ms),
+                    CommandError::RateLimited { retry_ms } => Some(*retry_ms),
                     _ => None,
                 };
                 Self::Error { code, message, id: None, retry_ms }
@@ -365,15 +240,15 @@ impl<'a> Event<'a> {
     }
 }
 
-fn all_names(nicknames: &[Nickname]) -> Vec<&str> {
+fn names(nicknames: &[Nickname]) -> Vec<&str> {
     nicknames.iter().map(Nickname::as_str).collect()
 }
 
-fn all_said(messages: &[Arc<Message>]) -> Vec<Said<'_>> {
-    messages.iter().map(|message| Said::of(message)).collect()
+fn message_objects(messages: &[Arc<Message>]) -> Vec<MessageObject<'_>> {
+    messages.iter().map(|message| MessageObject::of(message)).collect()
 }
 
-fn name_of(leave_reason: LeaveReason) -> &'static str {
+fn reason_name(leave_reason: LeaveReason) -> &'static str {
     match leave_reason {
         LeaveReason::Closed => "closed",
         LeaveReason::TimedOut => "timed_out",
@@ -382,23 +257,23 @@ fn name_of(leave_reason: LeaveReason) -> &'static str {
     }
 }
 
-fn name_of_level(level: Level) -> &'static str {
+fn level_name(level: Level) -> &'static str {
     match level {
         Level::Info => "info",
         Level::Warning => "warning",
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> MessageObject<'a> {
     fn of(message: &'a Message) -> Self {
-        let made = || SaidId::Made(format!("plain-{}", message.seq));
+        let generated = || MessageId::Generated(format!("plain-{}", message.seq));
         Self {
             room: message.room.as_str(),
             seq: message.seq,
             time: message.time,
             nick: message.nickname.as_str(),
             text: message.text.as_str(),
-            id: message.id.as_ref().map_or_else(made, |id| SaidId::Own(id.as_str())),
+            id: message.id.as_ref().map_or_else(generated, |id| MessageId::Own(id.as_str())),
             kind: match message.kind {
                 Kind::Say => "say",
                 Kind::Me => "me",
@@ -407,20 +282,37 @@ impl<'a> Said<'a> {
     }
 }
 
-impl<'a> Listed<'a> {
+impl<'a> RoomObject<'a> {
     fn of(listing: &'a Listing) -> Self {
         Self { room: listing.room.as_str(), members: listing.members, seq: listing.seq }
     }
 }
 
-impl Bounds {
-    fn of(host: &ServerInfo) -> Self {
+impl Limits {
+    fn of(server: &ServerInfo) -> Self {
         Self {
-            text_bytes: host.text_bytes_max,
+            text_bytes: server.text_bytes_max,
             nick_graphemes: NICKNAME_GRAPHEMES_MAX,
             rooms: ROOMS_PER_PERSON_MAX,
-            burst: host.burst,
-            per_second: host.per_second,
+            burst: server.burst,
+            per_second: server.per_second,
         }
+    }
+}
+
+/// Returns the code of a refusal on the wire.
+fn code_of(refused: &CommandError) -> &'static str {
+    match refused {
+        CommandError::NotReady => "not_ready",
+        CommandError::HelloAgain => "bad_request",
+        CommandError::NickTaken(_) => "nick_taken",
+        CommandError::NotInRoom(_) => "not_in_room",
+        CommandError::TooManyRooms(_) | CommandError::RoomsFull => "too_many_rooms",
+        CommandError::RateLimited { .. } => "rate_limited",
+        CommandError::NoSuchNick(_) => "no_such_nick",
+        CommandError::NoPrivateMessages(_)
+        | CommandError::NoHistory
+        | CommandError::HistoryUnreadable
+        | CommandError::SearchNotReady => "unavailable",
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever a client sends, it is read or refused, and nothing panics.
+//! Property tests: any frame is parsed or refused, and nothing panics.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::chat::{Command, Id, NewMessage, NewPrivateMessage};
 
 const TEXT_BYTES_MAX: usize = 8192;
 
-/// Members of good requests, as they are written.
+/// Members of valid requests, as JSON.
 const MEMBERS: [(&str, &str); 13] = [
     ("type", "\"say\""),
     ("ref", "\"r1\""),
@@ -31,8 +31,7 @@ const TYPES: [&str; 13] = [
     "dance", "",
 ];
 
-/// What is put in the place of a value: something of another type, too large, too deep, or no
-/// JSON at all.
+/// Replacements for a value: of another type, too large, too deep, or not JSON.
 const VALUES: [&str; 22] = [
     "null",
     "true",
@@ -139,7 +138,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_parsed_or_refused(bytes in vec(any::<u8>(), 0..300)) {
         let frame = String::from_utf8_lossy(&bytes);
         let asked = read(&frame);
         let is_object = serde_json::from_str::<Value>(&frame).is_ok_and(|it| it.is_object());
@@ -147,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_but_an_object_is_no_request(
+    fn anything_but_an_object_is_refused(
         values in vec(value(), 0..16),
         start in prop::sample::select(vec!["", " ", "\n\t"]),
     ) {
@@ -193,7 +192,7 @@ proptest! {
 }
 
 #[test]
-fn brackets_without_an_end_are_no_request() {
+fn brackets_without_an_end_are_refused() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         for depth in [127, 128, 129, 3000, 10_000] {
             let nested = open.repeat(depth.min(16 * 1024 / open.len()));
@@ -206,7 +205,7 @@ fn brackets_without_an_end_are_no_request() {
 }
 
 #[test]
-fn the_members_without_their_names_are_no_request() {
+fn an_array_of_members_is_refused() {
     let values: Vec<_> = MEMBERS.iter().map(|(_, value)| *value).collect();
     for count in 0..=values.len() {
         let asked = read(&format!("[{}]", values[..count].join(",")));
@@ -217,7 +216,7 @@ fn the_members_without_their_names_are_no_request() {
 }
 
 #[test]
-fn a_lone_surrogate_spoils_its_own_member_only() {
+fn a_lone_surrogate_invalidates_its_own_member_only() {
     let asked = read(r#"{"ref":"r1","type":"say","room":"lobby","id":"1","text":"\ud800"}"#);
     assert!(is_bad(&asked));
     assert_eq!(asked.tags, RequestTags { reference: Id::parse("r1"), id: Id::parse("1") });

@@ -1,18 +1,18 @@
-//! The dialect to the letter: each event as it is written, each request as it is read.
+//! Golden tests of the JSON dialect: the exact encoding of each event, and each request parsed.
 
 use std::sync::Arc;
 
 use super::*;
 use crate::chat::{
-    Command, Id, Joined, Kind, LeaveReason, Listing, Members, Message, NewMessage,
-    NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, Refused, RoomName, Since, Text,
-    Token, TooLong,
+    Command, CommandError, Id, Joined, Kind, LeaveReason, Listing, Members, Message, NewMessage,
+    NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, RoomName, Since, Text, Token,
+    TooLong,
 };
 
-fn host() -> ServerInfo {
+fn server() -> ServerInfo {
     ServerInfo {
         epoch: "e1".to_owned(),
-        searches: false,
+        has_search: false,
         text_bytes_max: 8192,
         burst: 10,
         per_second: 4,
@@ -75,15 +75,15 @@ const OWN_MESSAGE: &str = "\"room\":\"lobby\",\"seq\":8,\"time\":1700000000124,\
 /// The event, but for the braces.
 #[track_caller]
 fn written(notice: &Notice, expected: &str) {
-    assert_eq!(render(notice, &host()), format!("{{{expected}}}"));
+    assert_eq!(render(notice, &server()), format!("{{{expected}}}"));
     let with_reference = format!("{{{expected},\"ref\":\"r1\"}}");
     let tags = RequestTags { reference: Some(id("r1")), id: None };
-    assert_eq!(reply(notice, &tags, &host()), with_reference);
-    assert_eq!(reply(notice, &RequestTags::default(), &host()), render(notice, &host()));
+    assert_eq!(reply(notice, &tags, &server()), with_reference);
+    assert_eq!(reply(notice, &RequestTags::default(), &server()), render(notice, &server()));
 }
 
 #[test]
-fn who_says_hello_is_told_the_limits() {
+fn welcome_tells_the_limits() {
     let (session, nickname) = (token(), nick("ana"));
     let expected = format!(
         "\"type\":\"welcome\",\"server\":{{\"name\":\"chinwag\",\"version\":\"{}\"}},\
@@ -96,7 +96,7 @@ fn who_says_hello_is_told_the_limits() {
 }
 
 #[test]
-fn messages_are_written() {
+fn messages_are_encoded() {
     let said = |message| Notice::Message(message);
     written(&said(plain_message()), &format!("\"type\":\"message\",{PLAIN_MESSAGE}"));
     written(&said(own_message()), &format!("\"type\":\"message\",{OWN_MESSAGE}"));
@@ -116,7 +116,7 @@ fn messages_are_written() {
 }
 
 #[test]
-fn coming_and_going_is_written() {
+fn arrivals_and_departures_are_encoded() {
     let joined = Joined {
         room: lobby(),
         seq: 8,
@@ -169,7 +169,7 @@ fn coming_and_going_is_written() {
 }
 
 #[test]
-fn a_message_takes_as_many_bytes_as_it_says() {
+fn the_size_of_a_message_is_predicted() {
     let texts = ["", "hi", "\"\"\\ \n\t", "你好 👋🏽 \u{2028}\u{7f}", &"\"".repeat(8192)];
     let numbers = [0, 1, 9, 10, 99, 1_750_000_000_000, u64::MAX];
     let names = ["ana", "\"a\\b\"", "zoë"];
@@ -187,7 +187,7 @@ fn a_message_takes_as_many_bytes_as_it_says() {
             let (bytes, message) = (message.wire_bytes(), Arc::new(message));
             let page = |messages| {
                 let notice = Notice::History { room: lobby(), messages, more: false };
-                render(&notice, &host()).len()
+                render(&notice, &server()).len()
             };
             let two = page(vec![message.clone(), message.clone()]);
             assert_eq!(bytes, two - page(vec![message.clone()]), "{message:?}");
@@ -196,7 +196,7 @@ fn a_message_takes_as_many_bytes_as_it_says() {
 }
 
 #[test]
-fn small_answers_are_written() {
+fn small_answers_are_encoded() {
     written(&Notice::Pong, r#""type":"pong""#);
     let listing = |room, members, seq| Listing { room, members, seq };
     written(
@@ -212,33 +212,37 @@ fn small_answers_are_written() {
 #[test]
 fn every_refusal_has_its_code() {
     for (refused, code, message) in [
-        (Refused::NotReady, "not_ready", "say hello first"),
-        (Refused::HelloAgain, "bad_request", "hello is said once"),
-        (Refused::NickTaken(nick("bo")), "nick_taken", "bo is taken, or looks like a name that is"),
-        (Refused::NotInRoom(lobby()), "not_in_room", "you are not in lobby"),
+        (CommandError::NotReady, "not_ready", "say hello first"),
+        (CommandError::HelloAgain, "bad_request", "hello is said once"),
         (
-            Refused::TooManyRooms(16),
+            CommandError::NickTaken(nick("bo")),
+            "nick_taken",
+            "bo is taken, or looks like a name that is",
+        ),
+        (CommandError::NotInRoom(lobby()), "not_in_room", "you are not in lobby"),
+        (
+            CommandError::TooManyRooms(16),
             "too_many_rooms",
             "you are in 16 rooms already, which is as many as can be",
         ),
-        (Refused::NoSuchNick(nick("bo")), "no_such_nick", "nobody here is called bo"),
+        (CommandError::NoSuchNick(nick("bo")), "no_such_nick", "nobody here is called bo"),
         (
-            Refused::CannotHear(nick("bo")),
+            CommandError::NoPrivateMessages(nick("bo")),
             "unavailable",
             "bo has a simple client, which cannot get private messages",
         ),
     ] {
         let expected = format!("\"type\":\"error\",\"code\":\"{code}\",\"message\":\"{message}\"");
-        let notice = Notice::Refused(refused);
+        let notice = Notice::Error(refused);
         written(&notice, &expected);
         let tags = RequestTags { reference: Some(id("r1")), id: Some(id("m-1")) };
         let tagged = format!("{{{expected},\"id\":\"m-1\",\"ref\":\"r1\"}}");
-        assert_eq!(reply(&notice, &tags, &host()), tagged);
+        assert_eq!(reply(&notice, &tags, &server()), tagged);
     }
 }
 
 #[test]
-fn every_problem_has_its_code() {
+fn every_request_error_has_its_code() {
     for (wrong, expected) in [
         (
             RequestError::BadRequest("limit is 1 to 100".to_owned()),
@@ -287,7 +291,7 @@ fn every_problem_has_its_code() {
 }
 
 #[test]
-fn every_request_is_read() {
+fn every_request_is_parsed() {
     let since = |after| Some(Since { epoch: "e1".to_owned(), after });
     let said =
         |kind| Command::Say(NewMessage { room: lobby(), text: text("hi\n"), id: id("m-1"), kind });
@@ -365,7 +369,7 @@ fn every_request_is_read() {
 }
 
 #[test]
-fn what_is_no_request_is_called_by_its_fault() {
+fn malformed_requests_get_the_right_error() {
     let bad = |message: &str| RequestError::BadRequest(message.to_owned());
     let long = "x".repeat(11);
     let too_long =

@@ -1,15 +1,19 @@
-//! The JSON dialect, `chinwag.v1`: one object in each text frame, whose member `type` says which.
+//! The JSON dialect, `chinwag.v1`. Each text frame is one object, and its member `type` says which.
 
+mod encode;
 mod event;
 mod request;
+mod request_error;
 
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod golden;
 
-pub(crate) use event::{RequestError, RequestTags, ServerInfo, error, render, reply, write};
-pub(crate) use request::{Asked, parse};
+pub(crate) use encode::{error, render, reply, write};
+pub(crate) use event::ServerInfo;
+pub(crate) use request::{Asked, RequestTags, parse};
+pub(crate) use request_error::RequestError;
 
-/// What a client asks for in `Sec-WebSocket-Protocol`.
+/// The name of the dialect in `Sec-WebSocket-Protocol`.
 pub(crate) const SUBPROTOCOL: &str = "chinwag.v1";

@@ -1,4 +1,4 @@
-//! What a client asks for: an object, read strictly where it matters and forgivingly elsewhere.
+//! Parses requests. Unknown members are ignored; the known ones must have the right type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,76 +8,84 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::event::{RequestError, RequestTags};
+use super::request_error::RequestError;
 use crate::chat::{
     Command, Id, Kind, NewMessage, NewPrivateMessage, Nickname, Query, RoomName, Search, Since,
     Text,
 };
 
-/// The most messages in one answer to `history` or `search`, and the most rooms in one to `rooms`.
+/// Maximum number of messages in one answer to `history` or `search`, and of rooms in one to `rooms`.
 const LIMIT_MAX: usize = 100;
-/// So many messages without a wish.
+/// Number of messages in an answer if the request names none.
 const HISTORY_DEFAULT: usize = 50;
-/// The most characters of what the parser has to say.
+/// Maximum length of the parser's message in an error (characters).
 const ERROR_CHARS_MAX: usize = 200;
 
-/// A request, as far as it could be read.
+/// The tags by which a client knows the answer to its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestTags {
+    /// The member `ref`. Every direct answer carries it.
+    pub(crate) reference: Option<Id>,
+    /// The `id` of the message to be sent. An error carries it.
+    pub(crate) id: Option<Id>,
+}
+
+/// A parsed request, or its error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) tags: RequestTags,
     pub(crate) command: Result<Command, RequestError>,
 }
 
-/// All members that any request has. Members that are unknown are ignored.
+/// The members of all requests.
 #[derive(Debug, Default, Deserialize)]
 struct Members<'a> {
     #[serde(borrow, rename = "type")]
-    kind_of_request: Option<Words<'a>>,
+    type_name: Option<Str<'a>>,
     #[serde(borrow, rename = "ref")]
-    reference: Option<Words<'a>>,
+    reference: Option<Str<'a>>,
     #[serde(borrow)]
-    nick: Option<Words<'a>>,
+    nick: Option<Str<'a>>,
     #[serde(borrow)]
-    session: Option<Words<'a>>,
+    session: Option<Str<'a>>,
     #[serde(borrow)]
-    room: Option<Words<'a>>,
+    room: Option<Str<'a>>,
     #[serde(borrow)]
-    epoch: Option<Words<'a>>,
+    epoch: Option<Str<'a>>,
     #[serde(borrow)]
     after: Option<After<'a>>,
     #[serde(borrow)]
-    text: Option<Words<'a>>,
+    text: Option<Str<'a>>,
     #[serde(borrow)]
-    id: Option<Words<'a>>,
+    id: Option<Str<'a>>,
     #[serde(borrow)]
-    kind: Option<Words<'a>>,
+    kind: Option<Str<'a>>,
     #[serde(borrow)]
-    to: Option<Words<'a>>,
+    to: Option<Str<'a>>,
     #[serde(borrow)]
-    query: Option<Words<'a>>,
+    query: Option<Str<'a>>,
     before: Option<u64>,
     limit: Option<u64>,
 }
 
-/// What is read of a request that is none, each by itself: one may be spoilt.
+/// The tags of a malformed request. Each is parsed by itself, because the other may be malformed.
 #[derive(Deserialize)]
-struct Reference {
+struct ReferenceTag {
     #[serde(rename = "ref")]
     reference: Value,
 }
 
 #[derive(Deserialize)]
-struct Name {
+struct IdTag {
     id: Value,
 }
 
-/// A string as it is written, copied only where it has escapes. (Of a `Cow` in an `Option`, serde
-/// makes a copy each time.)
+/// A string of the frame, copied only if it has escapes. (serde always copies a `Cow` in an `Option`.)
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Words<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Where something goes on: behind a message, a room or a member.
+/// The member `after`: the number of a message, or the name of a room or a member.
 #[derive(Debug)]
 enum After<'a> {
     Number(u64),
@@ -112,7 +120,7 @@ impl<'de> Visitor<'de> for AfterVisitor {
     }
 }
 
-impl Deref for Words<'_> {
+impl Deref for Str<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -120,12 +128,12 @@ impl Deref for Words<'_> {
     }
 }
 
-/// Reads a text frame. A text in it has at most `text_bytes_max` bytes.
+/// Parses a text frame. `text_bytes_max` is the maximum length of a text in it.
 pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
-    // An array of all the values would pass for one.
+    // serde would take an array of the values for an object.
     if !frame.trim_start().starts_with('{') {
-        let problem = RequestError::BadRequest("a request is a JSON object".into());
-        return Asked { tags: RequestTags::default(), command: Err(problem) };
+        let error = RequestError::BadRequest("a request is a JSON object".into());
+        return Asked { tags: RequestTags::default(), command: Err(error) };
     }
     match serde_json::from_str::<Members<'_>>(frame) {
         Ok(members) => {
@@ -133,23 +141,22 @@ pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
             let command = members.command(&tags, text_bytes_max);
             Asked { tags, command }
         }
-        Err(error) => spoilt(frame, &error),
+        Err(error) => malformed(frame, &error),
     }
 }
 
-/// What can be said of a frame that is no request.
-// Out of the frame of its caller on the stack, as what follows below is: a thread keeps the pages of
-// its stack that were once touched.
+/// Returns the error for a frame that is not a request, with the tags that can be read.
+// Stack pages: see ARCHITECTURE.
 #[cold]
 #[inline(never)]
-fn spoilt(frame: &str, error: &serde_json::Error) -> Asked {
-    let reference = serde_json::from_str(frame).map(|it: Reference| it.reference);
-    let id = serde_json::from_str(frame).map(|it: Name| it.id);
+fn malformed(frame: &str, error: &serde_json::Error) -> Asked {
+    let reference = serde_json::from_str(frame).map(|it: ReferenceTag| it.reference);
+    let id = serde_json::from_str(frame).map(|it: IdTag| it.id);
     let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
-    // It may quote a value, which may be long.
+    // The message may quote a long value.
     let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
-    let problem = RequestError::BadRequest(format!("this is no request: {error}"));
-    Asked { tags: RequestTags::read(reference.as_str(), id.as_str()), command: Err(problem) }
+    let error = RequestError::BadRequest(format!("this is no request: {error}"));
+    Asked { tags: RequestTags::read(reference.as_str(), id.as_str()), command: Err(error) }
 }
 
 impl RequestTags {
@@ -158,21 +165,22 @@ impl RequestTags {
     }
 }
 
-fn nobody(name: &str) -> RequestError {
+fn no_such_nick(name: &str) -> RequestError {
     RequestError::NoSuchNick(name.chars().take(64).collect())
 }
 
-fn no_id(member: &str) -> RequestError {
+fn invalid_id(member: &str) -> RequestError {
     RequestError::BadRequest(format!("{member} is 1 to 64 visible ASCII characters"))
 }
 
 impl Members<'_> {
+    // Stack pages: see ARCHITECTURE.
     #[inline(never)]
     fn command(&self, tags: &RequestTags, text_bytes_max: usize) -> Result<Command, RequestError> {
         if self.reference.is_some() && tags.reference.is_none() {
-            return Err(no_id("ref"));
+            return Err(invalid_id("ref"));
         }
-        Ok(match self.needed("type", &self.kind_of_request)? {
+        Ok(match self.required("type", &self.type_name)? {
             "hello" => Command::Hello {
                 wish: self.nick.as_deref().and_then(|nick| Nickname::parse(nick).ok()),
                 session: self.session.as_deref().and_then(|session| session.parse().ok()),
@@ -186,12 +194,12 @@ impl Members<'_> {
                 kind: self.kind()?,
             }),
             "tell" => {
-                let (id, to) = (self.id(tags)?, self.needed("to", &self.to)?);
-                let to = Nickname::parse_any(to).map_err(|_| nobody(to))?;
+                let (id, to) = (self.id(tags)?, self.required("to", &self.to)?);
+                let to = Nickname::parse_any(to).map_err(|_| no_such_nick(to))?;
                 Command::Tell(NewPrivateMessage { to, text: self.text(text_bytes_max)?, id })
             }
             "nick" => Command::Nick {
-                nickname: Nickname::parse(self.needed("nick", &self.nick)?)
+                nickname: Nickname::parse(self.required("nick", &self.nick)?)
                     .map_err(RequestError::NickInvalid)?,
             },
             "typing" => Command::Typing { room: self.room()? },
@@ -200,21 +208,21 @@ impl Members<'_> {
                 Command::History { room: self.room()?, before: self.before, limit }
             }
             "search" => Command::Search(Search {
-                query: Query::parse(self.needed("query", &self.query)?)
+                query: Query::parse(self.required("query", &self.query)?)
                     .map_err(RequestError::Query)?,
                 room: self.room.is_some().then(|| self.room()).transpose()?,
                 before: self.before,
                 limit: self.limit(HISTORY_DEFAULT)?,
             }),
             "rooms" => {
-                // Rooms of a history may have names that an earlier version took.
+                // A history may have room names that only earlier versions allowed.
                 let room =
                     |name: &str| RoomName::recorded(name).map_err(|_| RequestError::RoomInvalid);
                 let after = self.after_name()?.map(room).transpose()?;
                 Command::Rooms { after, limit: self.limit(LIMIT_MAX)? }
             }
             "members" => {
-                let member = |name: &str| Nickname::parse_any(name).map_err(|_| nobody(name));
+                let member = |name: &str| Nickname::parse_any(name).map_err(|_| no_such_nick(name));
                 let after = self.after_name()?.map(member).transpose()?;
                 Command::Members { room: self.room()?, after }
             }
@@ -223,10 +231,10 @@ impl Members<'_> {
         })
     }
 
-    fn needed<'b>(
+    fn required<'b>(
         &self,
         member: &str,
-        value: &'b Option<Words<'_>>,
+        value: &'b Option<Str<'_>>,
     ) -> Result<&'b str, RequestError> {
         value
             .as_deref()
@@ -234,10 +242,10 @@ impl Members<'_> {
     }
 
     fn room(&self) -> Result<RoomName, RequestError> {
-        RoomName::parse(self.needed("room", &self.room)?).map_err(|_| RequestError::RoomInvalid)
+        RoomName::parse(self.required("room", &self.room)?).map_err(|_| RequestError::RoomInvalid)
     }
 
-    /// Half of it names nothing.
+    /// Returns `epoch` and `after`; `None` if either is missing.
     fn since(&self) -> Result<Option<Since>, RequestError> {
         let after = match &self.after {
             None => None,
@@ -258,14 +266,14 @@ impl Members<'_> {
         }
     }
 
-    /// The one that the answer is tagged with.
+    /// Returns the required id of a message.
     fn id(&self, tags: &RequestTags) -> Result<Id, RequestError> {
-        self.needed("id", &self.id)?;
-        tags.id.clone().ok_or_else(|| no_id("id"))
+        self.required("id", &self.id)?;
+        tags.id.clone().ok_or_else(|| invalid_id("id"))
     }
 
     fn text(&self, bytes_max: usize) -> Result<Text, RequestError> {
-        match Text::parse(self.needed("text", &self.text)?, bytes_max) {
+        match Text::parse(self.required("text", &self.text)?, bytes_max) {
             Err(error) => Err(RequestError::TooLong(error)),
             Ok(text) if text.is_blank() => Err(RequestError::Empty),
             Ok(text) => Ok(text),
@@ -292,10 +300,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_escapes_is_copied() {
+    fn only_strings_with_escapes_are_copied() {
         let frame = r#"{"type":"say","text":"a\nb"}"#;
         let members: Members<'_> = serde_json::from_str(frame).unwrap();
-        assert!(matches!(members.kind_of_request, Some(Words(Cow::Borrowed("say")))));
-        assert!(matches!(members.text, Some(Words(Cow::Owned(text))) if text == "a\nb"));
+        assert!(matches!(members.type_name, Some(Str(Cow::Borrowed("say")))));
+        assert!(matches!(members.text, Some(Str(Cow::Owned(text))) if text == "a\nb"));
     }
 }

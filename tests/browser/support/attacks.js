@@ -1,7 +1,8 @@
-// Texts that are up to no good: those that want to become more than text, and
-// units of those that want to take long.
+// Hostile texts.
 
 const SCRIPT = 'window.ran=true';
+
+/** Texts that would set `window.ran` if they became more than text. */
 export const ATTACKS = [
   `<script>${SCRIPT}</script>`,
   `<ScRiPt src=data:,${SCRIPT}></sCrIpT>`,
@@ -49,7 +50,8 @@ export const ATTACKS = [
   `__proto__ *constructor* _toString_ :hasOwnProperty:`,
 ];
 
-export const HOSTILE = {
+/** Texts that are repeated until they take long to render. */
+export const SLOW_UNITS = {
   'stars': '*',
   'stars before words': '*a ',
   'stars around words': '*a* ',

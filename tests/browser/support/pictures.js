@@ -1,11 +1,13 @@
-// Pictures of a page, compared.
+// The comparison of screenshots.
 
-/** Smaller differences of a colour, of 255, are noise of the browser's. */
+import { sharedBrowser } from './browser.js';
+
+/** Maximum difference of a colour, of 255, that is noise of the browser. */
 const NOISE_MAX = 24;
 
-/** Counts the pixels in which two screenshots of the same size differ. */
-export async function differences(browser, one, other) {
-  const page = await browser.newPage();
+/** Returns the number of pixels in which two screenshots of the same size differ. */
+export async function differences(one, other) {
+  const page = await (await sharedBrowser()).newPage();
   const count = await page.evaluate(
     async ([pictures, noise]) => {
       const pixels = async (picture) => {

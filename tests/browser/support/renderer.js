@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 
-import { Chat } from './chat.js';
+import { TestServer } from './server.js';
 
-/** Renders in a page; `all` and `unchanged` compare what comes out. */
-export async function renderer(t, browser) {
-  const chat = await Chat.open(t);
-  const { page } = await chat.visit(browser);
+/** Opens a page in which a test can call the module. */
+export async function openRenderer(t) {
+  const server = await TestServer.start(t);
+  const { page } = await server.openPage();
   const html = (text, nick) =>
     page.evaluate(
       async ([text, nick]) => {
-        const { render } = await import('/markup.js');
+        const { render } = await import('/view/render.js');
         const place = document.createElement('div');
         place.append(render(text, nick));
         return place.innerHTML;
@@ -21,9 +21,11 @@ export async function renderer(t, browser) {
   return {
     page,
     html,
+    /** Compares the HTML of each text with the expected one. */
     async all(expected, nick) {
       for (const [text, markup] of Object.entries(expected)) assert.equal(await html(text, nick), markup, text);
     },
+    /** Checks that nothing in these texts is rendered. */
     async unchanged(...texts) {
       for (const text of texts) assert.equal(await html(text), text);
     },

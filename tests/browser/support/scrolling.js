@@ -1,21 +1,20 @@
-// Where a reader is in the timeline, and how to get elsewhere.
+// The scroll position of the timeline.
 
-import { within } from './server.js';
+import { within } from './within.js';
 
 const OLDER_MAX_MS = 10_000;
 
-/** How far it is to the end, once what has just come in is drawn. */
-export function distanceToEnd(visitor) {
-  return visitor.page.locator('#timeline').evaluate(async (timeline) => {
-    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-    await frame(await frame());
-    return Math.round(timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight);
-  });
+/** Returns the number of pixels to the end, when all changes are drawn. */
+export async function distanceToEnd(user) {
+  await user.waitForDrawing();
+  return user.page
+    .locator('#timeline')
+    .evaluate(({ scrollHeight, scrollTop, clientHeight }) => Math.round(scrollHeight - scrollTop - clientHeight));
 }
 
-/** Scrolls to this part of the height, and waits until the page has noticed. */
-export function scrollTo(visitor, part) {
-  return visitor.page.locator('#timeline').evaluate(
+/** Scrolls to this part of the height, from 0 to 1, and waits until the page has handled that. */
+export function scrollTo({ page }, part) {
+  return page.locator('#timeline').evaluate(
     (timeline, part) =>
       new Promise((resolve) => {
         timeline.addEventListener('scroll', () => requestAnimationFrame(resolve), { once: true });
@@ -25,17 +24,17 @@ export function scrollTo(visitor, part) {
   );
 }
 
-/** How far below the upper edge of the timeline a text stands. */
-export function placeOf(visitor, text) {
-  return visitor.page
+/** Returns the vertical position of a text, in pixels. */
+export function positionOf({ page }, text) {
+  return page
     .locator('#messages')
     .getByText(text, { exact: true })
     .evaluate((node) => node.getBoundingClientRect().top);
 }
 
-/** The text of the message in the middle of what is seen. */
-export function inTheMiddle(visitor) {
-  return visitor.page.locator('#timeline').evaluate((timeline) => {
+/** Returns the text of the message in the middle of the view. */
+export function textInMiddle({ page }) {
+  return page.locator('#timeline').evaluate((timeline) => {
     const { top, height } = timeline.getBoundingClientRect();
     const middle = top + height / 2;
     const texts = [...timeline.querySelectorAll('.text')];
@@ -43,27 +42,27 @@ export function inTheMiddle(visitor) {
   });
 }
 
-/** How many entries there are. */
-export function nodes(visitor) {
-  return visitor.page.locator('#messages > li').count();
+/** Returns the number of entries that are drawn. */
+export function countEntries({ page }) {
+  return page.locator('#messages > li').count();
 }
 
 /**
- * Goes up to the first message that is drawn, and waits for older ones. Answers
- * by how many pixels it has moved, and the first text that is drawn then.
+ * Scrolls up to the first message, and waits until older ones are loaded. Returns
+ * by how many pixels that message has moved, and the text of the oldest.
  */
-export function readBack(visitor) {
-  const older = visitor.page.locator('#timeline').evaluate(async (timeline) => {
+export function loadOlder({ page }) {
+  const older = page.locator('#timeline').evaluate(async (timeline) => {
     const texts = () => [...timeline.querySelectorAll('#messages .text')];
-    const place = (text) => text.getBoundingClientRect().top;
+    const position = (text) => text.getBoundingClientRect().top;
     const { textContent } = texts()[0];
     timeline.scrollTop = 1;
-    const before = place(texts()[0]);
+    const before = position(texts()[0]);
     while (texts()[0].textContent === textContent) {
       await new Promise((resolve) => new MutationObserver(resolve).observe(timeline, { childList: true, subtree: true }));
     }
     const same = texts().find((text) => text.textContent === textContent);
-    return { moved: Math.round(place(same) - before), oldest: texts()[0].textContent };
+    return { moved: Math.round(position(same) - before), oldest: texts()[0].textContent };
   });
-  return within(OLDER_MAX_MS, older, 'nothing older came');
+  return within(OLDER_MAX_MS, older, 'no older messages were loaded');
 }

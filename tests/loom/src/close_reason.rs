@@ -1,4 +1,4 @@
-//! In place of the reasons to end: those that the outbox and the models know.
+//! A model of the close reasons: those that the outbox and the models need.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
@@ -13,7 +13,7 @@ impl CloseReason {
         Self::Lost
     }
 
-    /// A byte that tells how it ended.
+    /// Returns one byte that identifies the reason.
     pub(crate) fn close_frame(&self) -> &'static [u8] {
         match self {
             Self::Closed => b"!",

@@ -1,14 +1,14 @@
-//! The wake protocol of the outbox, under every interleaving of the threads that meet in it.
+//! Tests the outbox under every interleaving of its two threads.
 //!
-//! The outbox is the real one. The socket and the bell below it are models, and so is the loop of
-//! the connection above it, which makes the calls of `src/connection/mod.rs` in their order. loom runs
-//! each test once for every order in which the locks can be taken; a wake-up that is lost leaves
-//! both threads waiting, which loom reports as a deadlock.
+//! The outbox is the real one. The socket and the waker below it are models. So is the connection
+//! above it, which calls the outbox as `src/connection/mod.rs` does, in the same order. loom runs each
+//! test once for every order in which the locks can be taken. A lost wake-up leaves both threads
+//! waiting, which loom reports as a deadlock.
 
 #![cfg(test)]
 
 #[path = "../../../src/broadcaster/outbox.rs"]
-#[allow(dead_code, reason = "the connection is a model, and calls a part of it")]
+#[allow(dead_code, reason = "the model of the connection calls only a part of it")]
 mod outbox;
 
 mod close_reason;
@@ -17,7 +17,7 @@ mod poll;
 mod socket;
 mod world;
 
-// The outbox names them so.
+// The paths by which the outbox imports the models.
 mod net {
     pub(crate) use crate::{poll, socket};
 }
@@ -29,86 +29,90 @@ use outbox::Outbox;
 use socket::Transport;
 use world::WORLD;
 
-/// So many bytes fit into the socket at first.
-const ROOM: usize = 3;
-/// So many may wait in the outbox behind a run that has gone out in part.
+/// How many bytes the socket takes before the client reads.
+const SOCKET_BYTES: usize = 3;
+/// Capacity of the backlog (bytes).
 const BACKLOG_BYTES_MAX: usize = 4;
 
-const INTERRUPTIONS_MAX: usize = 4;
-const SHORT: usize = 5;
+/// Maximum number of times that a thread is preempted, in long scripts.
+const PREEMPTIONS_MAX: usize = 4;
+/// Maximum number of steps of a script that is tested in all orders.
+const SHORT_STEPS_MAX: usize = 5;
 
-/// What the other threads do, in this order: the broadcaster, and the client, who makes room by
+/// A step of the other threads: the broadcaster, and the client, which frees bytes of the socket by
 /// reading.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// The broadcaster pushes a run of frames.
     Push(&'static str),
-    /// The broadcaster asks the connection to end.
-    Close,
-    /// The client reads so much.
+    /// The broadcaster requests the close of the connection.
+    RequestClose,
+    /// The client reads this number of bytes.
     Read(usize),
-    /// The client waits until it has been sent so much.
-    Hear(usize),
-    /// The client closes.
-    Hangup,
-    /// The broadcaster has heard that the client is gone.
-    HearGoodbye,
-    /// The broadcaster lets go.
+    /// The client waits until the socket has taken this number of bytes.
+    AwaitSent(usize),
+    /// The client sends its close frame.
+    Close,
+    /// The broadcaster waits until the connection reports the disconnect.
+    AwaitDisconnect,
+    /// The broadcaster releases the outbox.
     Release,
 }
 
-/// Plays the steps against a connection: why that ended, and what the client was sent.
+/// Runs the steps against a connection. Returns its close reason, and the bytes that were sent.
 fn play(steps: &[Step]) -> (CloseReason, String) {
-    let outbox = Outbox::new(Arc::new(Transport::new(ROOM)), BACKLOG_BYTES_MAX);
+    let outbox = Outbox::new(Arc::new(Transport::new(SOCKET_BYTES)), BACKLOG_BYTES_MAX);
     let outbox = Arc::new(outbox.expect("a model has no limit of descriptors"));
     let (others, steps) = (outbox.clone(), steps.to_vec());
     let others = loom::thread::spawn(move || {
         for step in steps {
             match step {
                 Step::Push(run) => others.push(&run.as_bytes().into()),
-                Step::Close => others.close(CloseReason::Stopping),
-                Step::Read(bytes) => WORLD.change(|world| world.room += bytes),
-                Step::Hear(bytes) => {
+                Step::RequestClose => others.request_close(CloseReason::Stopping),
+                Step::Read(bytes) => WORLD.change(|world| world.free_bytes += bytes),
+                Step::AwaitSent(bytes) => {
                     WORLD.wait_until(|world| (world.sent.len() >= bytes).then_some(()));
                 }
-                Step::Hangup => WORLD.change(|world| world.hung_up = true),
-                Step::HearGoodbye => WORLD.wait_until(|world| world.goodbye_said.then_some(())),
+                Step::Close => WORLD.change(|world| world.is_closed_by_client = true),
+                Step::AwaitDisconnect => {
+                    WORLD.wait_until(|world| world.is_disconnect_sent.then_some(()));
+                }
                 Step::Release => others.release(),
             }
         }
     });
-    let ending = connection::run(&outbox);
+    let close_reason = connection::run(&outbox);
     others.join().expect("no step panics");
-    (ending, WORLD.change(|world| String::from_utf8_lossy(&world.sent).into_owned()))
+    (close_reason, WORLD.change(|world| String::from_utf8_lossy(&world.sent).into_owned()))
 }
 
-/// Checks every interleaving of the steps with the connection in which no thread is interrupted
-/// more often than [`INTERRUPTIONS_MAX`] times, where it could have gone on. (All of them would be
-/// millions for the longer ones; no wake-up is known that takes more to be lost.)
+/// Checks the interleavings of the steps with the connection: all of a short script, and of a long one
+/// those with at most [`PREEMPTIONS_MAX`] preemptions of a thread. A long script has millions of
+/// interleavings. No lost wake-up is known that needs more preemptions.
 #[track_caller]
-fn check(steps: &'static [Step], ending: CloseReason, sent: &'static str) {
+fn check(steps: &'static [Step], close_reason: CloseReason, sent: &'static str) {
     let mut model = loom::model::Builder::new();
-    // The short ones are checked in all orders there are.
-    model.preemption_bound = (steps.len() > SHORT).then_some(INTERRUPTIONS_MAX);
-    model.check(move || assert_eq!(play(steps), (ending.clone(), sent.to_owned())));
+    model.preemption_bound = (steps.len() > SHORT_STEPS_MAX).then_some(PREEMPTIONS_MAX);
+    model.check(move || assert_eq!(play(steps), (close_reason.clone(), sent.to_owned())));
 }
 
-use Step::{Close, Hangup, Hear, HearGoodbye, Push, Read, Release};
+use Step::{AwaitDisconnect, AwaitSent, Close, Push, Read, Release, RequestClose};
 
 #[test]
-fn what_is_pushed_arrives_once_and_in_order() {
+fn frames_arrive_once_and_in_order() {
     let sent = "12345ab!";
     let closed = CloseReason::Closed;
-    // Whoever waits for the rest hangs up only then, so that nothing else can have woken anybody.
+    // The client closes only after it got all bytes. So its close frame cannot have woken the
+    // connection before.
     check(
         &[
             Push("12345"),
             Read(9),
-            Hear(5),
+            AwaitSent(5),
             Push("ab"),
-            Hear(7),
-            Hangup,
-            HearGoodbye,
+            AwaitSent(7),
+            Close,
+            AwaitDisconnect,
             Release,
             Read(1),
         ],
@@ -116,60 +120,78 @@ fn what_is_pushed_arrives_once_and_in_order() {
         sent,
     );
     check(
-        &[Push("12345"), Read(1), Read(9), Hear(5), Push("ab"), Hangup, HearGoodbye, Release],
+        &[
+            Push("12345"),
+            Read(1),
+            Read(9),
+            AwaitSent(5),
+            Push("ab"),
+            Close,
+            AwaitDisconnect,
+            Release,
+        ],
         closed.clone(),
         sent,
     );
     check(
-        &[Push("12345"), Push("ab"), Read(9), Hear(7), Hangup, HearGoodbye, Release],
+        &[Push("12345"), Push("ab"), Read(9), AwaitSent(7), Close, AwaitDisconnect, Release],
         closed.clone(),
         sent,
     );
     check(
-        &[Push("12345"), Read(3), Push("ab"), Read(9), Hear(7), Hangup, HearGoodbye, Release],
+        &[
+            Push("12345"),
+            Read(3),
+            Push("ab"),
+            Read(9),
+            AwaitSent(7),
+            Close,
+            AwaitDisconnect,
+            Release,
+        ],
         closed.clone(),
         sent,
     );
-    check(&[Push("12345"), Push("ab"), Hangup, Read(9), HearGoodbye, Release], closed, sent);
+    check(&[Push("12345"), Push("ab"), Close, Read(9), AwaitDisconnect, Release], closed, sent);
 }
 
 #[test]
-fn what_is_pushed_after_the_goodbye_arrives_before_the_close_frame() {
+fn frames_after_the_disconnect_arrive_before_the_close_frame() {
     let sent = "12345ab!";
     check(
-        &[Hangup, Push("12345"), HearGoodbye, Push("ab"), Release, Read(9)],
+        &[Close, Push("12345"), AwaitDisconnect, Push("ab"), Release, Read(9)],
         CloseReason::Closed,
         sent,
     );
     check(
-        &[Push("12345"), Hangup, HearGoodbye, Push("ab"), Read(9), Release],
+        &[Push("12345"), Close, AwaitDisconnect, Push("ab"), Read(9), Release],
         CloseReason::Closed,
         sent,
     );
 }
 
 #[test]
-fn a_connection_that_is_asked_to_end_does_and_nothing_comes_after() {
+fn a_requested_close_ends_the_connection_and_drops_later_frames() {
     let sent = "12345a.";
     check(
-        &[Push("12345"), Push("a"), Close, Push("b"), HearGoodbye, Release, Read(9)],
+        &[Push("12345"), Push("a"), RequestClose, Push("b"), AwaitDisconnect, Release, Read(9)],
         CloseReason::Stopping,
         sent,
     );
     check(
-        &[Push("12345"), Push("a"), Read(2), Close, Read(9), HearGoodbye, Release],
+        &[Push("12345"), Push("a"), Read(2), RequestClose, Read(9), AwaitDisconnect, Release],
         CloseReason::Stopping,
         sent,
     );
-    check(&[Close, HearGoodbye, Release], CloseReason::Stopping, ".");
+    check(&[RequestClose, AwaitDisconnect, Release], CloseReason::Stopping, ".");
 }
 
 #[test]
-fn a_client_that_is_too_slow_is_cut_behind_the_run_that_it_has_a_part_of() {
-    // The second run fits into the backlog and the third does not, whoever is faster: nothing is
-    // read.
+fn a_slow_client_gets_the_rest_of_a_partial_run_and_the_close_frame() {
+    // The second run fits into the backlog and the third does not, in every order: the client reads
+    // nothing.
     check(
-        &[Push("12345"), Push("abcd"), Push("e"), Push("f"), HearGoodbye, Release],
+        &[Push("12345"), Push("abcd"), Push("e"), Push("f"), AwaitDisconnect, Release],
         CloseReason::TooSlow,
         "12345~",
     );

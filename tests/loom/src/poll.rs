@@ -1,4 +1,4 @@
-//! In place of `poll` and the bell.
+//! A model of `poll` and the waker.
 
 use std::io;
 
@@ -22,21 +22,22 @@ impl Waker {
     }
 
     pub(crate) fn wake(&self) {
-        WORLD.change(|world| world.rung = true);
+        WORLD.change(|world| world.is_woken = true);
     }
 
     pub(crate) fn clear(&self) {
-        WORLD.change(|world| world.rung = false);
+        WORLD.change(|world| world.is_woken = false);
     }
 }
 
-/// Waits for the client, the bell, and for room in the socket where that is wanted.
+/// Waits for the waker, and, if they are wanted, for the client's close frame and for free bytes in the
+/// socket.
 pub(crate) fn wait(readable: bool, writable: bool) -> Ready {
     WORLD.wait_until(|world| {
         let ready = Ready {
-            readable: readable && world.hung_up,
-            writable: writable && world.room > 0,
-            woken: world.rung,
+            readable: readable && world.is_closed_by_client,
+            writable: writable && world.free_bytes > 0,
+            woken: world.is_woken,
         };
         (ready.readable || ready.writable || ready.woken).then_some(ready)
     })

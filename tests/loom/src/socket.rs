@@ -1,4 +1,4 @@
-//! In place of the socket.
+//! A model of the socket.
 
 use std::io;
 
@@ -14,21 +14,21 @@ pub(crate) enum Sent {
 }
 
 impl Transport {
-    pub(crate) fn new(room: usize) -> Self {
-        WORLD.change(|world| world.room = room);
+    pub(crate) fn new(free_bytes: usize) -> Self {
+        WORLD.change(|world| world.free_bytes = free_bytes);
         Self
     }
 
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Sent> {
         WORLD.change(|world| {
-            let taken = bytes.len().min(world.room);
-            world.room -= taken;
+            let taken = bytes.len().min(world.free_bytes);
+            world.free_bytes -= taken;
             world.sent.extend(&bytes[..taken]);
             Ok(if taken == bytes.len() { Sent::All } else { Sent::Part(taken) })
         })
     }
 
     pub(crate) fn make_room(&self, bytes: usize) {
-        WORLD.change(|world| world.room += bytes);
+        WORLD.change(|world| world.free_bytes += bytes);
     }
 }

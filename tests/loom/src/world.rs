@@ -1,23 +1,23 @@
-//! What the kernel knows: the socket, the bell, and the client at the other end.
+//! The state of all models: the socket, the waker, and the client at the other end.
 
 use loom::sync::{Condvar, Mutex};
 
 loom::lazy_static! {
-    /// Anew in each interleaving.
+    /// Each interleaving begins with a new one.
     pub(crate) static ref WORLD: Shared = Shared::default();
 }
 
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) rung: bool,
-    /// Bytes that the socket takes before it is full.
-    pub(crate) room: usize,
-    /// Everything that the socket took.
+    pub(crate) is_woken: bool,
+    /// How many bytes the socket takes before it is full.
+    pub(crate) free_bytes: usize,
+    /// All bytes that the socket took.
     pub(crate) sent: Vec<u8>,
     /// The client has sent its close frame.
-    pub(crate) hung_up: bool,
-    /// The connection has told the broadcaster.
-    pub(crate) goodbye_said: bool,
+    pub(crate) is_closed_by_client: bool,
+    /// The connection has told the broadcaster that the client is gone.
+    pub(crate) is_disconnect_sent: bool,
 }
 
 #[derive(Default)]
@@ -28,19 +28,19 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let result = change(&mut self.world.lock().expect("nobody panics with the lock"));
+        let result = change(&mut self.world.lock().expect("no thread panics with the lock"));
         self.changed.notify_all();
         result
     }
 
-    /// Waits until `look` sees what it looks for.
+    /// Waits until `look` returns a value, and returns it.
     pub(crate) fn wait_until<T>(&self, look: impl Fn(&World) -> Option<T>) -> T {
-        let mut world = self.world.lock().expect("nobody panics with the lock");
+        let mut world = self.world.lock().expect("no thread panics with the lock");
         loop {
-            if let Some(seen) = look(&world) {
-                return seen;
+            if let Some(value) = look(&world) {
+                return value;
             }
-            world = self.changed.wait(world).expect("nobody panics with the lock");
+            world = self.changed.wait(world).expect("no thread panics with the lock");
         }
     }
 }

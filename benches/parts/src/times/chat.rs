@@ -1,4 +1,4 @@
-//! What people do in a room where others are.
+//! Commands in a room with other members.
 
 use std::time::Instant;
 
@@ -10,42 +10,42 @@ use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Command, Delivery, Now, PAGES_PER_ANSWER, Quota, RoomName,
     Rules, Text, Turn,
 };
-use crate::client::{WORDS, saying};
+use crate::client::{TEXT, encode_message};
 use crate::config::Limits;
 use crate::protocol::Dialect;
 use crate::protocol::json::parse;
 
-/// The one who does what is measured.
+/// The client that sends the measured commands.
 const ANA: ClientId = ClientId(1);
 const MEMBERS: u64 = 100;
 
-struct House {
+struct TestRoom {
     chat: Chat,
     random: StdRng,
     deliveries: Vec<Delivery>,
 }
 
-impl House {
+impl TestRoom {
     fn of_json() -> Self {
-        let mut house = Self::empty();
+        let mut room = Self::empty();
         for number in 1..=MEMBERS {
             let name = format!("ana-{number}");
             for request in [request("hello", "nick", &name), request("join", "room", "lobby")] {
-                house.apply(ClientId(number), request);
+                room.apply(ClientId(number), request);
             }
         }
-        house
+        room
     }
 
     fn of_plain() -> Self {
-        let mut house = Self::empty();
+        let mut room = Self::empty();
         for number in 1..=MEMBERS {
             let turn =
-                &mut Turn { now: now(), random: &mut house.random, out: &mut house.deliveries };
-            let entered = house.chat.enter(ClientId(number), RoomName::lobby(), None, turn);
+                &mut Turn { now: now(), random: &mut room.random, out: &mut room.deliveries };
+            let entered = room.chat.enter(ClientId(number), RoomName::lobby(), None, turn);
             entered.expect("there is a place");
         }
-        house
+        room
     }
 
     fn empty() -> Self {
@@ -84,7 +84,7 @@ fn request(kind: &str, member: &str, value: &str) -> Command {
 }
 
 fn read(request: &str) -> Command {
-    parse(request, WORDS.len()).command.expect("it is a request")
+    parse(request, TEXT.len()).command.expect("it is a request")
 }
 
 fn now() -> Now {
@@ -93,41 +93,41 @@ fn now() -> Now {
 
 #[divan::bench(sample_size = 32)]
 fn say_plain(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_plain();
+    let mut room = TestRoom::of_plain();
     bencher
         .counter(ItemsCount::new(1_usize))
-        .with_inputs(|| Text::parse(WORDS, WORDS.len()).expect("the words are short"))
-        .bench_local_values(|text| house.say(text));
+        .with_inputs(|| Text::parse(TEXT, TEXT.len()).expect("the words are short"))
+        .bench_local_values(|text| room.say(text));
 }
 
 #[divan::bench(sample_size = 32)]
 fn say_json(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     let mut said = 0;
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| {
             said += 1;
-            read(&saying(WORDS, said, Dialect::Json))
+            read(&encode_message(TEXT, said, Dialect::Json))
         })
-        .bench_local_values(|say| house.apply(ANA, say));
+        .bench_local_values(|say| room.apply(ANA, say));
 }
 
 #[divan::bench(sample_size = 32)]
 fn part_and_join(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     bencher
         .counter(ItemsCount::new(1_usize))
         .with_inputs(|| ["part", "join"].map(|kind| request(kind, "room", "lobby")))
         .bench_local_values(|[part, join]| {
-            house.apply(ANA, part);
-            house.apply(ANA, join);
+            room.apply(ANA, part);
+            room.apply(ANA, join);
         });
 }
 
 #[divan::bench(sample_size = 32)]
 fn nick(bencher: Bencher<'_, '_>) {
-    let mut house = House::of_json();
+    let mut room = TestRoom::of_json();
     let mut is_bo = false;
     bencher
         .counter(ItemsCount::new(1_usize))
@@ -135,5 +135,5 @@ fn nick(bencher: Bencher<'_, '_>) {
             is_bo = !is_bo;
             request("nick", "nick", if is_bo { "bo" } else { "ana" })
         })
-        .bench_local_values(|nick| house.apply(ANA, nick));
+        .bench_local_values(|nick| room.apply(ANA, nick));
 }

@@ -1,4 +1,4 @@
-//! A message on its way to the wire.
+//! Encoding a message.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 
 use crate::chat::{Id, Kind, Message, Nickname, Notice, RoomName, Text};
-use crate::client::WORDS;
+use crate::client::TEXT;
 use crate::config::Limits;
 use crate::protocol::{append_text_frame, json, plain};
 
@@ -16,7 +16,7 @@ fn message() -> Notice {
         seq: 123_456,
         time: 1_700_000_000_000,
         nickname: Nickname::parse("ana").expect("it is a name"),
-        text: Text::parse(WORDS, WORDS.len()).expect("the words are short"),
+        text: Text::parse(TEXT, TEXT.len()).expect("the words are short"),
         id: Id::parse("5d2c0f9e-7b61-4c0a-9a3e-000000123456"),
         kind: Kind::Say,
     }))
@@ -36,7 +36,7 @@ fn json_message(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Into memory that is there already, as in the middle of a turn.
+/// Into memory that is allocated, as in the middle of a turn.
 fn render(bencher: Bencher<'_, '_>, append: impl Fn(&mut Vec<u8>)) {
     let mut frames = Vec::new();
     append(&mut frames);

@@ -1,4 +1,4 @@
-//! What the smallest parts take, in time. A filter picks some of them: `parts chat`.
+//! The times of the smallest parts. A filter selects some of them: `parts chat`.
 
 mod chat;
 mod frames;

@@ -1,12 +1,12 @@
-//! The whole of a connection that says much, up to the inbox.
+//! A whole connection that sends many messages, up to the inbox.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
 use crate::protocol::Dialect;
-use crate::reading::Visit;
+use crate::reading::PreparedConnection;
 
-/// As much as the sockets hold.
+/// As many as the sockets hold.
 const MESSAGES: usize = 500;
 
 #[divan::bench(sample_size = 1)]
@@ -22,6 +22,6 @@ fn json(bencher: Bencher<'_, '_>) {
 fn read(bencher: Bencher<'_, '_>, dialect: Dialect) {
     bencher
         .counter(ItemsCount::new(MESSAGES))
-        .with_inputs(|| Visit::new(MESSAGES, dialect))
-        .bench_local_values(Visit::read);
+        .with_inputs(|| PreparedConnection::new(MESSAGES, dialect))
+        .bench_local_values(PreparedConnection::read);
 }

@@ -1,8 +1,7 @@
-//! A chat on axum and tokio, as one would write it for speed: a text frame goes as it is to
-//! everybody, its sender included.
+//! A chat on axum and tokio, written for speed: it sends each text frame unchanged to all clients,
+//! including its sender.
 //!
-//! What it leaves out is all but the way of a message: rooms, nicknames, pings, time limits,
-//! limits of any other kind.
+//! It does nothing else: it has no rooms, nicknames, pings, time limits or other limits.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,10 +17,10 @@ use tokio::net::TcpSocket;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
-/// As many clients may be about to connect.
+/// Maximum number of clients that are about to connect.
 const BACKLOG: u32 = 4096;
-/// Texts that are held for whoever is behind; one further behind misses some. The senders of the
-/// load generator have 1,280 on their way at most.
+/// Texts that are held for slow clients. A client further behind misses some. The senders of the
+/// load generator have at most 1,280 in flight.
 const HELD: usize = 4096;
 /// Axum's own 128 KiB, allocated for each client, would be most of the memory.
 const READ_BUFFER_BYTES: usize = 4096;
@@ -36,7 +35,7 @@ async fn main() -> io::Result<()> {
     println!("WebSocket: ws://{}/", listener.local_addr()?);
 
     let listener = listener.tap_io(|stream| {
-        // It fails only for a client that is gone already.
+        // It fails only for a client that is gone.
         let _ = stream.set_nodelay(true);
     });
     let (said, _) = broadcast::channel(HELD);
@@ -50,23 +49,23 @@ async fn enter(upgrade: WebSocketUpgrade, State(said): State<Sender<Utf8Bytes>>)
     })
 }
 
-/// The life of one client, in one task. A second one for writing shares the socket with it through
-/// a lock, and a delivery in a full room takes 25 to 40 % more time.
+/// Serves one client in one task. A second task for writing would share the socket through a lock,
+/// and a delivery in a full room would take 25 to 40 % more time.
 async fn attend(mut socket: WebSocket, said: Sender<Utf8Bytes>) -> Result<(), axum::Error> {
     let mut heard = said.subscribe();
     loop {
         tokio::select! {
-            // To read first means that more waits when it comes to writing.
+            // Reading first means that more texts wait for the next write.
             biased;
             message = socket.next() => {
                 let mut message = Some(message);
                 while let Some(next) = message {
                     match next.transpose()? {
                         Some(Message::Text(text)) => {
-                            // There is a receiver: our own.
+                            // There is a receiver: this client's.
                             let _ = said.send(text);
                         }
-                        // Pings and close frames have been answered by tungstenite.
+                        // tungstenite has answered pings and close frames.
                         Some(_) => {}
                         None => return Ok(()),
                     }
@@ -84,7 +83,7 @@ async fn attend(mut socket: WebSocket, said: Sender<Utf8Bytes>) -> Result<(), ax
     }
 }
 
-/// Everything that waits becomes one write, and is not copied before it.
+/// Sends all texts that wait in one write, without copying them first.
 async fn feed_the_rest(
     socket: &mut WebSocket,
     heard: &mut Receiver<Utf8Bytes>,

@@ -1,0 +1,200 @@
+// @ts-check
+// A room, or a private conversation with another user, up to its newest message.
+
+import { isOwn } from '../net/send-queue.js';
+import { MemberList } from './members.js';
+
+/** @import { JoinedEvent } from '../net/types' */
+/** @import { GapChange, GapItem, Item, MemberChange, MessageItem, MessagePage, ReceivedMessage } from './types' */
+
+/**
+ * @param {ReceivedMessage} message
+ * @returns {MessageItem}
+ */
+const itemOf = (message) => ({ kind: 'say', ...message, isOwn: isOwn(message) });
+
+class ItemList {
+	/** @type {Item[]} */
+	items = [];
+	/** Whether the server has older messages. */
+	hasMore = false;
+
+	get firstSeq() {
+		return this.items.find((item) => item.seq)?.seq;
+	}
+
+	/** @param {MessagePage} page */
+	prepend({ messages, more }) {
+		this.items.unshift(...messages.map(itemOf));
+		this.hasMore = more;
+	}
+}
+
+/** Messages of a room that do not reach up to the newest. */
+export class PastItems extends ItemList {
+	/** @param {MessagePage} page */
+	constructor(page) {
+		super();
+		this.prepend(page);
+	}
+
+	get lastSeq() {
+		return this.items.at(-1)?.seq ?? 0;
+	}
+
+	/**
+	 * Adds those of `messages` that are newer. Returns how many.
+	 * @param {ReceivedMessage[]} messages
+	 */
+	append(messages) {
+		const last = this.lastSeq;
+		const newer = messages.filter(({ seq = 0 }) => seq > last);
+		this.items.push(...newer.map(itemOf));
+		return newer.length;
+	}
+}
+
+export class Conversation extends ItemList {
+	members = new MemberList();
+	/** Number of messages that the user has not seen. */
+	unread = 0;
+	/** The first of them, also when they are seen. @type {Item | null} */
+	divider = null;
+	/** Whether one of them mentions the user, or is private. */
+	hasMention = false;
+	isJoined = false;
+	/** Ends when the room is joined. @type {Promise<void> | null} */
+	joining = null;
+	/** @type {string | undefined} */
+	#epoch;
+	/** Number of the newest message. */
+	#seq = 0;
+
+	/** @param {string} key the name of a room, or a nickname after an @ */
+	constructor(key) {
+		super();
+		this.key = key;
+		this.isRoom = !key.startsWith('@');
+	}
+
+	get title() {
+		return this.isRoom ? `#${this.key}` : this.key;
+	}
+
+	/** Whether the room was never joined. */
+	get isNew() {
+		return !this.#epoch;
+	}
+
+	/** Asks for the messages after the newest one here. */
+	get joinRequest() {
+		return { room: this.key, epoch: this.#epoch, after: this.#epoch && this.#seq };
+	}
+
+	/**
+	 * Adds the messages of an answer to `join`. Returns those that are new.
+	 * @param {JoinedEvent} answer
+	 */
+	joined({ epoch, seq, recovered, messages, members, members_count = members.length, more = false }) {
+		const isSameEpoch = epoch === this.#epoch;
+		const isComplete = recovered || (isSameEpoch && seq === this.#seq);
+		if (!this.firstSeq) this.hasMore = messages[0]?.seq > 1;
+		else if (!isComplete) this.#addGap(isSameEpoch);
+		const added = messages.filter((message) => !isSameEpoch || message.seq > this.#seq).map(itemOf);
+		this.items.push(...added);
+		this.members.reset(members, members_count);
+		this.isJoined = !more;
+		this.#epoch = epoch;
+		this.#seq = more ? (messages.at(-1)?.seq ?? this.#seq) : seq;
+		return added;
+	}
+
+	/**
+	 * Messages of an earlier epoch have other numbers, and cannot be requested.
+	 * @param {boolean} isSameEpoch
+	 */
+	#addGap(isSameEpoch) {
+		const time = this.items.at(-1)?.time ?? Date.now();
+		this.items.push({ kind: 'gap', time, floor: isSameEpoch ? this.#seq : 0, hasMore: true, isWhole: isSameEpoch });
+		if (!isSameEpoch) this.hasMore = false;
+	}
+
+	/** Number of the first message after a gap. @param {GapItem} gap */
+	seqAfter(gap) {
+		return this.items.slice(this.items.indexOf(gap) + 1).find((item) => item.seq)?.seq;
+	}
+
+	/**
+	 * Adds the newest of the missing messages. The gap stays if others are lost for good.
+	 * @param {GapItem} gap
+	 * @param {MessagePage} page
+	 * @returns {GapChange}
+	 */
+	fillGap(gap, { messages, more }) {
+		const end = this.seqAfter(gap) ?? 0;
+		const missing = messages.filter(({ seq }) => seq > gap.floor && seq < end);
+		const first = missing[0]?.seq ?? end;
+		if (end - first !== missing.length) gap.isWhole = false;
+		gap.hasMore = more && first > gap.floor + 1 && missing.length > 0;
+		const isClosed = gap.isWhole && first === gap.floor + 1;
+		const added = missing.map(itemOf);
+		const at = this.items.indexOf(gap);
+		if (isClosed) this.items.splice(at, 1, ...added);
+		else this.items.splice(at + 1, 0, ...added);
+		return { at, added, isClosed };
+	}
+
+	/**
+	 * Returns the new item, or null if the message was here already.
+	 * @param {ReceivedMessage} message
+	 */
+	receive(message) {
+		const { seq, id } = message;
+		const isKnown = seq ? seq <= this.#seq : this.items.some((item) => item.id === id);
+		if (isKnown) return null;
+		this.#seq = seq ?? 0;
+		const item = itemOf(message);
+		this.items.push(item);
+		return item;
+	}
+
+	/**
+	 * Replaces the items if `past` reaches up to the newest message. Returns whether it does.
+	 * @param {PastItems} past
+	 */
+	adopt(past) {
+		if (!past.items.length || past.lastSeq < this.#seq) return false;
+		this.items = past.items;
+		this.hasMore = past.hasMore;
+		return true;
+	}
+
+	/** @param {string} text */
+	addNote(text) {
+		this.items.push({ kind: 'note', time: Date.now(), text });
+	}
+
+	/**
+	 * Changes between two messages make one item. An arrival and a departure cancel out.
+	 * Returns whether the item is new.
+	 * @param {MemberChange} change
+	 */
+	recordChange(change) {
+		this.members.apply(change);
+		const last = this.items.at(-1);
+		if (last?.kind !== 'changes') {
+			this.items.push({ kind: 'changes', time: Date.now(), changes: [change] });
+			return true;
+		}
+		const undone = last.changes.findIndex((other) => other.nick === change.nick && isOpposite(other.type, change.type));
+		if (undone < 0) last.changes.push(change);
+		else last.changes.splice(undone, 1);
+		return false;
+	}
+}
+
+/**
+ * @param {MemberChange['type']} a
+ * @param {MemberChange['type']} b
+ */
+const isOpposite = (a, b) => (a === 'joined' && b === 'left') || (a === 'left' && b === 'joined');

@@ -1,0 +1,192 @@
+// Types of the JSON protocol, and of the modules that speak it. Browsers do not
+// load this file: it is for the compiler that checks the types.
+
+import type { RequestError } from './protocol.js';
+
+/** A message of a room. */
+export interface Message {
+	room: string;
+	/** Its number in its room. */
+	seq: number;
+	/** Unix time in milliseconds. */
+	time: number;
+	nick: string;
+	text: string;
+	/** Chosen by its author. */
+	id: string;
+	kind: 'say' | 'me';
+}
+
+export interface Limits {
+	text_bytes: number;
+	nick_graphemes: number;
+	rooms: number;
+	burst: number;
+	per_second: number;
+}
+
+export interface WelcomeEvent {
+	type: 'welcome';
+	/** Token of the session, for the next connection. */
+	session: string;
+	nick: string;
+	/** Whether the server can search. */
+	search: boolean;
+	limits: Limits;
+}
+
+export interface JoinedEvent {
+	type: 'joined';
+	room: string;
+	/** The history that the numbers of messages belong to. */
+	epoch: string;
+	/** Number of the newest message. */
+	seq: number;
+	/** Whether `messages` are all that the client missed. */
+	recovered: boolean;
+	messages: Message[];
+	/** Whether another part follows, for which the client joins again. */
+	more?: boolean;
+	/** The first page of members. */
+	members: string[];
+	members_count?: number;
+}
+
+export interface PrivateEvent {
+	type: 'private';
+	from: string;
+	to: string;
+	time: number;
+	text: string;
+	id: string;
+}
+
+export interface RenamedEvent {
+	type: 'renamed';
+	from: string;
+	to: string;
+	rooms: string[];
+}
+
+/** A page of messages, the oldest first. */
+export interface HistoryEvent {
+	type: 'history';
+	room: string;
+	messages: Message[];
+	/** Whether there are older messages. */
+	more: boolean;
+}
+
+/** A page of search results, the newest first. */
+export interface ResultsEvent {
+	type: 'results';
+	messages: Message[];
+	/** Where the next page begins, if there is one. */
+	before?: number;
+}
+
+export interface RoomsEvent {
+	type: 'rooms';
+	rooms: { room: string; members: number }[];
+	/** Whether there are more rooms. */
+	more: boolean;
+}
+
+export interface MembersEvent {
+	type: 'members';
+	members: string[];
+	members_count: number;
+}
+
+export interface ErrorEvent {
+	type: 'error';
+	/** See PROTOCOL.md. In the page also `closed`, if the connection ended before the answer. */
+	code: string;
+	/** A sentence for people. */
+	message?: string;
+	/** How long to wait before the same request is accepted, in milliseconds. */
+	retry_ms?: number;
+}
+
+/** An event of the server. `ref` is that of the request which it answers. */
+export type ServerEvent = { ref?: string; id?: string } & (
+	| WelcomeEvent
+	| JoinedEvent
+	| { type: 'parted'; room: string }
+	| ({ type: 'message' } & Message)
+	| PrivateEvent
+	| { type: 'arrived'; room: string; nick: string }
+	| { type: 'left'; room: string; nick: string }
+	| RenamedEvent
+	| HistoryEvent
+	| ResultsEvent
+	| { type: 'notice'; text: string }
+	| RoomsEvent
+	| MembersEvent
+	| ErrorEvent
+);
+
+/** The answer to each type of request. */
+export interface Answers {
+	hello: WelcomeEvent;
+	join: JoinedEvent;
+	part: { type: 'parted'; room: string };
+	nick: RenamedEvent;
+	history: HistoryEvent;
+	search: ResultsEvent;
+	rooms: RoomsEvent;
+	members: MembersEvent;
+}
+
+/** A message of the user that the server has not confirmed. */
+export interface UnsentMessage {
+	/** Key of its conversation: the name of a room, or a nickname after an @. */
+	key: string;
+	text: string;
+	kind: 'say' | 'me';
+	id: string;
+	time: number;
+	/** Why it is not sent. Only its author sends it again then. */
+	problem?: string;
+	/** How many connections broke while it was in flight. */
+	breaks?: number;
+	/** Whether the room was joined again for it. */
+	hasRejoined?: boolean;
+}
+
+export interface ConnectionHandlers {
+	onOpen(): void;
+	onEvent(event: ServerEvent): void;
+	/** Without `code`, the page gave the connection up. */
+	onClose(code?: number, reason?: string): void;
+	/** The handshake failed. `reason` is empty if the server cannot be reached. */
+	onRefused(reason: string): void;
+}
+
+export interface SendQueueHandlers {
+	send(request: object): void;
+	/** Returns whether messages of a conversation can be sent now. */
+	canSend(key: string): boolean;
+	/** Joins a room again. Returns false if it is not one of the user's rooms. */
+	rejoin(key: string): boolean;
+	onChange(): void;
+}
+
+export interface SessionHandlers {
+	/** Joins the rooms. Messages are sent when it is done. */
+	onWelcome(event: WelcomeEvent): Promise<void>;
+	onEvent(event: ServerEvent): void;
+	onClose(): void;
+	/** The server accepts this client later. */
+	onWait(): void;
+	onRefused: ConnectionHandlers['onRefused'];
+	onQueueChange(): void;
+	canSend: SendQueueHandlers['canSend'];
+	rejoin: SendQueueHandlers['rejoin'];
+}
+
+/** A request without an answer, or a pause before a request. */
+export interface Pending {
+	resolve?(answer: any): void;
+	reject(error: RequestError): void;
+}

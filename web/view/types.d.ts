@@ -1,0 +1,49 @@
+// Types of the view. Browsers do not load this file: it is for the compiler that
+// checks the types.
+
+import type { UnsentMessage } from '../net/types';
+
+/** The elements of index.html that have an id. */
+export interface Page {
+	address: HTMLElement;
+	choices: HTMLDialogElement;
+	code: HTMLImageElement;
+	composer: HTMLFormElement;
+	copy: HTMLButtonElement;
+	count: HTMLElement;
+	everywhere: HTMLInputElement;
+	icon: HTMLLinkElement;
+	invitation: HTMLDialogElement;
+	invite: HTMLButtonElement;
+	join: HTMLFormElement;
+	keep: HTMLButtonElement;
+	matches: HTMLElement;
+	me: HTMLButtonElement;
+	menu: HTMLButtonElement;
+	messages: HTMLElement;
+	newer: HTMLButtonElement;
+	nickname: HTMLElement;
+	objection: HTMLElement;
+	people: HTMLElement;
+	query: HTMLInputElement;
+	rename: HTMLFormElement;
+	results: HTMLElement;
+	rooms: HTMLElement;
+	settings: HTMLButtonElement;
+	shade: HTMLElement;
+	side: HTMLElement;
+	silence: HTMLElement;
+	status: HTMLElement;
+	text: HTMLTextAreaElement;
+	timeline: HTMLElement;
+	title: HTMLElement;
+	topic: HTMLElement;
+	unsent: HTMLElement;
+	wish: HTMLInputElement;
+}
+
+/** Actions of the user for a message that is not sent. */
+export interface UnsentActions {
+	retry(message: UnsentMessage): void;
+	withdraw(message: UnsentMessage): void;
+}

@@ -1,4 +1,4 @@
-//! One request head: read from bytes, checked, and understood.
+//! Parses one request head, checks it, and finds the route of the request.
 
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -14,33 +14,33 @@ use crate::chat::{Nickname, RoomName};
 use crate::net::host::{HostName, Origin};
 use crate::protocol::{Handshake, json};
 
-/// The largest head (bytes). Browsers send the cookies of every service of this machine, on
-/// whichever port it is, and those alone can be over 8 KiB.
+/// Maximum size of a head (bytes). Browsers send the cookies of every service of this machine, of all
+/// ports, and these alone can have over 8 KiB.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// The most fields in a head.
+/// Maximum number of fields in a head.
 const FIELDS_MAX: usize = 100;
-/// The fields that browsers send. There is room for them at once; and what is as large as this,
-/// glibc does not keep for the thread when it is freed.
+/// Number of fields for which memory is allocated at once: as many as browsers send. glibc does not
+/// keep a freed block of this size for the thread.
 const FIELDS_USUAL: usize = 12;
 
-/// A request that is let in.
+/// An accepted request, by its handler.
 #[derive(Debug)]
 pub(crate) enum Route {
-    /// A WebSocket, to be granted with this answer.
-    Chat { answer: Response, handshake: Handshake },
-    /// Something that the page is made of.
+    /// A WebSocket, with the response that accepts it.
+    Chat { response: Response, handshake: Handshake },
+    /// A file of the page.
     Page(PageRequest),
-    /// Whether the server is well.
+    /// The health check.
     Health(PageRequest),
-    /// Whether a client from the caller's address would be let in just now.
+    /// The question whether a WebSocket from this address would be accepted.
     Admission,
-    /// Which methods there are.
+    /// OPTIONS: the question which methods are allowed.
     Options,
-    /// The address to give to others.
+    /// The address of this server for other users.
     Invitation(InvitationRequest),
 }
 
-/// A request for the page, with all that is left of it after the checks.
+/// The checked parts of a request for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageRequest {
     pub(crate) is_head: bool,
@@ -51,25 +51,25 @@ pub(crate) struct PageRequest {
     pub(crate) accept_encoding: Option<String>,
 }
 
-/// A request for the address at which others reach this server.
+/// A request for the address at which other users reach this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InvitationRequest {
     pub(crate) is_head: bool,
-    /// As a QR code, not as text.
-    pub(crate) is_picture: bool,
+    /// `false`: as text.
+    pub(crate) is_qr_code: bool,
     pub(crate) room: RoomName,
-    /// The `Host` as it came, where that is of use to others.
+    /// The unchanged `Host`, if other machines can use it.
     pub(crate) host: Option<String>,
 }
 
-/// Where the head ends in what has been read so far. `seen` bytes of it were looked at before, so
-/// that a head that comes byte by byte costs no more than one that comes at once.
+/// Returns where the head ends in the bytes read so far, or `None` if it is incomplete. The first
+/// `seen` bytes were checked before, so that a head in many pieces costs no more than a whole one.
 ///
 /// # Errors
-/// When it cannot end well any more.
+/// When no further bytes can make the head valid.
 pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Rejection> {
     const OTHER: Rejection = Rejection::Malformed("Only HTTP/1.1 is spoken here.");
-    // The greeting of TLS begins with 0x16. No method does, and nothing else need be waited for.
+    // TLS begins with 0x16, a method with a letter.
     if read.first().is_some_and(|byte| !byte.is_ascii_alphabetic()) {
         return Err(OTHER);
     }
@@ -78,7 +78,7 @@ pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Rej
     let end = read[from..].windows(4).position(is_end).map(|at| from + at + 4);
     let head = &read[..end.unwrap_or(read.len())];
     let is_bare = |at: usize| head[at] == b'\n' && head[at - 1] != b'\r';
-    // What lies behind the largest head does not count, however much came at once.
+    // Bytes beyond the maximum size are not checked.
     if (from.max(1)..head.len().min(HEAD_BYTES_MAX)).any(is_bare) {
         return Err(Rejection::Malformed("A line of a request ends with CR and LF."));
     }
@@ -88,7 +88,7 @@ pub(crate) fn end_of_head(read: &[u8], seen: usize) -> Result<Option<usize>, Rej
     Ok(end)
 }
 
-/// Returns the name of the field that takes most of a head, unless that is the target.
+/// Returns the name of the largest field, or `None` if the target is larger.
 fn largest_field(head: &[u8]) -> Option<HeaderName> {
     let largest = head.split(|byte| *byte == b'\n').enumerate().max_by_key(|(_, line)| line.len());
     let (_, line) = largest.filter(|(at, _)| *at > 0)?;
@@ -96,29 +96,28 @@ fn largest_field(head: &[u8]) -> Option<HeaderName> {
     HeaderName::from_bytes(&line[..colon]).ok()
 }
 
-/// Whether the answer has no body, whatever else is wrong with the request.
-pub(crate) fn is_to_head(read: &[u8]) -> bool {
+/// Returns whether this is a HEAD request, even if the head is invalid.
+pub(crate) fn is_head_request(read: &[u8]) -> bool {
     read.starts_with(b"HEAD ")
 }
 
-/// Reads a whole head and checks what it asks for.
+/// Parses and checks a complete head.
 pub(crate) fn parse_request(head: &[u8], host_policy: &HostPolicy) -> Result<Route, Rejection> {
     Head::parse(head)?.check(host_policy)
 }
 
 struct Head {
-    /// For tungstenite, with the method, the version and the fields, and without the target.
+    /// The method, the version and the fields, as tungstenite takes them. The target is not set.
     request: Request,
     target: String,
 }
 
-// A thread keeps the pages of its stack that were once touched. So that they are few, what is done
-// one after the other has its frames in the same place, not one above the other.
+// Stack pages: see ARCHITECTURE.
 impl Head {
     #[inline(never)]
     fn parse(head: &[u8]) -> Result<Self, Rejection> {
         const MALFORMED: Rejection = Rejection::Malformed("This is not a request of HTTP/1.1.");
-        // On the heap: a thread keeps the pages of its stack that were once touched.
+        // On the heap, to touch fewer pages of the stack.
         let mut fields = vec![httparse::EMPTY_HEADER; FIELDS_MAX];
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {
@@ -152,26 +151,26 @@ impl Head {
         if !is_of_server && !self.target.starts_with('/') {
             return Err(Rejection::Malformed("The target of a request begins with a slash."));
         }
-        let announces_body = announces_body(fields)?;
+        let has_body = has_body(fields)?;
         if !host_policy.allows_host(&host) {
             return Err(Rejection::ForeignHost);
         }
-        if fields.contains_key(ORIGIN) && !origin_is_let_in(fields, &host, host_policy) {
+        if fields.contains_key(ORIGIN) && !allows_origin(fields, &host, host_policy) {
             return Err(Rejection::ForeignOrigin);
         }
-        if announces_body {
-            return Err(Rejection::Body);
+        if has_body {
+            return Err(Rejection::HasBody);
         }
         match *self.request.method() {
-            Method::GET if asks_for_websocket(fields) => self.chat(),
-            Method::GET | Method::HEAD => self.something_to_show(&host_field, &host, host_policy),
+            Method::GET if is_for_websocket(fields) => self.chat_route(),
+            Method::GET | Method::HEAD => self.content_route(&host_field, &host, host_policy),
             Method::OPTIONS => Ok(Route::Options),
-            _ => Err(Rejection::Method),
+            _ => Err(Rejection::MethodNotAllowed),
         }
     }
 
-    /// The value of `Host`. Programs that speak HTTP/1.0 need not send it, and browsers, which are
-    /// why it is checked, always do: without it such a program calls this server `localhost`.
+    /// Returns the value of `Host`, which HTTP/1.0 does not require. The check protects users of
+    /// browsers, which always send it. So an HTTP/1.0 request without it counts as for `localhost`.
     fn host_field(&self) -> Result<&str, Rejection> {
         let mut hosts = self.request.headers().get_all(HOST).iter();
         match (hosts.next(), hosts.next()) {
@@ -187,7 +186,7 @@ impl Head {
     }
 
     #[inline(never)]
-    fn something_to_show(
+    fn content_route(
         &self,
         host_field: &str,
         host: &HostName,
@@ -199,15 +198,15 @@ impl Head {
         if matches!(path, "/invite" | "/invite.svg") {
             return Ok(Route::Invitation(InvitationRequest {
                 is_head,
-                is_picture: path == "/invite.svg",
+                is_qr_code: path == "/invite.svg",
                 room: JoinParams::parse(query)?.room,
                 host: host.is_for_others().then(|| host_field.to_owned()),
             }));
         }
-        if let Some(origin) = origin_of_question(path, query) {
-            // A browser sends no `Origin` with this question, and one with the handshake.
-            let is_let_in = |origin: Origin| host_policy.allows_origin(&origin, host);
-            return match origin.is_empty() || origin.parse().is_ok_and(is_let_in) {
+        if let Some(origin) = origin_of_admission_check(path, query) {
+            // A browser sends `Origin` with the handshake, and not with this request.
+            let is_allowed = |origin: Origin| host_policy.allows_origin(&origin, host);
+            return match origin.is_empty() || origin.parse().is_ok_and(is_allowed) {
                 true => Ok(Route::Admission),
                 false => Err(Rejection::ForeignOrigin),
             };
@@ -222,33 +221,33 @@ impl Head {
         Ok(if path == "/healthz" { Route::Health(request) } else { Route::Page(request) })
     }
 
-    /// Whatever the path is, this is a client of the chat.
+    /// Checks a handshake. Any path leads to the chat.
     #[inline(never)]
-    fn chat(mut self) -> Result<Route, Rejection> {
-        const NO_HANDSHAKE: Rejection =
+    fn chat_route(mut self) -> Result<Route, Rejection> {
+        const INVALID_HANDSHAKE: Rejection =
             Rejection::Malformed("This is not a handshake of WebSocket (RFC 6455).");
         let fields = self.request.headers_mut();
         if only(fields, &SEC_WEBSOCKET_VERSION) != Some("13") {
-            return Err(Rejection::Version);
+            return Err(Rejection::WebSocketVersion);
         }
-        let names =
+        let lists =
             |name, token: &str| listed(fields, name).any(|it| it.eq_ignore_ascii_case(token));
-        let asks = names(&CONNECTION, "upgrade") && names(&UPGRADE, "websocket");
-        if !asks || only(fields, &SEC_WEBSOCKET_KEY).is_none() {
-            return Err(NO_HANDSHAKE);
+        let upgrades = lists(&CONNECTION, "upgrade") && lists(&UPGRADE, "websocket");
+        if !upgrades || only(fields, &SEC_WEBSOCKET_KEY).is_none() {
+            return Err(INVALID_HANDSHAKE);
         }
-        // tungstenite knows no lists, and no second field of a name.
+        // tungstenite understands neither lists nor several fields with the same name.
         fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        let mut answer = create_response(&self.request).map_err(|_| NO_HANDSHAKE)?;
+        let mut response = create_response(&self.request).map_err(|_| INVALID_HANDSHAKE)?;
         if listed(self.request.headers(), &SEC_WEBSOCKET_PROTOCOL).any(|it| it == json::SUBPROTOCOL)
         {
             let selected = HeaderValue::from_static(json::SUBPROTOCOL);
-            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
-            return Ok(Route::Chat { answer, handshake: Handshake::Json });
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
+            return Ok(Route::Chat { response, handshake: Handshake::Json });
         }
         let JoinParams { room, nickname } = JoinParams::parse(self.path_and_query().1)?;
-        Ok(Route::Chat { answer, handshake: Handshake::Plain { room, wish: nickname } })
+        Ok(Route::Chat { response, handshake: Handshake::Plain { room, wish: nickname } })
     }
 
     fn path_and_query(&self) -> (&str, &str) {
@@ -256,7 +255,7 @@ impl Head {
     }
 }
 
-/// What a query asks for.
+/// The parameters of a query.
 struct JoinParams {
     room: RoomName,
     nickname: Option<Nickname>,
@@ -264,27 +263,27 @@ struct JoinParams {
 
 impl JoinParams {
     /// # Errors
-    /// When a room has no name of a room. A nickname that is none was but a wish.
+    /// When the name of the room is invalid. An invalid nickname is ignored.
     fn parse(query: &str) -> Result<Self, Rejection> {
-        let mut wishes = Self { room: RoomName::lobby(), nickname: None };
+        let mut params = Self { room: RoomName::lobby(), nickname: None };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "room" => {
-                    wishes.room = RoomName::parse(&value).map_err(|_| {
+                    params.room = RoomName::parse(&value).map_err(|_| {
                         Rejection::Malformed(
                             "The name of a room is 1 to 32 letters, digits, - or _.",
                         )
                     })?;
                 }
-                "nick" => wishes.nickname = Nickname::parse(&value).ok(),
+                "nick" => params.nickname = Nickname::parse(&value).ok(),
                 _ => {}
             }
         }
-        Ok(wishes)
+        Ok(params)
     }
 }
 
-/// The value of a field that stands there once, and is text.
+/// Returns the value of a field if it occurs once and is text.
 fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = fields.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -293,28 +292,28 @@ fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     }
 }
 
-fn origin_is_let_in(fields: &HeaderMap, host: &HostName, host_policy: &HostPolicy) -> bool {
+fn allows_origin(fields: &HeaderMap, host: &HostName, host_policy: &HostPolicy) -> bool {
     let origin = only(fields, &ORIGIN).and_then(|origin| origin.parse::<Origin>().ok());
     origin.is_some_and(|origin| host_policy.allows_origin(&origin, host))
 }
 
-/// Whether a body follows. One whose length is in doubt is how requests are smuggled
-/// (RFC 9112, section 6.3), and makes the head malformed.
-fn announces_body(fields: &HeaderMap) -> Result<bool, Rejection> {
-    const DOUBTFUL: Rejection = Rejection::Malformed("The length of this request is in doubt.");
+/// Returns whether the request has a body. Contradictory lengths permit request smuggling
+/// (RFC 9112, section 6.3) and make the head malformed.
+fn has_body(fields: &HeaderMap) -> Result<bool, Rejection> {
+    const AMBIGUOUS: Rejection = Rejection::Malformed("The length of this request is in doubt.");
     let chunked = fields.contains_key(TRANSFER_ENCODING);
     if !fields.contains_key(CONTENT_LENGTH) {
         return Ok(chunked);
     }
-    let length = only(fields, &CONTENT_LENGTH).ok_or(DOUBTFUL)?;
+    let length = only(fields, &CONTENT_LENGTH).ok_or(AMBIGUOUS)?;
     if chunked || length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(DOUBTFUL);
+        return Err(AMBIGUOUS);
     }
     Ok(length.bytes().any(|digit| digit != b'0'))
 }
 
-/// Returns the members of a list, in one field or in several (RFC 9110, section 5.3). A blank
-/// separates, too.
+/// Returns the members of a list in one or several fields (RFC 9110, section 5.3). Blanks also
+/// separate members.
 fn listed<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let separates = |byte: &u8| matches!(byte, b',' | b' ' | b'\t');
     let values = fields.get_all(name).iter();
@@ -322,19 +321,19 @@ fn listed<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
     listed.filter_map(|token| std::str::from_utf8(token).ok()).filter(|token| !token.is_empty())
 }
 
-/// Joins the values of all fields of a name to one list.
+/// Joins the values of all fields with this name to one list.
 fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
     let lines = fields.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lines.map(str::to_owned).reduce(|one, next| one + ", " + &next)
+    lines.map(str::to_owned).reduce(|list, line| list + ", " + &line)
 }
 
-/// Returns the value of `why` in `/healthz?why`: the origin of a page, or nothing.
-fn origin_of_question(path: &str, query: &str) -> Option<String> {
-    let mut wishes = form_urlencoded::parse(query.as_bytes()).filter(|_| path == "/healthz");
-    wishes.find(|(name, _)| name == "why").map(|(_, origin)| origin.into_owned())
+/// Returns the value of `why` in `/healthz?why`: the origin of a page, or an empty string.
+fn origin_of_admission_check(path: &str, query: &str) -> Option<String> {
+    let mut params = form_urlencoded::parse(query.as_bytes()).filter(|_| path == "/healthz");
+    params.find(|(name, _)| name == "why").map(|(_, origin)| origin.into_owned())
 }
 
-fn asks_for_websocket(fields: &HeaderMap) -> bool {
+fn is_for_websocket(fields: &HeaderMap) -> bool {
     listed(fields, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         || fields.contains_key(SEC_WEBSOCKET_KEY)
 }
@@ -347,15 +346,15 @@ mod tests {
     use super::super::head_mutations::head_gone_wrong;
     use super::*;
 
-    fn ask(head: &str) -> Result<Route, Rejection> {
+    fn parse(head: &str) -> Result<Route, Rejection> {
         let head = head.replace('\n', "\r\n");
         let host_policy = HostPolicy::new(&[], &[]);
-        let end = end_of_head(head.as_bytes(), 0)?.expect("the head is whole");
+        let end = end_of_head(head.as_bytes(), 0)?.expect("the head is complete");
         parse_request(&head.as_bytes()[..end], &host_policy)
     }
 
     fn page(head: &str) -> PageRequest {
-        match ask(head) {
+        match parse(head) {
             Ok(Route::Page(page)) => page,
             other => panic!("{other:?}"),
         }
@@ -365,7 +364,7 @@ mod tests {
         Upgrade: websocket\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
 
     fn handshake(target: &str, fields: &str) -> Result<Route, Rejection> {
-        ask(&format!("GET {target} HTTP/1.1\n{HANDSHAKE}{fields}\n"))
+        parse(&format!("GET {target} HTTP/1.1\n{HANDSHAKE}{fields}\n"))
     }
 
     fn chat(target: &str) -> (String, Option<String>) {
@@ -378,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_asked_for() {
+    fn a_page_request_keeps_the_checked_fields() {
         let request = page("GET /style.css?v=1 HTTP/1.1\nHost: chat.lan:8080\n\n");
         assert_eq!((request.path.as_str(), request.is_head), ("/style.css", false));
         assert_eq!((request.host.as_str(), request.if_none_match), ("chat.lan:8080", None));
@@ -391,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_may_come_in_several_fields() {
+    fn lists_may_be_in_several_fields() {
         let request = page(
             "GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: br\nIf-None-Match: \"1\"\n\
              Accept-Encoding: gzip;q=0.5, *;q=0\nIf-None-Match: W/\"2\", \"3\"\n\n",
@@ -416,37 +415,37 @@ mod tests {
         ] {
             let version = "Sec-WebSocket-Version: 13\n";
             let head = format!("GET / HTTP/1.1\nHost: localhost\n{version}{KEY}{fields}\n");
-            match ask(&head) {
-                Ok(Route::Chat { answer, .. }) if is_handshake => {
+            match parse(&head) {
+                Ok(Route::Chat { response, .. }) if is_handshake => {
                     assert_eq!(
-                        answer.headers()["sec-websocket-accept"],
+                        response.headers()["sec-websocket-accept"],
                         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
                     );
-                    assert_eq!(answer.headers().get_all("connection").iter().count(), 1);
+                    assert_eq!(response.headers().get_all("connection").iter().count(), 1);
                 }
                 Err(Rejection::Malformed(_)) if !is_handshake => {}
                 other => panic!("{other:?} to {head}"),
             }
         }
-        // These are no lists, and doubtful when they come twice (RFC 6455, section 11.3).
-        for (twice, expected) in [
-            ("Sec-WebSocket-Version: 13\n", Rejection::Version),
+        // These are not lists and must not be repeated (RFC 6455, section 11.3).
+        for (repeated, expected) in [
+            ("Sec-WebSocket-Version: 13\n", Rejection::WebSocketVersion),
             (KEY, Rejection::Malformed("This is not a handshake of WebSocket (RFC 6455).")),
         ] {
-            let fields = if twice == KEY { "Sec-WebSocket-Version: 13\n" } else { twice };
-            assert_eq!(handshake("/", &format!("{fields}{twice}")).unwrap_err(), expected);
+            let fields = if repeated == KEY { "Sec-WebSocket-Version: 13\n" } else { repeated };
+            assert_eq!(handshake("/", &format!("{fields}{repeated}")).unwrap_err(), expected);
         }
     }
 
     #[test]
-    fn balancers_and_old_programs_are_answered() {
+    fn load_balancers_and_http_1_0_are_supported() {
         for (line, fields) in [
             ("GET /healthz HTTP/1.0", ""),
             ("HEAD /healthz HTTP/1.0", ""),
             ("GET /healthz HTTP/1.1", "Host: 10.0.0.2\n"),
         ] {
-            let wanted = ask(&format!("{line}\n{fields}\n"));
-            assert!(matches!(wanted, Ok(Route::Health(_))), "{line}: {wanted:?}");
+            let route = parse(&format!("{line}\n{fields}\n"));
+            assert!(matches!(route, Ok(Route::Health(_))), "{line}: {route:?}");
         }
         let request = page("GET / HTTP/1.0\n\n");
         assert_eq!((request.path.as_str(), request.host.as_str()), ("/", "localhost"));
@@ -456,27 +455,27 @@ mod tests {
             ("OPTIONS * HTTP/1.1", "Host: localhost\n"),
             ("OPTIONS /healthz HTTP/1.1", "Host: localhost\nOrigin: http://localhost\n"),
         ] {
-            let wanted = ask(&format!("{line}\n{fields}\n"));
-            assert!(matches!(wanted, Ok(Route::Options)), "{line}: {wanted:?}");
+            let route = parse(&format!("{line}\n{fields}\n"));
+            assert!(matches!(route, Ok(Route::Options)), "{line}: {route:?}");
         }
-        let of_another =
-            ask("OPTIONS / HTTP/1.1\nHost: localhost\nOrigin: http://evil.example\n\n");
-        assert_eq!(of_another.unwrap_err(), Rejection::ForeignOrigin);
+        let of_foreign_page =
+            parse("OPTIONS / HTTP/1.1\nHost: localhost\nOrigin: http://evil.example\n\n");
+        assert_eq!(of_foreign_page.unwrap_err(), Rejection::ForeignOrigin);
         assert_eq!(
-            ask("GET / HTTP/1.0\nHost: evil.example\n\n").unwrap_err(),
+            parse("GET / HTTP/1.0\nHost: evil.example\n\n").unwrap_err(),
             Rejection::ForeignHost
         );
     }
 
     #[test]
-    fn a_page_asks_why_it_was_refused() {
+    fn a_page_may_ask_why_its_handshake_failed() {
         let why =
-            |query: &str| ask(&format!("GET /healthz?{query} HTTP/1.1\nHost: chat.lan:8080\n\n"));
+            |query: &str| parse(&format!("GET /healthz?{query} HTTP/1.1\nHost: chat.lan:8080\n\n"));
         for query in
             ["why", "why=", "x=1&why", "why=http%3A%2F%2Fchat.lan", "why=http://chat.lan:1"]
         {
-            let wanted = why(query);
-            assert!(matches!(wanted, Ok(Route::Admission)), "{query}: {wanted:?}");
+            let route = why(query);
+            assert!(matches!(route, Ok(Route::Admission)), "{query}: {route:?}");
         }
         for query in ["why=http%3A%2F%2Fchat.example.org", "why=null", "why=chat.lan", "why=%FF"] {
             assert_eq!(why(query).unwrap_err(), Rejection::ForeignOrigin, "{query}");
@@ -486,8 +485,8 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_wrong_is_told_how() {
-        for (fields, told) in [
+    fn the_rejection_of_a_host_has_a_reason() {
+        for (fields, reason) in [
             ("Host: pc.münchen\n", "not in ASCII"),
             ("Host: 聊天\n", "not in ASCII"),
             ("", "exactly one Host"),
@@ -495,32 +494,32 @@ mod tests {
             ("Host: ü\nHost: a\n", "exactly one Host"),
             ("Host: a b\n", "no name of a host"),
         ] {
-            let refusal = ask(&format!("GET / HTTP/1.1\n{fields}\n")).unwrap_err();
+            let rejection = parse(&format!("GET / HTTP/1.1\n{fields}\n")).unwrap_err();
             assert!(
-                matches!(refusal, Rejection::Malformed(it) if it.contains(told)),
-                "{refusal:?}"
+                matches!(rejection, Rejection::Malformed(it) if it.contains(reason)),
+                "{rejection:?}"
             );
         }
     }
 
     #[test]
-    fn an_invitation_is_asked_for() {
-        let invitation = |head: &str| match ask(head) {
+    fn an_invitation_has_a_room_and_perhaps_a_host() {
+        let invitation = |head: &str| match parse(head) {
             Ok(Route::Invitation(invitation)) => invitation,
             other => panic!("{other:?}"),
         };
-        let asked = invitation("GET /invite?x=1&room=Kitchen HTTP/1.1\nHost: Chat.lan:8080\n\n");
-        assert_eq!((asked.is_head, asked.is_picture), (false, false));
+        let request = invitation("GET /invite?x=1&room=Kitchen HTTP/1.1\nHost: Chat.lan:8080\n\n");
+        assert_eq!((request.is_head, request.is_qr_code), (false, false));
         assert_eq!(
-            (asked.room.as_str(), asked.host.as_deref()),
+            (request.room.as_str(), request.host.as_deref()),
             ("kitchen", Some("Chat.lan:8080"))
         );
-        let asked = invitation("HEAD /invite.svg HTTP/1.1\nHost: localhost:8080\n\n");
-        assert_eq!((asked.is_head, asked.is_picture), (true, true));
-        assert_eq!((asked.room.as_str(), asked.host), ("lobby", None));
+        let request = invitation("HEAD /invite.svg HTTP/1.1\nHost: localhost:8080\n\n");
+        assert_eq!((request.is_head, request.is_qr_code), (true, true));
+        assert_eq!((request.room.as_str(), request.host), ("lobby", None));
         for query in ["room=a.b", "room=", "room=%FF", "room=kitchen&room=a%20b"] {
-            let refusal = ask(&format!("GET /invite?{query} HTTP/1.1\nHost: chat.lan\n\n"));
-            assert!(matches!(refusal, Err(Rejection::Malformed(_))), "{query}");
+            let rejection = parse(&format!("GET /invite?{query} HTTP/1.1\nHost: chat.lan\n\n"));
+            assert!(matches!(rejection, Err(Rejection::Malformed(_))), "{query}");
         }
         page("GET /invite.png?room=kitchen HTTP/1.1\nHost: chat.lan\n\n");
         page("GET /invite/?room=a.b HTTP/1.1\nHost: chat.lan\n\n");
@@ -531,18 +530,18 @@ mod tests {
     }
 
     #[test]
-    fn the_json_dialect_is_selected_where_it_is_offered() {
+    fn the_json_dialect_is_selected_if_offered() {
         for offer in ["chinwag.v1", "soap, chinwag.v1", "soap\nSec-WebSocket-Protocol: chinwag.v1"]
         {
             let fields = format!("Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: {offer}\n");
-            let Ok(Route::Chat { answer, handshake }) = handshake("/", &fields) else { panic!() };
+            let Ok(Route::Chat { response, handshake }) = handshake("/", &fields) else { panic!() };
             assert_eq!(handshake, Handshake::Json);
-            assert_eq!(answer.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
+            assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
         }
         let fields = "Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: chinwag.v2\n";
-        let Ok(Route::Chat { answer, handshake }) = handshake("/", fields) else { panic!() };
+        let Ok(Route::Chat { response, handshake }) = handshake("/", fields) else { panic!() };
         assert!(matches!(handshake, Handshake::Plain { .. }));
-        assert!(!answer.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
+        assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
 
     #[test]
@@ -552,27 +551,31 @@ mod tests {
         assert_eq!(chat("/a/b?x=1&room=Kitchen"), ("kitchen".into(), None));
         assert_eq!(chat("/?nick=zo%C3%AB+b"), ("lobby".into(), Some("zoë b".into())));
         assert_eq!(chat("/?nick=user-1"), ("lobby".into(), None));
-        // Latin-1, Shift_JIS, half a character, and what others put in the place of such bytes.
-        for wish in ["Jos%E9", "%82%A0", "ana%C3", "%FFana", "%ED%A0%80", "Jos%EF%BF%BD"] {
-            assert_eq!(chat(&format!("/?room=a&nick={wish}")), ("a".into(), None), "{wish}");
+        // Latin-1, Shift_JIS, incomplete UTF-8, a surrogate, and the replacement character.
+        for nickname in ["Jos%E9", "%82%A0", "ana%C3", "%FFana", "%ED%A0%80", "Jos%EF%BF%BD"] {
+            assert_eq!(
+                chat(&format!("/?room=a&nick={nickname}")),
+                ("a".into(), None),
+                "{nickname}"
+            );
         }
         for target in ["/?room=a%20b", "/?room=caf%E9", "/?room=caf%EF%BF%BD"] {
-            let refused = handshake(target, "Sec-WebSocket-Version: 13\n");
-            assert!(matches!(refused, Err(Rejection::Malformed(_))), "{target}");
+            let rejected = handshake(target, "Sec-WebSocket-Version: 13\n");
+            assert!(matches!(rejected, Err(Rejection::Malformed(_))), "{target}");
         }
     }
 
     #[test]
-    fn the_answer_to_a_handshake_is_that_of_the_rfc() {
-        let Ok(Route::Chat { answer, .. }) = handshake("/", "Sec-WebSocket-Version: 13\n") else {
-            panic!("the handshake is good");
+    fn the_response_to_a_handshake_is_that_of_the_rfc() {
+        let Ok(Route::Chat { response, .. }) = handshake("/", "Sec-WebSocket-Version: 13\n") else {
+            panic!("the handshake is valid");
         };
-        assert_eq!(answer.status(), 101);
-        assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(response.status(), 101);
+        assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn each_offence_has_its_answer() {
+    fn each_error_has_its_status() {
         const HOST: &str = "Host: localhost\n";
         let cases = [
             ("GET / HTTP/1.1\nHost: evil.example\n\n".to_owned(), 421),
@@ -591,18 +594,21 @@ mod tests {
             (format!("GET / HTTP/1.1\n{HOST}{}\n", "A: b\n".repeat(100)), 431),
         ];
         for (head, code) in cases {
-            let refusal = ask(&head).expect_err(&head);
+            let rejection = parse(&head).expect_err(&head);
             assert!(
-                refusal.answer(false).starts_with(format!("HTTP/1.1 {code} ").as_bytes()),
+                rejection.response(false).starts_with(format!("HTTP/1.1 {code} ").as_bytes()),
                 "{head}"
             );
         }
-        assert_eq!(handshake("/", "Sec-WebSocket-Version: 8\n").unwrap_err(), Rejection::Version);
-        assert_eq!(handshake("/", "").unwrap_err(), Rejection::Version);
+        assert_eq!(
+            handshake("/", "Sec-WebSocket-Version: 8\n").unwrap_err(),
+            Rejection::WebSocketVersion
+        );
+        assert_eq!(handshake("/", "").unwrap_err(), Rejection::WebSocketVersion);
     }
 
     #[test]
-    fn malformed_heads_are_told_so() {
+    fn malformed_heads_are_rejected() {
         for head in [
             "GET / HTTP/1.1\n\n",
             "GET / HTTP/1.1\nHost: localhost\nHost: localhost\n\n",
@@ -620,47 +626,51 @@ mod tests {
             "GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nTransfer-Encoding: chunked\n\n",
             "GET / HTTP/1.1\nHost: localhost\nSec-WebSocket-Version: 13\nUpgrade: websocket\n\n",
         ] {
-            assert!(matches!(ask(head), Err(Rejection::Malformed(_))), "{head}: {:?}", ask(head));
+            assert!(
+                matches!(parse(head), Err(Rejection::Malformed(_))),
+                "{head}: {:?}",
+                parse(head)
+            );
         }
     }
 
     #[test]
-    fn a_head_that_cannot_end_well_is_not_waited_for() {
+    fn an_invalid_head_is_rejected_before_its_end() {
         assert!(matches!(end_of_head(b"\x16\x03\x01", 0), Err(Rejection::Malformed(_))));
         assert!(matches!(end_of_head(b"GET / HTTP/1.1\nHo", 0), Err(Rejection::Malformed(_))));
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\nHo", 0), Ok(None));
         assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX], 0), Ok(None));
         let too_large = Rejection::HeadTooLarge { largest: None };
         assert_eq!(end_of_head(&[b'a'; HEAD_BYTES_MAX + 1], 0), Err(too_large.clone()));
-        let bare_behind = [&[b'a'; HEAD_BYTES_MAX][..], b"\n"].concat();
-        assert_eq!(end_of_head(&bare_behind, 0), Err(too_large));
+        let line_feed_beyond = [&[b'a'; HEAD_BYTES_MAX][..], b"\n"].concat();
+        assert_eq!(end_of_head(&line_feed_beyond, 0), Err(too_large));
         assert_eq!(end_of_head(b"GET / HTTP/1.1\r\n\r\nmore", 0), Ok(Some(18)));
     }
 
     #[test]
-    fn a_head_of_16_kib_and_100_fields_is_understood() {
+    fn a_head_of_16_kib_and_100_fields_is_accepted() {
         let start = "GET / HTTP/1.1\nHost: localhost\n".to_owned() + &"A: b\n".repeat(98);
         let rest = 16_384 - start.replace('\n', "\r\n").len() - "B: \r\n\r\n".len();
         page(&format!("{start}B: {}\n\n", "c".repeat(rest)));
-        let refusal = ask(&format!("{start}B: {}\n\n", "c".repeat(rest + 1))).unwrap_err();
-        assert!(matches!(refusal, Rejection::HeadTooLarge { .. }), "{refusal:?}");
+        let rejection = parse(&format!("{start}B: {}\n\n", "c".repeat(rest + 1))).unwrap_err();
+        assert!(matches!(rejection, Rejection::HeadTooLarge { .. }), "{rejection:?}");
     }
 
     #[test]
-    fn the_largest_part_of_too_large_a_head_is_named() {
+    fn the_rejection_of_a_large_head_names_its_largest_part() {
         let many = "x".repeat(9000);
-        let refusal = |line: &str, fields: &str| {
+        let rejection = |line: &str, fields: &str| {
             let head = format!("GET /{line} HTTP/1.1\nHost: localhost\n{fields}\n");
-            String::from_utf8(ask(&head).unwrap_err().answer(false)).unwrap()
+            String::from_utf8(parse(&head).unwrap_err().response(false)).unwrap()
         };
         for fields in [
             format!("Cookie: {many}{many}\n"),
             format!("cookie: {many}\nX-Other: {}\n", &many[..8000]),
-            // Bytes behind the first 16 KiB do not count.
+            // Bytes beyond the first 16 KiB do not count.
             format!("Accept: */*\nCOOKIE: a={many}\nX-Other: {many}{many}\n"),
         ] {
-            let answer = refusal("", &fields);
-            assert!(answer.contains("Cookie: delete the cookies of this host"), "{answer}");
+            let response = rejection("", &fields);
+            assert!(response.contains("Cookie: delete the cookies of this host"), "{response}");
         }
         for (line, fields, named) in [
             ("", format!("X-Large: {many}{many}\n"), "the field x-large."),
@@ -668,28 +678,28 @@ mod tests {
             (&format!("{many}{many}"), String::new(), "its target."),
             ("", format!("no field but {many}{many}\n"), "its target."),
         ] {
-            let answer = refusal(line, &fields);
-            assert!(answer.ends_with(&format!("{named}\n")), "{answer}");
+            let response = rejection(line, &fields);
+            assert!(response.ends_with(&format!("{named}\n")), "{response}");
         }
     }
 
-    /// Reads as the door does, from pieces that end at these places.
-    fn end_in_pieces(bytes: &[u8], ends: impl IntoIterator<Item = usize>) -> Verdict {
+    /// Reads the head in pieces that end at these offsets.
+    fn end_in_pieces(bytes: &[u8], ends: impl IntoIterator<Item = usize>) -> HeadEnd {
         let mut seen = 0;
         for end in ends.into_iter().chain([bytes.len()]) {
             match end_of_head(&bytes[..end], seen) {
                 Ok(None) => seen = end,
-                verdict => return verdict,
+                head_end => return head_end,
             }
         }
         Ok(None)
     }
 
-    type Verdict = Result<Option<usize>, Rejection>;
+    type HeadEnd = Result<Option<usize>, Rejection>;
 
     proptest! {
         #[test]
-        fn no_head_reaches_a_panic(bytes in head_gone_wrong()) {
+        fn no_head_causes_a_panic(bytes in head_gone_wrong()) {
             let host_policy = HostPolicy::new(&[], &[]);
             if let Ok(Some(end)) = end_of_head(&bytes, 0) {
                 let _ = parse_request(&bytes[..end], &host_policy);
@@ -698,15 +708,15 @@ mod tests {
         }
 
         #[test]
-        fn a_head_may_come_in_any_pieces(bytes in head_gone_wrong(), at in any::<Index>()) {
+        fn a_head_may_arrive_in_any_pieces(bytes in head_gone_wrong(), at in any::<Index>()) {
             let at_once = end_of_head(&bytes, 0);
             prop_assert_eq!(end_in_pieces(&bytes, [at.index(bytes.len() + 1)]), at_once.clone());
             prop_assert_eq!(end_in_pieces(&bytes, 1..bytes.len()), at_once);
         }
 
         #[test]
-        fn no_fields_reach_a_panic(target in "[ -~é]{0,40}", fields in "([A-Za-z-]{1,12}: ?[ -~]{0,30}\n){0,6}") {
-            let _ = ask(&format!("GET /{target} HTTP/1.1\nHost: localhost\n{fields}\n"));
+        fn no_fields_cause_a_panic(target in "[ -~é]{0,40}", fields in "([A-Za-z-]{1,12}: ?[ -~]{0,30}\n){0,6}") {
+            let _ = parse(&format!("GET /{target} HTTP/1.1\nHost: localhost\n{fields}\n"));
             let _ = handshake(&format!("/?{target}"), &fields);
         }
     }

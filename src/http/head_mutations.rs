@@ -1,4 +1,4 @@
-//! Request heads gone wrong: what the fuzzing of this module and of the running program share.
+//! Broken request heads, for the fuzz tests of the parser and of the running program.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ const HEADS: [&str; 7] = [
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 ];
 
-/// What has a meaning where it does not belong.
+/// Bytes that have a meaning, to be inserted in the wrong place.
 const INSERTS: [&str; 16] = [
     "\0",
     "\n",
@@ -37,65 +37,65 @@ const INSERTS: [&str; 16] = [
 ];
 
 #[derive(Clone, Debug)]
-enum Damage {
+enum Mutation {
     Cut(Index),
     Remove(Index, Index),
     Insert(Index, Vec<u8>),
     Repeat(Index, Index),
     Swap(Index, Index),
-    /// So many bytes more in one place.
-    Stuff(Index, usize),
+    /// Inserts this number of bytes.
+    Enlarge(Index, usize),
 }
 
-/// Any bytes, or a whole head with a little damage, or with much.
+/// Generates random bytes, or a complete head with up to three mutations.
 pub(crate) fn head_gone_wrong() -> impl Strategy<Value = Vec<u8>> {
-    let damaged = (select(&HEADS[..]), vec(damage(), 0..4)).prop_map(|(whole, damages)| {
+    let mutated = (select(&HEADS[..]), vec(mutation(), 0..4)).prop_map(|(whole, mutations)| {
         let mut head = whole.as_bytes().to_vec();
-        for damage in &damages {
-            damage.apply(&mut head);
+        for mutation in &mutations {
+            mutation.apply(&mut head);
         }
         head
     });
-    prop_oneof![1 => vec(any::<u8>(), 0..600), 7 => damaged]
+    prop_oneof![1 => vec(any::<u8>(), 0..600), 7 => mutated]
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+fn mutation() -> impl Strategy<Value = Mutation> {
     let at = any::<Index>;
-    let known = select(&INSERTS[..]).prop_map(|insert| insert.as_bytes().to_vec());
+    let insert = select(&INSERTS[..]).prop_map(|insert| insert.as_bytes().to_vec());
     prop_oneof![
-        at().prop_map(Damage::Cut),
-        (at(), at()).prop_map(|(from, to)| Damage::Remove(from, to)),
-        (at(), known).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
-        (at(), vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
-        (at(), at()).prop_map(|(which, to)| Damage::Repeat(which, to)),
-        (at(), at()).prop_map(|(one, other)| Damage::Swap(one, other)),
-        (at(), 16_000..16_800_usize).prop_map(|(at, bytes)| Damage::Stuff(at, bytes)),
+        at().prop_map(Mutation::Cut),
+        (at(), at()).prop_map(|(from, to)| Mutation::Remove(from, to)),
+        (at(), insert).prop_map(|(at, bytes)| Mutation::Insert(at, bytes)),
+        (at(), vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Mutation::Insert(at, bytes)),
+        (at(), at()).prop_map(|(from, to)| Mutation::Repeat(from, to)),
+        (at(), at()).prop_map(|(one, other)| Mutation::Swap(one, other)),
+        (at(), 16_000..16_800_usize).prop_map(|(at, bytes)| Mutation::Enlarge(at, bytes)),
     ]
 }
 
-impl Damage {
+impl Mutation {
     fn apply(&self, head: &mut Vec<u8>) {
-        let place = |index: &Index| index.index(head.len() + 1);
+        let position = |index: &Index| index.index(head.len() + 1);
         let mut lines: Vec<_> = head.split_inclusive(|byte| *byte == b'\n').collect();
         let line = |index: &Index| index.index(lines.len().max(1));
         match self {
-            Self::Cut(at) => head.truncate(place(at)),
+            Self::Cut(at) => head.truncate(position(at)),
             Self::Remove(from, to) => {
-                let (from, to) = (place(from), place(to));
+                let (from, to) = (position(from), position(to));
                 head.drain(from.min(to)..from.max(to));
             }
             Self::Insert(at, bytes) => {
-                let at = place(at);
+                let at = position(at);
                 head.splice(at..at, bytes.iter().copied());
             }
-            Self::Stuff(at, bytes) => {
-                let at = place(at);
+            Self::Enlarge(at, bytes) => {
+                let at = position(at);
                 head.splice(at..at, std::iter::repeat_n(b'x', *bytes));
             }
             _ if lines.is_empty() => {}
-            Self::Repeat(which, to) => {
-                let (which, to) = (line(which), line(to));
-                lines.insert(to, lines[which]);
+            Self::Repeat(from, to) => {
+                let (from, to) = (line(from), line(to));
+                lines.insert(to, lines[from]);
                 *head = lines.concat();
             }
             Self::Swap(one, other) => {

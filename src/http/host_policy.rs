@@ -1,8 +1,8 @@
-//! The host names that this server answers to, and the origins of pages that may connect.
+//! The policy for the `Host` and the `Origin` of requests.
 //!
 //! A page on the internet can make its own name resolve to an address of the LAN (DNS rebinding),
-//! and any page can open a WebSocket to any host. The first is stopped by answering only to names
-//! that public DNS does not give away, the second by letting in only pages of the same host.
+//! and any page can open a WebSocket to any host. Against the first, the server accepts only names
+//! that nobody can register in public DNS. Against the second, it accepts only pages of the same host.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ const PRIVATE_SUFFIXES: [&str; 12] = [
     ".localdomain",
 ];
 
-/// The names that this server answers to, and the pages that it lets in.
+/// The allowed host names and origins, beside those that every server allows.
 #[derive(Debug)]
 pub(crate) struct HostPolicy {
     names: HashSet<HostName>,
@@ -41,7 +41,7 @@ impl HostPolicy {
         Self { names, origins: origins.iter().cloned().collect() }
     }
 
-    /// Whether a request for this host is meant for us.
+    /// Returns whether this is a name of this server.
     pub(crate) fn allows_host(&self, host: &HostName) -> bool {
         let name = host.as_str();
         let private = |suffix: &&str| name.strip_suffix(*suffix).is_some_and(|it| !it.is_empty());
@@ -51,7 +51,7 @@ impl HostPolicy {
             || self.names.contains(host)
     }
 
-    /// Whether a page of this origin may talk to us as `host`.
+    /// Returns whether a page of this origin may connect to `host`.
     pub(crate) fn allows_origin(&self, origin: &Origin, host: &HostName) -> bool {
         origin.host() == Some(host) || self.origins.contains(origin)
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lan_has_many_names_for_us() {
+    fn addresses_and_private_names_are_allowed() {
         for host in [
             "127.0.0.1",
             "192.168.1.20:8080",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_public_dns_gives_away_are_not_ours() {
+    fn public_names_are_not_allowed() {
         for host in [
             "127.0.0.1.evil.example",
             "evil.example",
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_host_is_an_error() {
+    fn invalid_hosts_are_errors() {
         for host in [
             "",
             " ",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_same_host_come_in() {
+    fn pages_of_the_same_host_are_allowed() {
         let host_policy = host_policy();
         let allows_origin = |origin: &str, host: &str| {
             let host = HostName::of_field(host).unwrap();

@@ -1,4 +1,4 @@
-//! The invitation: the address at which others reach this server, to be read or to be scanned.
+//! The invitation: the address at which other users reach this server, as text or as a QR code.
 
 use std::net::SocketAddr;
 
@@ -7,29 +7,29 @@ use qrcode::render::svg;
 
 use super::head::InvitationRequest;
 use super::rejection::Rejection;
-use super::response::answer;
+use super::response::{PLAIN_TEXT, response};
 use crate::chat::RoomName;
 use crate::net::addresses::{is_for_others, reachable_addresses};
 
-/// As long as there is no TLS, it is this for everybody. With TLS it is decided here.
+/// The server has no TLS.
 const SCHEME: &str = "http";
 
-/// The whole answer, from a server whose page is behind these listeners. The machine is asked for
-/// its addresses each time: it may have moved to another network.
+/// Returns the response of a server with these page listeners. It queries the addresses of the
+/// machine each time, because the machine may have moved to another network.
 ///
 /// # Errors
-/// When others have no way to this server, and when the address is too long to be drawn.
+/// When other machines cannot reach this server, or when the address is too long for a QR code.
 pub(super) fn invite(
     request: &InvitationRequest,
     listening: &[SocketAddr],
 ) -> Result<Vec<u8>, Rejection> {
     let host = request.host.clone().or_else(|| host_for_others(&reachable_addresses(listening)));
-    let address = address(&host.ok_or(Rejection::NoWayIn)?, &request.room);
-    let (content_type, content) = match request.is_picture {
-        true => ("image/svg+xml", picture(&address)?),
-        false => ("text/plain; charset=utf-8", address),
+    let address = address(&host.ok_or(Rejection::Unreachable)?, &request.room);
+    let (content_type, content) = match request.is_qr_code {
+        true => ("image/svg+xml", qr_code(&address)?),
+        false => (PLAIN_TEXT, address),
     };
-    Ok(answer("200 OK", "", content_type, &content, request.is_head))
+    Ok(response("200 OK", "", content_type, &content, request.is_head))
 }
 
 fn host_for_others(reachable_addresses: &[SocketAddr]) -> Option<String> {
@@ -40,14 +40,15 @@ fn address(host: &str, room: &RoomName) -> String {
     if *room == RoomName::lobby() {
         return format!("{SCHEME}://{host}/");
     }
-    // What a form encodes in another way than a fragment, such as a space, is in no name of a room.
+    // A room name has no character that forms and fragments encode differently, such as a space.
     let room: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
     format!("{SCHEME}://{host}/#{room}")
 }
 
-/// Black on white in any theme, with the margin that scanners need (ISO/IEC 18004: four modules).
-fn picture(address: &str) -> Result<String, Rejection> {
-    // A port may have any number of zeros before it.
+/// Draws black on white in any theme, with the margin that scanners need (ISO/IEC 18004: four
+/// modules).
+fn qr_code(address: &str) -> Result<String, Rejection> {
+    // The port of a `Host` may have any number of leading zeros.
     let code = QrCode::new(address)
         .map_err(|_| Rejection::Malformed("This address is too long for a QR code."))?;
     let (black, white) = (svg::Color("#000"), svg::Color("#fff"));
@@ -62,14 +63,14 @@ mod tests {
         RoomName::parse(name).unwrap()
     }
 
-    fn hosts(reachable_addresses: &[&str]) -> Option<String> {
+    fn chosen(reachable_addresses: &[&str]) -> Option<String> {
         let reachable_addresses: Vec<_> =
             reachable_addresses.iter().map(|it| it.parse().unwrap()).collect();
         host_for_others(&reachable_addresses)
     }
 
     #[test]
-    fn the_room_stands_behind_the_address() {
+    fn the_fragment_names_the_room() {
         assert_eq!(address("chat.lan:8080", &RoomName::lobby()), "http://chat.lan:8080/");
         assert_eq!(
             address("[fd00::2]:8080", &room("Kitchen-2_b")),
@@ -80,19 +81,19 @@ mod tests {
     }
 
     #[test]
-    fn others_are_sent_where_they_find_us() {
-        assert_eq!(hosts(&["10.0.0.2:80", "127.0.0.1:80"]).as_deref(), Some("10.0.0.2:80"));
-        assert_eq!(hosts(&["127.0.0.1:80", "[fd00::2]:80"]).as_deref(), Some("[fd00::2]:80"));
-        assert_eq!(hosts(&["127.0.0.1:80", "[::1]:80"]), None);
-        assert_eq!(hosts(&[]), None);
+    fn the_first_address_for_other_machines_is_chosen() {
+        assert_eq!(chosen(&["10.0.0.2:80", "127.0.0.1:80"]).as_deref(), Some("10.0.0.2:80"));
+        assert_eq!(chosen(&["127.0.0.1:80", "[fd00::2]:80"]).as_deref(), Some("[fd00::2]:80"));
+        assert_eq!(chosen(&["127.0.0.1:80", "[::1]:80"]), None);
+        assert_eq!(chosen(&[]), None);
     }
 
     #[test]
-    fn the_longest_address_can_be_drawn() {
+    fn the_longest_address_fits_into_a_qr_code() {
         let longest = address(&format!("{}:65535", "a".repeat(253)), &room(&"厨".repeat(32)));
-        assert!(picture(&longest).is_ok());
-        let refused =
-            picture(&address(&format!("chat:{}80", "0".repeat(8000)), &RoomName::lobby()));
-        assert!(matches!(refused, Err(Rejection::Malformed(_))));
+        assert!(qr_code(&longest).is_ok());
+        let rejected =
+            qr_code(&address(&format!("chat:{}80", "0".repeat(8000)), &RoomName::lobby()));
+        assert!(matches!(rejected, Err(Rejection::Malformed(_))));
     }
 }

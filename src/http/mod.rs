@@ -1,7 +1,8 @@
-//! HTTP: one request head for each connection, and then an upgrade to a WebSocket, a page or an error.
+//! The HTTP front end of both ports.
 //!
-//! Both ports lead here. tungstenite's handshake and tiny_http get only requests that came in time,
-//! are bounded and have been checked, because neither bounds any of that itself.
+//! It reads one request head per connection, within a time and a size, and checks it. Then it upgrades
+//! the connection to a WebSocket, or sends one response and closes the connection. tungstenite's
+//! handshake and tiny_http only get checked requests, because neither has such limits.
 
 mod head;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod response;
 mod slots;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -32,50 +34,50 @@ use crate::connection::shared_buckets::SharedBuckets;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain_and_close};
 use crate::protocol::Handshake;
-use head::{Route, end_of_head, is_to_head, parse_request};
+use head::{Route, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
 use page::Page;
 use rejection::Rejection;
 use rejection_log::RejectionLog;
-use response::{answer, options};
+use response::{PLAIN_TEXT, options_response, response};
 use slots::{ConnectionLimiter, LimitReached, Slot};
 
 /// Usual size of the response that accepts a WebSocket (bytes).
 const UPGRADE_BYTES: usize = 256;
-/// How long the broadcaster may take to answer a health check.
+/// How long the broadcaster may take to respond to a health check.
 const PROBE_WITHIN: Duration = Duration::from_secs(1);
-/// How long a peer may go on sending after it has been answered.
+/// How long a peer may continue to send after its response.
 const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
-/// Numbers of connections that the frontend serves at once.
+/// Maximum numbers of connections at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionLimits {
-    /// Connections of every kind. Each costs a thread.
+    /// Connections of all kinds. Each takes a thread.
     pub(crate) connections_max: usize,
     pub(crate) clients_max: usize,
-    /// Connections that are not clients: they have not sent their head yet, or are being answered.
-    /// Each costs a thread and a descriptor for as long as that may take.
+    /// Connections that are not clients: the server reads their head, or sends its response. Each
+    /// takes a thread and a descriptor meanwhile.
     pub(crate) pending_max: usize,
-    /// The same, from one address: half of the connections that clients leave free, so that one
-    /// address cannot keep all others out.
+    /// Pending connections from one address: half of those that clients leave free, so that one
+    /// address cannot block all others.
     pub(crate) pending_per_address_max: usize,
-    /// Requests for the page or an invitation. Further ones are told to come again.
+    /// Requests for the page or an invitation. Further requests are rejected.
     pub(crate) page_requests_max: usize,
 }
 
-/// The parts of the server that requests are passed on to.
+/// The parts of the server that requests need.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) inbox: Sender<Input>,
     pub(crate) page: Page,
     pub(crate) page_addresses: Arc<[SocketAddr]>,
-    /// Woken once, when the server stops, and never cleared.
+    /// Woken when the server stops, and never cleared.
     pub(crate) stopping: Waker,
 }
 
-/// Answers the requests of both ports.
+/// Handles the requests of both ports.
 #[derive(Debug)]
 pub(crate) struct Frontend<'a> {
     context: &'a Context,
@@ -84,7 +86,7 @@ pub(crate) struct Frontend<'a> {
     clients: ConnectionLimiter,
     pending: ConnectionLimiter,
     page_requests: ConnectionLimiter,
-    /// `None`: the rates of addresses are not limited.
+    /// `None` if clients are not counted by address.
     shared_buckets: Option<SharedBuckets>,
     rejections: RejectionLog,
     next_client: AtomicU64,
@@ -93,32 +95,37 @@ pub(crate) struct Frontend<'a> {
 /// A connection whose request has not been read yet.
 pub(crate) struct PendingConnection<'a> {
     pub(crate) client: ClientId,
-    transport: Arc<Transport>,
-    address: IpAddr,
+    peer: Peer,
     slot: Slot<'a>,
     pending_slot: Slot<'a>,
 }
 
-/// A connection that was upgraded to a WebSocket, with the slots that it holds until it ends.
+struct Peer {
+    transport: Arc<Transport>,
+    address: IpAddr,
+}
+
+/// A connection after its upgrade to a WebSocket, with the slots that it holds until it ends.
 pub(crate) type Upgraded<'a> = (Box<UpgradedConnection<'a>>, [Slot<'a>; 2]);
 
 impl<'a> Frontend<'a> {
     pub(crate) fn new(context: &'a Context, config: &Config, limits: &ConnectionLimits) -> Self {
-        let per_address = config.clients_per_address_max;
+        let clients_per_address_max = NonZeroUsize::new(config.clients_per_address_max);
+        let pending_per_address_max = NonZeroUsize::new(limits.pending_per_address_max);
         Self {
             context,
             host_policy: HostPolicy::new(&config.host_names, &config.allowed_origins),
-            connections: ConnectionLimiter::new(limits.connections_max, 0),
-            clients: ConnectionLimiter::new(limits.clients_max, per_address),
-            pending: ConnectionLimiter::new(limits.pending_max, limits.pending_per_address_max),
-            page_requests: ConnectionLimiter::new(limits.page_requests_max, 0),
-            shared_buckets: (per_address > 0).then(|| SharedBuckets::new(&context.limits)),
+            connections: ConnectionLimiter::new(limits.connections_max, None),
+            clients: ConnectionLimiter::new(limits.clients_max, clients_per_address_max),
+            pending: ConnectionLimiter::new(limits.pending_max, pending_per_address_max),
+            page_requests: ConnectionLimiter::new(limits.page_requests_max, None),
+            shared_buckets: clients_per_address_max.map(|_| SharedBuckets::new(&context.limits)),
             rejections: RejectionLog::default(),
             next_client: AtomicU64::new(1),
         }
     }
 
-    /// Takes a new connection, or returns `None` if there are too many.
+    /// Returns a new connection with its slots, or `None` if a limit is reached.
     pub(crate) fn take(
         &self,
         transport: Arc<Transport>,
@@ -129,67 +136,59 @@ impl<'a> Frontend<'a> {
         let (slot, pending_slot) =
             slots.inspect_err(|_| self.rejections.log(address, &FULL)).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
-        Some(PendingConnection { client, transport, address, slot, pending_slot })
+        Some(PendingConnection { client, peer: Peer { transport, address }, slot, pending_slot })
     }
 
-    /// Reads the request and answers it. Returns the connection if it asked for a WebSocket.
+    /// Reads the request and responds to it. Returns the connection if it is now a WebSocket.
     // Stack pages: see ARCHITECTURE.
     #[inline(never)]
     pub(crate) fn accept<'b>(&'b self, connection: PendingConnection<'b>) -> Option<Upgraded<'b>> {
-        let PendingConnection { client, transport, address, slot, pending_slot } = connection;
+        let PendingConnection { client, peer, slot, pending_slot } = connection;
         let mut read = Vec::new();
-        let end = self.read_head(&transport, &mut read)?;
-        let parse = |end: usize| parse_request(&read[..end], &self.host_policy);
-        let route = end.and_then(|end| parse(end).map(|route| (route, end)));
+        let end = self.read_head(&peer.transport, &mut read)?;
+        let route = end.and_then(|end| Ok((parse_request(&read[..end], &self.host_policy)?, end)));
         match route {
-            Ok((Route::Chat { answer, handshake }, end)) => {
+            Ok((Route::Chat { response, handshake }, end)) => {
                 drop(pending_slot);
-                let early = &read[end..];
                 let (connection, client_slot) =
-                    self.upgrade(client, address, transport, &answer, handshake, early)?;
+                    self.upgrade(client, peer, &response, handshake, &read[end..])?;
                 Some((connection, [slot, client_slot]))
             }
             other => {
-                let other = other.as_ref().map(|(route, _)| route);
-                self.respond(address, &transport, other, is_to_head(&read));
+                self.respond(&peer, other.map(|(route, _)| route), is_head_request(&read));
                 None
             }
         }
     }
 
-    /// Answers a request that is not for a WebSocket.
+    /// Responds to a request that is not for a WebSocket.
     #[inline(never)]
-    fn respond(
-        &self,
-        address: IpAddr,
-        transport: &Transport,
-        route: Result<&Route, &Rejection>,
-        to_head: bool,
-    ) {
-        let page = &self.context.page;
+    fn respond(&self, peer: &Peer, route: Result<Route, Rejection>, is_head: bool) {
+        let Context { page, page_addresses, .. } = self.context;
         match route {
             Ok(Route::Page(request)) => {
-                self.show(address, transport, to_head, || page.fetch(request));
+                self.respond_within_limit(peer, is_head, || page.fetch(&request));
             }
             Ok(Route::Health(request)) => {
-                let fetch = || self.probe().and_then(|()| page.fetch(request));
-                self.show(address, transport, to_head, fetch);
+                let fetch = || self.probe().and_then(|()| page.fetch(&request));
+                self.respond_within_limit(peer, is_head, fetch);
             }
             Ok(Route::Admission) => {
-                self.show(address, transport, to_head, || self.would_admit(address, to_head));
+                let check = || self.check_admission(peer.address, is_head);
+                self.respond_within_limit(peer, is_head, check);
             }
             Ok(Route::Invitation(request)) => {
-                let invite = || invite(request, &self.context.page_addresses);
-                self.show(address, transport, to_head, invite);
+                let invite = || invite(&request, page_addresses);
+                self.respond_within_limit(peer, is_head, invite);
             }
-            // A chat is upgraded before.
-            Ok(Route::Options | Route::Chat { .. }) => self.send(transport, &options()),
-            Err(rejection) => self.reject(address, transport, rejection, to_head),
+            Ok(Route::Options) => self.send(&peer.transport, &options_response()),
+            Ok(Route::Chat { .. }) => unreachable!("`accept` upgrades it"),
+            Err(rejection) => self.reject(peer, &rejection, is_head),
         }
     }
 
-    /// Reads until the head is complete, and returns where it ends in `read`. `None` if the peer went
-    /// away or sent nothing, or if the server stops.
+    /// Reads until the head is complete, and returns where it ends in `read`. Returns `None` if the
+    /// peer closes the connection or sends nothing, or if the server stops.
     #[inline(never)]
     fn read_head(
         &self,
@@ -205,7 +204,7 @@ impl<'a> Frontend<'a> {
                 return None;
             }
             if ready.timed_out() {
-                return Some(Err(Rejection::TooLate));
+                return Some(Err(Rejection::RequestTimeout));
             }
             let seen = read.len();
             read.resize(seen + CHUNK_BYTES, 0);
@@ -226,31 +225,31 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Accepts a WebSocket, if there is a slot for one more client. `early` was read after the head.
+    /// Accepts a WebSocket, unless there are too many clients. `early` was read after the head.
     #[inline(never)]
     fn upgrade(
         &self,
         client: ClientId,
-        address: IpAddr,
-        transport: Arc<Transport>,
-        answer: &Response,
+        peer: Peer,
+        response: &Response,
         handshake: Handshake,
         early: &[u8],
     ) -> Option<(Box<UpgradedConnection<'_>>, Slot<'_>)> {
         let limits = &self.context.limits;
-        let slot = match self.clients.slot(address) {
+        let slot = match self.clients.slot(peer.address) {
             Ok(slot) => slot,
             Err(reached) => {
-                self.reject(address, &transport, &rejection(reached), false);
+                self.reject(&peer, &rejection(reached), false);
                 return None;
             }
         };
-        let Ok(outbox) = Outbox::new(transport.clone(), limits.backlog_bytes_max) else {
-            self.reject(address, &transport, &FULL, false);
+        let Ok(outbox) = Outbox::new(peer.transport.clone(), limits.backlog_bytes_max) else {
+            self.reject(&peer, &FULL, false);
             return None;
         };
+        let Peer { address, .. } = peer;
         let mut upgrade = Vec::with_capacity(UPGRADE_BYTES);
-        write_response(&mut upgrade, answer).expect("writing to memory does not fail");
+        write_response(&mut upgrade, response).expect("writing to memory does not fail");
         outbox.push(&upgrade.into());
         let outbox = Arc::new(outbox);
         let lender = self.shared_buckets.as_ref().map(|it| it.lender(Network::of(address)));
@@ -261,47 +260,46 @@ impl<'a> Frontend<'a> {
         Some((Box::new(connection), slot))
     }
 
-    /// Sends the response that `make` returns, unless too many requests are being answered.
+    /// Sends the response that `make` returns, unless there are too many such requests.
     #[inline(never)]
-    fn show(
+    fn respond_within_limit(
         &self,
-        address: IpAddr,
-        transport: &Transport,
-        to_head: bool,
+        peer: &Peer,
+        is_head: bool,
         make: impl FnOnce() -> Result<Vec<u8>, Rejection>,
     ) {
-        let response = match self.page_requests.slot(address) {
+        let response = match self.page_requests.slot(peer.address) {
             Ok(_slot) => make(),
             Err(reached) => Err(rejection(reached)),
         };
         match response {
-            Ok(response) => self.send(transport, &response),
-            Err(rejection) => self.reject(address, transport, &rejection, to_head),
+            Ok(response) => self.send(&peer.transport, &response),
+            Err(rejection) => self.reject(peer, &rejection, is_head),
         }
     }
 
     /// Waits for a turn of the broadcaster.
     fn probe(&self) -> Result<(), Rejection> {
         let deadline = Instant::now() + PROBE_WITHIN;
-        let (answer, turn) = bounded(1);
-        let asked = self.context.inbox.send_deadline(Input::Probe(answer), deadline);
-        let is_well = asked.is_ok() && turn.recv_deadline(deadline).is_ok();
-        is_well.then_some(()).ok_or(Rejection::Full("The broadcaster does not turn."))
+        let (probe, turn) = bounded(1);
+        let sent = self.context.inbox.send_deadline(Input::Probe(probe), deadline);
+        let has_turned = sent.is_ok() && turn.recv_deadline(deadline).is_ok();
+        has_turned.then_some(()).ok_or(Rejection::Full("The broadcaster does not turn."))
     }
 
-    /// Tells a page whether a WebSocket from this address would be accepted now: browsers hide the
-    /// response to a handshake.
-    fn would_admit(&self, address: IpAddr, to_head: bool) -> Result<Vec<u8>, Rejection> {
+    /// Returns whether a WebSocket from this address would be accepted now. The page asks this,
+    /// because browsers hide the response to a handshake.
+    fn check_admission(&self, address: IpAddr, is_head: bool) -> Result<Vec<u8>, Rejection> {
         self.clients.slot(address).map_err(rejection)?;
-        Ok(answer("200 OK", "", "text/plain; charset=utf-8", "ok\n", to_head))
+        Ok(response("200 OK", "", PLAIN_TEXT, "ok\n", is_head))
     }
 
-    fn reject(&self, address: IpAddr, transport: &Transport, rejection: &Rejection, to_head: bool) {
-        self.rejections.log(address, rejection);
-        self.send(transport, &rejection.answer(to_head));
+    fn reject(&self, peer: &Peer, rejection: &Rejection, is_head: bool) {
+        self.rejections.log(peer.address, rejection);
+        self.send(&peer.transport, &rejection.response(is_head));
     }
 
-    /// Sends the only response of a connection, and closes it.
+    /// Sends the response, and closes the connection.
     fn send(&self, transport: &Transport, response: &[u8]) {
         let Context { stopping, limits, .. } = self.context;
         let deadline = Instant::now() + limits.head_within;
@@ -326,19 +324,19 @@ const FULL: Rejection = Rejection::Full("This server is full. Please try again i
 
 fn rejection(reached: LimitReached) -> Rejection {
     match reached {
-        LimitReached::Full => FULL,
-        LimitReached::AddressFull => Rejection::Full(
+        LimitReached::Total => FULL,
+        LimitReached::PerAddress => Rejection::Full(
             "Too many people are here from your address already; --max-clients-per-address \
              permits more.",
         ),
     }
 }
 
-/// Answers a connection that has no thread, without waiting for it.
+/// Rejects a connection that has no thread, without waiting for its head.
 pub(crate) fn turn_away(transport: &Transport) {
-    // Most heads have come by now. One that is left unread would reset the connection.
+    // Closing the socket with unread bytes would reset the connection. Most heads have arrived by now.
     let _ = transport.discard();
-    let _ = transport.send(&FULL.answer(false));
+    let _ = transport.send(&FULL.response(false));
     transport.finish();
 }
 
@@ -369,8 +367,8 @@ mod tests {
         let frontend = Frontend::new(&context, &Config::default(), &limits);
         std::thread::scope(|scope| {
             scope.spawn(|| match inputs.recv_timeout(Duration::from_secs(20)) {
-                Ok(Input::Probe(answer)) => answer.send(()).unwrap(),
-                _ => panic!("the broadcaster is asked"),
+                Ok(Input::Probe(probe)) => probe.send(()).unwrap(),
+                _ => panic!("no probe"),
             });
             assert_eq!(frontend.probe(), Ok(()));
         });
@@ -382,14 +380,14 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_without_a_thread_is_told_to_come_again() {
+    fn a_connection_without_a_thread_is_rejected() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         peer.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         turn_away(&Transport::new(listener.accept().unwrap().0).unwrap());
-        let mut answer = String::new();
-        peer.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        let mut response = String::new();
+        peer.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
     }
 }

@@ -1,36 +1,36 @@
-//! The short answers of the door: complete, and with a sentence that says what was wrong.
+//! Rejections of requests: the status, a sentence for the user, and the level in the log.
 
 use http::header::{COOKIE, HeaderName};
 use log::Level;
 
-use super::response::{METHODS, answer};
+use super::response::{ALLOWED_METHODS, PLAIN_TEXT, response};
 
-/// Why a request is not let in.
+/// The reason why a request is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// The head is not HTTP/1.x, or says two things at once.
+    /// The head is not HTTP/1.x, or contradicts itself.
     Malformed(&'static str),
-    /// The `Origin` is a stranger's.
+    /// The `Origin` is not allowed.
     ForeignOrigin,
-    /// Nothing is here under that path.
+    /// The path does not exist.
     NotFound,
-    /// This server has no address that others could use.
-    NoWayIn,
-    /// None of GET, HEAD and OPTIONS.
-    Method,
-    /// The head did not come in time.
-    TooLate,
-    /// There is a body, or one is announced.
-    Body,
-    /// The `Host` is not ours.
+    /// Other machines cannot reach this server at any address.
+    Unreachable,
+    /// The method is not GET, HEAD or OPTIONS.
+    MethodNotAllowed,
+    /// The head did not arrive in time.
+    RequestTimeout,
+    /// The request has a body.
+    HasBody,
+    /// The `Host` is not a name of this server.
     ForeignHost,
     /// The version of WebSocket is not 13.
-    Version,
-    /// The head is larger than 16 KiB. Most of it is in this field, or in the target.
+    WebSocketVersion,
+    /// The head is larger than 16 KiB. `largest` is its largest field, or `None` for the target.
     HeadTooLarge { largest: Option<HeaderName> },
     /// The head has more than 100 fields.
     TooManyFields,
-    /// There is no room for one more.
+    /// A limit is reached, or a part of the server does not respond.
     Full(&'static str),
 }
 
@@ -39,12 +39,12 @@ impl Rejection {
         match self {
             Self::Malformed(_) => (400, "Bad Request"),
             Self::ForeignOrigin => (403, "Forbidden"),
-            Self::NotFound | Self::NoWayIn => (404, "Not Found"),
-            Self::Method => (405, "Method Not Allowed"),
-            Self::TooLate => (408, "Request Timeout"),
-            Self::Body => (413, "Content Too Large"),
+            Self::NotFound | Self::Unreachable => (404, "Not Found"),
+            Self::MethodNotAllowed => (405, "Method Not Allowed"),
+            Self::RequestTimeout => (408, "Request Timeout"),
+            Self::HasBody => (413, "Content Too Large"),
             Self::ForeignHost => (421, "Misdirected Request"),
-            Self::Version => (426, "Upgrade Required"),
+            Self::WebSocketVersion => (426, "Upgrade Required"),
             Self::HeadTooLarge { .. } | Self::TooManyFields => {
                 (431, "Request Header Fields Too Large")
             }
@@ -52,7 +52,7 @@ impl Rejection {
         }
     }
 
-    /// For a person, without anything of the request.
+    /// Returns a sentence for the user, without anything of the request.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Malformed(sentence) | Self::Full(sentence) => sentence,
@@ -60,27 +60,27 @@ impl Rejection {
                 "Pages of another host may not talk to this server; --allow-origin permits one."
             }
             Self::NotFound => "There is nothing here. The chat is at /.",
-            Self::NoWayIn => {
+            Self::Unreachable => {
                 "Others have no way in: this server is on no network, or listens on loopback alone."
             }
-            Self::Method => "Only GET, HEAD and OPTIONS are answered here.",
-            Self::TooLate => "The request did not come in time.",
-            Self::Body => "Requests have no body here.",
+            Self::MethodNotAllowed => "Only GET, HEAD and OPTIONS are answered here.",
+            Self::RequestTimeout => "The request did not come in time.",
+            Self::HasBody => "Requests have no body here.",
             Self::ForeignHost => {
                 "This server does not go by that name; --host-name gives it another."
             }
-            Self::Version => "Only version 13 of WebSocket is spoken here.",
+            Self::WebSocketVersion => "Only version 13 of WebSocket is spoken here.",
             Self::HeadTooLarge { .. } => "The head of a request has at most 16 KiB here.",
             Self::TooManyFields => "The head of a request has at most 100 fields here.",
         }
     }
 
-    /// Returns the level of its line in the log. Browsers look for files that do not exist, which is
-    /// no refusal to an operator.
+    /// Returns the level of its line in the log. Browsers request files that do not exist, which an
+    /// operator need not see.
     pub(crate) fn level(&self) -> Level {
         match self {
             Self::Full(_) => Level::Warn,
-            Self::NotFound | Self::NoWayIn => Level::Debug,
+            Self::NotFound | Self::Unreachable => Level::Debug,
             _ => Level::Info,
         }
     }
@@ -102,21 +102,20 @@ impl Rejection {
         }
     }
 
-    fn field(&self) -> &'static str {
+    fn fields(&self) -> &'static str {
         match self {
-            Self::Method => METHODS,
-            Self::Version => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            Self::MethodNotAllowed => ALLOWED_METHODS,
+            Self::WebSocketVersion => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             Self::Full(_) => "Retry-After: 5\r\n",
             _ => "",
         }
     }
 
-    /// The whole answer, with a sentence for a person.
-    pub(crate) fn answer(&self, to_head: bool) -> Vec<u8> {
+    /// Returns the complete response, with a sentence for the user.
+    pub(crate) fn response(&self, is_head: bool) -> Vec<u8> {
         let (code, phrase) = self.status();
         let sentence = format!("{}\n", self.sentence());
-        let kind = "text/plain; charset=utf-8";
-        answer(&format!("{code} {phrase}"), self.field(), kind, &sentence, to_head)
+        response(&format!("{code} {phrase}"), self.fields(), PLAIN_TEXT, &sentence, is_head)
     }
 }
 
@@ -124,15 +123,15 @@ impl Rejection {
 mod tests {
     use super::*;
 
-    fn parts(refusal: &Rejection, to_head: bool) -> (String, String) {
-        let answer = String::from_utf8(refusal.answer(to_head)).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    fn head_and_body(rejection: &Rejection, is_head: bool) -> (String, String) {
+        let response = String::from_utf8(rejection.response(is_head)).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     }
 
     #[test]
-    fn an_answer_is_complete() {
-        let (head, body) = parts(&Rejection::Method, false);
+    fn a_response_is_complete() {
+        let (head, body) = head_and_body(&Rejection::MethodNotAllowed, false);
         assert!(head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
         assert!(head.contains("Allow: GET, HEAD, OPTIONS\r\n"));
@@ -140,8 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn head_gets_no_body() {
-        let (head, body) = parts(&Rejection::NotFound, true);
+    fn the_response_to_head_has_no_body() {
+        let (head, body) = head_and_body(&Rejection::NotFound, true);
         assert!(head.contains("Content-Length: 4"));
         assert_eq!(body, "");
     }

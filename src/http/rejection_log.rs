@@ -1,4 +1,4 @@
-//! Log lines about refused callers, at a bounded rate: an operator finds the reason there.
+//! Log lines about rejected requests, at a bounded rate.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,46 +7,49 @@ use std::time::{Duration, Instant};
 
 use super::rejection::Rejection;
 
-/// How long a status is silent after a line about it.
+/// How long a status is not logged again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Logs refusals, one line a second at most for each status: a flood of one kind hides no other.
-/// The threads of all connections share it, and a channel would need one more thread to read it.
+/// Logs at most one line per second and status, so that many rejections of one kind hide no other.
+///
+/// It is behind a mutex because the threads of all connections share it; a channel would need one
+/// more thread.
 #[derive(Debug, Default)]
 pub(super) struct RejectionLog {
-    statuses: Mutex<BTreeMap<u16, Silence>>,
+    statuses: Mutex<BTreeMap<u16, Status>>,
 }
 
-/// The lines about a status that are left out, and until when.
+/// The log lines about one status.
 #[derive(Debug)]
-struct Silence {
-    until: Instant,
-    left_out: u64,
+struct Status {
+    paused_until: Instant,
+    omitted: u64,
 }
 
 impl RejectionLog {
     /// Logs the address, the status and the reason. Nothing of the request is logged.
-    pub(super) fn log(&self, address: IpAddr, refusal: &Rejection) {
-        let (status, reason) = (refusal.status().0, refusal.reason());
-        if let Some(left_out) = self.admit(status, Instant::now()) {
-            let more = match left_out {
+    pub(super) fn log(&self, address: IpAddr, rejection: &Rejection) {
+        let (status, reason) = (rejection.status().0, rejection.reason());
+        if let Some(omitted) = self.begin_line(status, Instant::now()) {
+            let more = match omitted {
                 0 => String::new(),
-                _ => format!(" ({left_out} such lines left out)"),
+                _ => format!(" ({omitted} such lines left out)"),
             };
-            log::log!(refusal.level(), "{address} is refused with {status}: {reason}{more}");
+            log::log!(rejection.level(), "{address} is refused with {status}: {reason}{more}");
         }
     }
 
-    /// Returns how many lines about a status were left out since the last, if there may be one now.
-    fn admit(&self, status: u16, now: Instant) -> Option<u64> {
+    /// Returns the number of lines omitted since the last one about a status, or `None` if a line
+    /// about it comes too early.
+    fn begin_line(&self, status: u16, now: Instant) -> Option<u64> {
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let silence = statuses.entry(status).or_insert(Silence { until: now, left_out: 0 });
-        if now < silence.until {
-            silence.left_out += 1;
+        let status = statuses.entry(status).or_insert(Status { paused_until: now, omitted: 0 });
+        if now < status.paused_until {
+            status.omitted += 1;
             return None;
         }
-        silence.until = now + PAUSE;
-        Some(std::mem::take(&mut silence.left_out))
+        status.paused_until = now + PAUSE;
+        Some(std::mem::take(&mut status.omitted))
     }
 }
 
@@ -55,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_has_a_line_a_second() {
+    fn each_status_is_logged_once_a_second() {
         let log = RejectionLog::default();
         let start = Instant::now();
-        let admit = |status, ms| log.admit(status, start + Duration::from_millis(ms));
-        assert_eq!([0, 10, 999].map(|ms| admit(403, ms)), [Some(0), None, None]);
-        assert_eq!([20, 30].map(|ms| admit(421, ms)), [Some(0), None]);
-        assert_eq!([1000, 1001, 5000].map(|ms| admit(403, ms)), [Some(2), None, Some(1)]);
+        let begin_line = |status, ms| log.begin_line(status, start + Duration::from_millis(ms));
+        assert_eq!([0, 10, 999].map(|ms| begin_line(403, ms)), [Some(0), None, None]);
+        assert_eq!([20, 30].map(|ms| begin_line(421, ms)), [Some(0), None]);
+        assert_eq!([1000, 1001, 5000].map(|ms| begin_line(403, ms)), [Some(2), None, Some(1)]);
     }
 }

@@ -1,21 +1,23 @@
-//! The answers that the door gives itself.
+//! Short responses that the front end writes without tiny_http.
 
 /// The field that names the methods of every resource.
-pub(super) const METHODS: &str = "Allow: GET, HEAD, OPTIONS\r\n";
+pub(super) const ALLOWED_METHODS: &str = "Allow: GET, HEAD, OPTIONS\r\n";
+pub(super) const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// The answer to OPTIONS. It says nothing to pages of other hosts, which is how CORS stays shut.
-pub(crate) fn options() -> Vec<u8> {
-    answer("200 OK", METHODS, "text/plain; charset=utf-8", "", false)
+/// Returns the response to OPTIONS. It has no CORS fields, so that browsers permit pages of other
+/// hosts nothing.
+pub(super) fn options_response() -> Vec<u8> {
+    response("200 OK", ALLOWED_METHODS, PLAIN_TEXT, "", false)
 }
 
-/// A whole answer, the last on its connection, which nobody keeps. `fields` end their lines. One to
-/// a HEAD request has no body (RFC 9110, section 9.3.2).
-pub(crate) fn answer(
+/// Returns a complete response, after which the connection is closed. Each of the `fields` ends with
+/// CR and LF. The response to a HEAD request has no content (RFC 9110, section 9.3.2).
+pub(super) fn response(
     status: &str,
     fields: &str,
     content_type: &str,
     content: &str,
-    to_head: bool,
+    is_head: bool,
 ) -> Vec<u8> {
     let length = content.len();
     let head = format!(
@@ -26,6 +28,6 @@ pub(crate) fn answer(
          Cache-Control: no-store\r\n\
          {fields}Connection: close\r\n\r\n"
     );
-    let content = if to_head { "" } else { content };
+    let content = if is_head { "" } else { content };
     [head.as_bytes(), content.as_bytes()].concat()
 }

@@ -36,14 +36,14 @@ impl Asset {
         }
     }
 
-    /// Returns whether the answer depends on `Accept-Encoding`.
+    /// Returns whether the response depends on `Accept-Encoding`.
     pub(super) fn varies(&self) -> bool {
         self.gzip.is_some()
     }
 
-    pub(super) fn form(&self, takes_gzip: bool) -> Form {
+    pub(super) fn form(&self, accepts_gzip: bool) -> Form {
         match self.gzip {
-            Some(content) if takes_gzip => Form { content, is_gzip: true },
+            Some(content) if accepts_gzip => Form { content, is_gzip: true },
             _ => Form { content: self.plain, is_gzip: false },
         }
     }

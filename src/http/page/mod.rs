@@ -1,209 +1,183 @@
-//! The page, served by tiny_http behind a private socket.
+//! The page, served by tiny_http.
 //!
-//! tiny_http answers well and defends itself badly: a large `Content-Length` aborts the process,
-//! one failed `accept` ends its loop for good, and it has no time-outs. So it listens on a Unix
-//! socket that only this process can reach, and sees only requests that the door has checked and
-//! written anew. When it dies all the same, it is built anew.
+//! tiny_http 0.12 is not made for hostile networks. A huge `Content-Length` aborts the process, one
+//! failed `accept` ends its loop, its pool panics without a thread, and it has no time-outs. So it
+//! accepts a single connection, which is made when it starts. On this connection it gets a fixed
+//! request for each request that the front end has parsed. The parsed request goes to the page
+//! thread through a channel, and the response returns through another. So serving the page takes
+//! neither a descriptor nor a new thread.
+//!
+//! If tiny_http dies anyway, a new instance replaces it.
 
-mod answer;
 mod assets;
-mod private_socket;
+mod private_connection;
+mod response;
 
-use std::fmt::Write as _;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::net::UnixListener;
+use std::io::{self, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::catch_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::net::{Shutdown, shutdown};
 use tiny_http::Server;
 
 use super::head::PageRequest;
 use super::rejection::Rejection;
-use answer::respond;
-use assets::asset;
-use private_socket::PrivateSocket;
+use assets::{Asset, asset};
+use private_connection::private_connection;
+use response::render;
 
-/// When tiny_http has not answered for so long, it is taken for dead and built anew.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// How long its successor has, from its building to its answer. The machine may just be busy.
-const SUCCESSOR_WITHIN: Duration = Duration::from_secs(4);
-/// The least time from one building to the next: where the last attempt failed, or came to nothing
-/// at once, the next may do so, too.
-const REBUILD_PAUSE: Duration = Duration::from_millis(200);
+/// Capacity of the queue of parsed requests: as many as the front end serves at once.
+const QUEUE_MAX: usize = 64;
+/// How long an instance of tiny_http may take to respond before it counts as dead.
+const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
+/// Number of instances that are tried for one request.
+const ATTEMPTS: u32 = 2;
+/// The request that tiny_http gets for each queued one.
+const WAKEUP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+const UNAVAILABLE: Rejection =
+    Rejection::Full("The page is not available just now. Please try again in a moment.");
 
-/// tiny_http, and the way to it. The thread that serves shares it with those that ask: they need to
-/// know which of its lives it is in, and to wait for the next, which a channel cannot tell to many.
+/// The running instance of tiny_http, and `None` once the server stops.
+///
+/// It is behind a mutex because each connection thread that finds it dead replaces it for all.
 #[derive(Debug)]
 pub(crate) struct Page {
-    generation: Mutex<Generation>,
-    rebuilt: Condvar,
+    instance: Mutex<Option<Arc<Instance>>>,
 }
 
-/// One generation of tiny_http, from its building to its death.
-#[derive(Clone)]
-struct Generation {
-    number: u64,
-    instance: Arc<Instance>,
-    built: Instant,
-    stopping: bool,
-}
-
-/// tiny_http is told that it is to end before it is woken, so that these are dropped in their order.
+/// One life of tiny_http.
 struct Instance {
     server: Server,
-    socket: PrivateSocket,
+    /// The listener of tiny_http, by which its accept loop is ended.
+    listener: UnixListener,
+    /// The connection that tiny_http reads.
+    connection: UnixStream,
+    queue: Sender<QueuedRequest>,
+    queued: Receiver<QueuedRequest>,
 }
 
-impl Generation {
-    fn new(number: u64) -> io::Result<Self> {
-        let (socket, listener) = PrivateSocket::new()?;
-        Self::begin(number, socket, listener)
-    }
-
-    fn begin(number: u64, socket: PrivateSocket, listener: UnixListener) -> io::Result<Self> {
-        // It panics where there is no thread to be had.
-        let server = catch_unwind(|| Server::from_listener(listener, None))
-            .map_err(|_| io::Error::other("no thread for it"))?
-            .map_err(io::Error::other)?;
-        let instance = Arc::new(Instance { server, socket });
-        Ok(Self { number, instance, built: Instant::now(), stopping: false })
-    }
+struct QueuedRequest {
+    request: PageRequest,
+    asset: &'static Asset,
+    response: Sender<Vec<u8>>,
 }
 
 impl Page {
     /// # Errors
-    /// When the private socket cannot be made.
+    /// When the process has no descriptor or thread left, or no directory for temporary files.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { generation: Mutex::new(Generation::new(0)?), rebuilt: Condvar::new() })
+        let instance = Arc::new(Instance::new()?);
+        Ok(Self { instance: Mutex::new(Some(instance)) })
     }
 
-    /// The loop of the page's thread. It ends with [`Page::stop`].
+    /// Runs the page thread until [`Page::stop`] is called.
     pub(crate) fn serve(&self) {
-        loop {
-            let Generation { instance, stopping, .. } = self.generation().clone();
-            if stopping {
-                return;
-            }
-            while let Ok(request) = instance.server.recv() {
-                respond(request);
-            }
-            self.rebuild();
+        while let Some(instance) = self.instance() {
+            instance.serve();
         }
     }
 
     /// Ends [`Page::serve`].
     pub(crate) fn stop(&self) {
-        let mut generation = self.generation();
-        generation.stopping = true;
-        generation.instance.server.unblock();
-        self.rebuilt.notify_all();
+        let stopped = self.lock().take();
+        if let Some(instance) = stopped {
+            instance.server.unblock();
+        }
     }
 
-    /// The whole answer to a request.
+    /// Returns the complete response to a request.
     ///
     /// # Errors
-    /// When the page has no such asset, and when neither tiny_http answers, nor the one that is built
-    /// in its place.
+    /// When the page has no such asset, or when neither tiny_http nor a new instance responds.
     pub(crate) fn fetch(&self, request: &PageRequest) -> Result<Vec<u8>, Rejection> {
-        if asset(&request.path).is_none() {
-            return Err(Rejection::NotFound);
-        }
-        const RESTING: Rejection =
-            Rejection::Full("The page is not available just now. Please try again in a moment.");
-        let generation = self.generation().clone();
-        let asked = ask(&generation.instance.socket, request, ANSWER_WITHIN);
-        let answer = match asked {
-            Err(error) if !is_exhaustion(&error) => {
-                log::warn!("the page does not answer ({error}); it is built anew");
-                let instance = self.next_life(&generation).ok_or(RESTING)?;
-                ask(&instance.socket, request, SUCCESSOR_WITHIN)
+        let asset = asset(&request.path).ok_or(Rejection::NotFound)?;
+        for _ in 0..ATTEMPTS {
+            let instance = self.instance().ok_or(UNAVAILABLE)?;
+            match instance.fetch(request, asset) {
+                Ok(response) => return Ok(response),
+                Err(error) => self.replace(&instance, &error),
             }
-            answer => answer,
-        };
-        answer.map_err(|error| {
-            log::warn!("the page does not answer: {error}");
-            RESTING
-        })
+        }
+        Err(UNAVAILABLE)
     }
 
-    /// Sends a dead generation away, and waits for the next.
-    fn next_life(&self, dead: &Generation) -> Option<Arc<Instance>> {
-        dead.instance.server.unblock();
-        let is_old =
-            |generation: &mut Generation| generation.number == dead.number && !generation.stopping;
-        let (generation, _) = self
-            .rebuilt
-            .wait_timeout_while(self.generation(), SUCCESSOR_WITHIN, is_old)
-            .unwrap_or_else(PoisonError::into_inner);
-        (generation.number != dead.number).then(|| generation.instance.clone())
+    /// Replaces a dead instance, unless another thread has done so.
+    #[cold]
+    fn replace(&self, dead: &Arc<Instance>, error: &io::Error) {
+        let mut instance = self.lock();
+        if !instance.as_ref().is_some_and(|it| Arc::ptr_eq(it, dead)) {
+            return;
+        }
+        log::warn!("the page does not respond ({error}); tiny_http is restarted");
+        match Instance::new() {
+            Ok(new) => *instance = Some(Arc::new(new)),
+            Err(error) => log::warn!("tiny_http cannot be restarted: {error}"),
+        }
+        // The page thread goes on with the new instance.
+        dead.server.unblock();
     }
 
-    fn rebuild(&self) {
-        let mut generation = self.generation();
-        let mut pause = REBUILD_PAUSE.saturating_sub(generation.built.elapsed());
+    fn instance(&self) -> Option<Arc<Instance>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Instance>>> {
+        self.instance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Instance {
+    fn new() -> io::Result<Self> {
+        let (listener, connection) = private_connection()?;
+        connection.set_nonblocking(true)?;
+        let accepting = listener.try_clone()?;
+        // It panics if the process gets no thread.
+        let server = catch_unwind(|| Server::from_listener(accepting, None))
+            .map_err(|_| io::Error::other("there is no thread for it"))?
+            .map_err(io::Error::other)?;
+        let (queue, queued) = bounded(QUEUE_MAX);
+        Ok(Self { server, listener, connection, queue, queued })
+    }
+
+    /// Responds to requests until tiny_http is unblocked, or its accept loop ends.
+    fn serve(&self) {
         loop {
-            let paused = self
-                .rebuilt
-                .wait_timeout_while(generation, pause, |generation| !generation.stopping);
-            generation = paused.unwrap_or_else(PoisonError::into_inner).0;
-            if generation.stopping {
-                return;
+            let wakeup = self.server.recv();
+            for QueuedRequest { request, asset, response } in self.queued.try_iter() {
+                // The connection thread may have stopped waiting.
+                let _ = response.send(render(asset, &request));
             }
-            match Generation::new(generation.number + 1) {
-                Ok(next) => {
-                    *generation = next;
-                    return self.rebuilt.notify_all();
-                }
-                Err(error) => log::warn!("the page cannot be built anew: {error}"),
+            match wakeup {
+                // tiny_http would write a response to a request that is dropped.
+                Ok(request) => drop(request.into_writer()),
+                Err(_) => return,
             }
-            pause = REBUILD_PAUSE;
         }
     }
 
-    fn generation(&self) -> MutexGuard<'_, Generation> {
-        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fetch(&self, request: &PageRequest, asset: &'static Asset) -> io::Result<Vec<u8>> {
+        let (response, rendered) = bounded(1);
+        let queued = QueuedRequest { request: request.clone(), asset, response };
+        self.queue.try_send(queued).map_err(|_| io::Error::other("the queue is full"))?;
+        (&self.connection).write_all(WAKEUP_REQUEST)?;
+        rendered.recv_timeout(RESPONSE_WITHIN).map_err(io::Error::other)
     }
 }
 
-impl std::fmt::Debug for Generation {
+/// Ends the accept loop. tiny_http would connect to its own path for that, which is removed.
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = shutdown(&self.listener, Shutdown::Both);
+    }
+}
+
+impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Generation").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Instance").finish_non_exhaustive()
     }
-}
-
-/// When the process has no descriptor left, it is not tiny_http that is dead.
-fn is_exhaustion(error: &io::Error) -> bool {
-    let exhaustion = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
-    exhaustion.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-/// Asks tiny_http, in a request written anew, and reads its answer to the end.
-fn ask(socket: &PrivateSocket, request: &PageRequest, patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = socket.connect()?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    stream.write_all(head_of(request).as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let status_line = answer.windows(2).position(|window| window == b"\r\n");
-    let fields = status_line.ok_or(io::ErrorKind::UnexpectedEof)? + 2;
-    // tiny_http closes, but does not say so.
-    answer.splice(fields..fields, *b"Connection: close\r\n");
-    Ok(answer)
-}
-
-fn head_of(request: &PageRequest) -> String {
-    let PageRequest { is_head, path, host, if_none_match, accept_encoding } = request;
-    let method = if *is_head { "HEAD" } else { "GET" };
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
-    for (name, value) in [("If-None-Match", if_none_match), ("Accept-Encoding", accept_encoding)] {
-        if let Some(value) = value {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
-    }
-    head.push_str("Connection: close\r\n\r\n");
-    head
 }
 
 #[cfg(test)]
@@ -218,92 +192,119 @@ mod tests {
             if_none_match: if_none_match.map(str::to_owned),
             accept_encoding: None,
         };
-        page.fetch(&request).map(|answer| String::from_utf8(answer).unwrap())
+        page.fetch(&request).map(|response| String::from_utf8(response).unwrap())
     }
 
-    fn field_of<'a>(answer: &'a str, name: &str) -> &'a str {
+    fn field_of<'a>(response: &'a str, name: &str) -> &'a str {
         let start = format!("{name}: ");
-        let line = answer.lines().find_map(|line| line.strip_prefix(&start));
-        line.unwrap_or_else(|| panic!("no {name} in {answer}"))
+        let line = response.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name} in {response}"))
     }
 
     fn with_page(test: impl FnOnce(&Page)) {
-        serve_while(&Page::new().unwrap(), test);
+        with_instance(Instance::new().unwrap(), test);
     }
 
-    /// Serves while `test` runs.
-    fn serve_while(page: &Page, test: impl FnOnce(&Page)) {
+    /// Serves the page while `test` runs.
+    fn with_instance(instance: Instance, test: impl FnOnce(&Page)) {
         struct StopOnDrop<'a>(&'a Page);
         impl Drop for StopOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.stop();
             }
         }
+        let page = Page { instance: Mutex::new(Some(Arc::new(instance))) };
         std::thread::scope(|scope| {
             scope.spawn(|| page.serve());
-            let _stop = StopOnDrop(page);
-            test(page);
+            let _stop = StopOnDrop(&page);
+            test(&page);
         });
     }
 
     #[test]
-    fn a_part_comes_with_its_fields() {
+    fn an_asset_has_its_header_fields() {
         with_page(|page| {
-            let answer = get(page, "/", None).unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
-            assert_eq!(field_of(&answer, "Connection"), "close");
-            assert_eq!(field_of(&answer, "Content-Type"), "text/html; charset=utf-8");
-            assert_eq!(field_of(&answer, "X-Content-Type-Options"), "nosniff");
-            assert_eq!(field_of(&answer, "Referrer-Policy"), "no-referrer");
-            let policy = field_of(&answer, "Content-Security-Policy");
+            let response = get(page, "/", None).unwrap();
+            assert!(response.starts_with("HTTP/1.1 200 OK\r\n"));
+            assert_eq!(field_of(&response, "Connection"), "close");
+            assert_eq!(field_of(&response, "Server"), "chinwag");
+            assert!(field_of(&response, "Date").ends_with(" GMT"));
+            assert_eq!(field_of(&response, "Content-Type"), "text/html; charset=utf-8");
+            assert_eq!(field_of(&response, "X-Content-Type-Options"), "nosniff");
+            assert_eq!(field_of(&response, "Referrer-Policy"), "no-referrer");
+            let policy = field_of(&response, "Content-Security-Policy");
             assert!(policy.starts_with("default-src 'none'; "));
             assert!(policy.contains("connect-src 'self' ws://chat.lan:8080 wss://chat.lan:8080;"));
-            assert!(answer.ends_with(include_str!("../../../web/index.html")));
+            assert!(response.ends_with(include_str!("../../../web/index.html")));
             assert!(get(page, "/healthz", None).unwrap().ends_with("\r\n\r\nok\n"));
             assert_eq!(get(page, "/nothing", None), Err(Rejection::NotFound));
         });
     }
 
     #[test]
-    fn a_browser_is_told_what_a_part_is() {
+    fn content_types_follow_the_file_names() {
         with_page(|page| {
-            for (path, kind) in [
+            for (path, content_type) in [
                 ("/", "text/html; charset=utf-8"),
                 ("/main.js", "text/javascript; charset=utf-8"),
                 ("/style.css", "text/css; charset=utf-8"),
                 ("/icon.svg", "image/svg+xml"),
                 ("/healthz", "text/plain; charset=utf-8"),
             ] {
-                let answer = get(page, path, None).unwrap();
-                assert_eq!(field_of(&answer, "Content-Type"), kind, "{path}");
+                let response = get(page, path, None).unwrap();
+                assert_eq!(field_of(&response, "Content-Type"), content_type, "{path}");
             }
         });
     }
 
     #[test]
-    fn what_is_known_is_not_sent_again() {
+    fn a_cached_asset_is_not_sent_again() {
         with_page(|page| {
             let etag = field_of(&get(page, "/main.js", None).unwrap(), "ETag").to_owned();
-            for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
-                let answer = get(page, "/main.js", Some(&known)).unwrap();
-                assert!(answer.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{answer}");
-                assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+            for cached in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+                let response = get(page, "/main.js", Some(&cached)).unwrap();
+                assert!(response.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{response}");
+                assert!(response.ends_with("\r\n\r\n"), "{response}");
             }
             assert!(get(page, "/main.js", Some("\"x\"")).unwrap().contains("200 OK"));
         });
     }
 
     #[test]
-    fn a_dead_page_is_built_anew() {
-        let (socket, listener) = PrivateSocket::new().unwrap();
-        let hold = listener.try_clone().unwrap();
-        let generation = Mutex::new(Generation::begin(0, socket, listener).unwrap());
-        serve_while(&Page { generation, rebuilt: Condvar::new() }, |page| {
-            get(page, "/", None).unwrap();
-            // From now on `accept` fails, and tiny_http dies of it.
-            rustix::net::shutdown(&hold, rustix::net::Shutdown::Both).unwrap();
-            assert!(get(page, "/", None).unwrap().contains("200 OK"));
-            assert!(page.generation().number > 0);
+    fn concurrent_requests_get_their_own_responses() {
+        const PATHS: [&str; 4] = ["/", "/main.js", "/style.css", "/icon.svg"];
+        with_page(|page| {
+            std::thread::scope(|scope| {
+                for path in PATHS.repeat(8) {
+                    scope.spawn(move || {
+                        let expected = asset(path).unwrap().form(false).content;
+                        for _ in 0..20 {
+                            let response = get(page, path, None).unwrap();
+                            assert!(response.as_bytes().ends_with(expected), "{path}");
+                        }
+                    });
+                }
+            });
         });
+    }
+
+    #[test]
+    fn a_dead_instance_is_replaced() {
+        with_page(|page| {
+            let dead = page.instance().unwrap();
+            get(page, "/", None).unwrap();
+            // tiny_http sees the end of its only connection, and no request after it.
+            shutdown(&dead.connection, Shutdown::Both).unwrap();
+            assert!(get(page, "/", None).unwrap().contains("200 OK"));
+            assert!(!Arc::ptr_eq(&dead, &page.instance().unwrap()));
+        });
+    }
+
+    #[test]
+    fn a_silent_instance_is_replaced() {
+        let (connection, _unread) = UnixStream::pair().unwrap();
+        let mut silent = Instance::new().unwrap();
+        silent.connection = connection;
+        with_instance(silent, |page| assert!(get(page, "/", None).unwrap().contains("200 OK")));
     }
 }

@@ -47,7 +47,8 @@ check:
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features --features cli -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --test hostile --test soak --test clients -- -D warnings
 	cargo clippy --locked --package testkit --package chinwag-loom --all-targets -- -D warnings
@@ -111,7 +112,7 @@ loom:
 
 # The cases of the Autobahn suite against the real connection loop, with an echo for a broadcaster.
 conformance:
-	cargo build --locked --release --features conformance --target-dir target/conformance
+	RUSTFLAGS="--cfg conformance" cargo build --locked --release --target-dir target/conformance
 	sh tests/conformance/run.sh target/conformance/release/chinwag
 
 # The example clients in Python and JavaScript, over a network that breaks.

@@ -5,6 +5,7 @@
 mod support;
 
 use std::io::Write as _;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use chinwag::{Config, Limits};
@@ -192,7 +193,7 @@ fn two_servers_in_one_process_know_nothing_of_each_other() {
     let (mut ana, mut bo) = (here.join(), there.join());
     ana.say_and_hear("here");
     bo.say_and_hear("there");
-    here.handle.stop();
+    here.stop();
     assert_eq!(ana.close_frame().0, 1001);
     bo.say_and_hear("still there");
 }
@@ -200,7 +201,7 @@ fn two_servers_in_one_process_know_nothing_of_each_other() {
 #[test]
 fn one_port_is_enough() {
     let free = House::open().address().port();
-    let config = chinwag::Config { page_port: free, websocket_port: free, ..config() };
+    let config = config().page_port(free).websocket_port(free);
     let mut house = House::with(&config);
     assert_eq!(house.address(), house.page_address());
     house.join().say_and_hear("hello");
@@ -212,8 +213,8 @@ fn one_port_is_enough() {
 
 #[test]
 fn who_talks_too_fast_is_read_more_slowly_and_loses_nothing() {
-    let limits = Limits { burst: 5, per_second: 50, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(5).per_second(NonZero::new(50));
+    let mut house = House::with(&config().limits(limits));
     let mut ana = house.join();
     let since = Instant::now();
     for number in 0..30 {
@@ -230,8 +231,8 @@ fn who_talks_too_fast_is_read_more_slowly_and_loses_nothing() {
 
 #[test]
 fn who_was_slowed_can_be_cut_off() {
-    let limits = Limits { burst: 1, per_second: 1, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(1).per_second(NonZero::new(1));
+    let mut house = House::with(&config().limits(limits));
     let (mut ana, mut bo) = (house.join(), house.join());
     for _ in 0..1000 {
         ana.say("again and again");

@@ -7,7 +7,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use support::config;
 use support::json::Scene;
 
@@ -22,8 +22,7 @@ fn the_sessions_of_the_protocol_go_as_they_are_written() {
     let protocol = include_str!("../PROTOCOL.md");
     Scene::new().play(fenced(protocol, "plain-session"));
     // With the limits that people have: the welcome names them.
-    Scene::with(&Config { limits: Limits::default(), ..config() })
-        .play(fenced(protocol, "json-session"));
+    Scene::with(&config().limits(Limits::default())).play(fenced(protocol, "json-session"));
 }
 
 fn packages(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {

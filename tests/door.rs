@@ -5,9 +5,10 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::time::Duration;
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use flate2::read::GzDecoder;
 use support::answer::Answer;
 use support::{House, ask, ask_for_bytes, config, connect, tcp};
@@ -196,11 +197,11 @@ fn every_refusal_is_a_complete_answer() {
 
 #[test]
 fn origins_and_host_names_can_be_allowed() {
-    let house = House::with(&Config {
-        host_names: vec!["chat.example.org".parse().unwrap()],
-        allowed_origins: vec!["https://intra.example.org".parse().unwrap()],
-        ..config()
-    });
+    let house = House::with(
+        &config()
+            .host_names(vec!["chat.example.org".parse().unwrap()])
+            .allowed_origins(vec!["https://intra.example.org".parse().unwrap()]),
+    );
     let upgrade = |host: &str, origin: &str| {
         let head = format!("GET / HTTP/1.1\nHost: {host}\nOrigin: {origin}\n{HANDSHAKE}\n");
         upgrade(&house, &head)
@@ -243,8 +244,8 @@ fn a_body_that_comes_all_the_same_does_not_cost_the_answer() {
 
 #[test]
 fn a_head_that_does_not_come_is_not_waited_for() {
-    let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
-    let house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().head_within(Duration::from_millis(200));
+    let house = House::with(&config().limits(limits));
     let mut idle = tcp(house.address());
     let mut slow = tcp(house.page_address());
     slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
@@ -257,7 +258,7 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 
 #[test]
 fn a_full_server_says_when_to_come_again() {
-    let mut house = House::with(&Config { clients_max: Some(2), ..config() });
+    let mut house = House::with(&config().clients_max(NonZero::new(2)));
     let first = house.join();
     let mut second = house.join();
     let head = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
@@ -280,8 +281,8 @@ fn a_refused_browser_learns_why() {
     const WHY: &str = "GET /healthz?why=http%3A%2F%2Flocalhost HTTP/1.1\nHost: localhost\n\n";
     let handshake = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
     for (config, told) in [
-        (Config { clients_max: Some(1), ..config() }, "full"),
-        (Config { clients_per_address_max: 1, ..config() }, "from your address"),
+        (config().clients_max(NonZero::new(1)), "full"),
+        (config().clients_per_address_max(NonZero::new(1)), "from your address"),
     ] {
         let mut house = House::with(&config);
         let open = answer(&house, WHY);
@@ -313,7 +314,7 @@ fn a_refused_browser_learns_why() {
 
 #[test]
 fn one_address_does_not_take_every_place() {
-    let mut house = House::with(&Config { clients_per_address_max: 2, ..config() });
+    let mut house = House::with(&config().clients_per_address_max(NonZero::new(2)));
     let _two = (house.join(), house.join());
     let refused = connect(house.address(), "/").expect_err("a third is one too many");
     assert!(refused.contains("503"), "{refused}");

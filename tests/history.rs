@@ -5,10 +5,12 @@
 
 mod support;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, HistoryConfig, HistoryLimits, Limits, RoomName, export, import, stats};
+use chinwag::history::{HistoryConfig, export, import, stats, verify};
+use chinwag::{Config, HistoryLimits, Limits, RoomName};
 use serde_json::{Value, from_str, json};
 use support::folder::Folder;
 use support::json::{Scene, error, seqs};
@@ -16,9 +18,9 @@ use support::{Client, DEADLINE, House, config};
 
 /// A server that keeps what is said, and holds as little of it in memory as is asked for.
 fn kept(file: &Path, lines_max: usize) -> Config {
-    let history = HistoryLimits { lines_max, ..HistoryLimits::default() };
-    let limits = Limits { per_second: 0, history, ..Limits::default() };
-    Config { limits, history: Some(HistoryConfig::new(file)), ..config() }
+    let history = HistoryLimits::default().lines_max(lines_max);
+    let limits = Limits::default().per_second(None).history(history);
+    config().limits(limits).history(Some(HistoryConfig::new(file)))
 }
 
 fn folder_and_file() -> (Folder, PathBuf) {
@@ -394,9 +396,10 @@ fn what_the_embedder_says_is_kept() {
 #[test]
 fn the_embedder_counts_on() {
     let (_folder, file) = folder_and_file();
-    let history = HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() };
+    let history = HistoryLimits::default().idle_rooms_max(0);
     let config = kept(&file, 500);
-    let config = Config { limits: Limits { history, ..config.limits }, ..config };
+    let limits = config.limits.clone().history(history);
+    let config = config.limits(limits);
     let house = House::with(&config);
     let nickname = chinwag::Nickname::parse("bot").unwrap();
     for room in ["attic", "attic", "cellar", "attic"] {
@@ -420,7 +423,7 @@ fn what_cannot_be_read_is_left_out_of_an_export_and_counted() {
     let mut written = vec![];
     let exported = export(&file, &mut written, |_| {}).unwrap();
     assert_eq!((exported.written, exported.unreadable), (2, 1));
-    let findings = chinwag::check(&file).unwrap();
+    let findings = verify(&file).unwrap();
     assert_eq!((findings.messages, findings.problems.len()), (2, 1));
 }
 
@@ -438,8 +441,8 @@ fn a_room_keeps_as_many_messages_as_it_may() {
     count(&mut ana, "lobby", 1..=250);
     say(&mut ana, "lobby", "the last word", "last");
     drop((ana, house));
-    let few = HistoryConfig { keep_messages: Some(10), ..HistoryConfig::new(&file) };
-    let mut house = House::with(&Config { history: Some(few), ..kept(&file, 0) });
+    let few = HistoryConfig::new(&file).keep_messages(NonZero::new(10));
+    let mut house = House::with(&kept(&file, 0).history(Some(few)));
     let mut ana = enter(&mut house, "lobby");
     let page = json!({"type": "history", "room": "lobby"});
     let page = until(&mut ana, &page, |page| seqs(page).len() == 10);
@@ -457,9 +460,8 @@ fn what_is_too_old_goes_and_its_numbers_are_not_used_again() {
     let month = Duration::from_secs(30 * 24 * 60 * 60);
     // At once: the rest of the world waits an hour for the second look, and a day for a clock that is
     // so far ahead of the file.
-    let second_look = Duration::ZERO;
-    let recent = HistoryConfig { keep: Some(month), second_look, ..HistoryConfig::new(&file) };
-    let recent = Config { history: Some(recent), ..kept(&file, 0) };
+    let recent = HistoryConfig::new(&file).keep(Some(month)).deletion_notice(Duration::ZERO);
+    let recent = kept(&file, 0).history(Some(recent));
     let mut house = House::with(&recent);
     let mut ana = enter(&mut house, "lobby");
     let page = json!({"type": "history", "room": "lobby"});

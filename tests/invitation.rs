@@ -86,7 +86,7 @@ fn the_room_comes_along() {
 #[test]
 fn nobody_is_sent_to_the_own_machine() {
     let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
-    let house = House::with(&Config { bind: everywhere, ..config() });
+    let house = House::with(&config().bind(everywhere));
     let addresses = house.handle.reachable_page_addresses();
     let port = house.page_address().port();
     for host in ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "2130706433"] {

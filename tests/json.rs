@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::num::NonZero;
 use std::time::Duration;
 
-use chinwag::{Config, Event, Limits, RoomName};
+use chinwag::{Event, Limits, RoomName};
 use serde_json::{Value, json};
 use support::json::{Scene, error};
 use support::{House, config, frame};
@@ -258,7 +259,7 @@ fn a_server_that_stops_says_so_to_clients_of_json() {
 
 #[test]
 fn who_says_no_hello_in_time_is_sent_home() {
-    let limits = Limits { hello_within: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits::default().hello_within(Duration::from_millis(500));
     let mut house = House::with_limits(limits);
     let mut polite = house.open_json();
     assert_eq!(polite.asked(&json!({"type": "hello"}))["type"], "welcome");
@@ -271,8 +272,8 @@ fn who_says_no_hello_in_time_is_sent_home() {
 
 #[test]
 fn who_asks_too_much_is_told_and_who_goes_on_is_sent_home() {
-    let limits = Limits { burst: 2, per_second: 1, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(2).per_second(NonZero::new(1));
+    let mut house = House::with(&config().limits(limits));
     let mut ana = house.open_json();
     ana.asked(&json!({"type": "hello", "nick": "ana"}));
     ana.asked(&json!({"type": "join", "room": "lobby"}));
@@ -311,7 +312,8 @@ fn the_embedder_is_told_of_clients_of_both_dialects() {
     let (client, lobby) = (ana.id, RoomName::lobby());
     ana.asked(&json!({"type": "hello", "nick": "ana"}));
     ana.asked(&json!({"type": "join", "room": "lobby"}));
-    let Event::Joined { client: who, nickname, room } = house.event() else { panic!("in a room") };
+    let event = house.event();
+    let Event::Joined { client: who, nickname, room, .. } = event else { panic!("{event:?}") };
     assert_eq!((who, nickname.as_str(), &room), (client, "ana", &lobby));
     let say = json!({"type": "say", "room": "lobby", "text": "hi", "id": "1"});
     for _ in 0..2 {
@@ -319,10 +321,16 @@ fn the_embedder_is_told_of_clients_of_both_dialects() {
     }
     ana.asked(&json!({"type": "tell", "to": "ana", "text": "nobody else's", "id": "2"}));
     ana.asked(&json!({"type": "say", "room": "lobby", "text": "again", "id": "3"}));
-    for (seq, text) in [(1, "hi"), (2, "again")] {
-        let (nickname, room, text) = (nickname.clone(), room.clone(), text.to_owned());
-        assert_eq!(house.event(), Event::Message { client, nickname, room, seq, text });
+    for message in [(1, "hi"), (2, "again")] {
+        let event = house.event();
+        let Event::Message { client: who, nickname, seq, text, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!((who, nickname.as_str(), (seq, text.as_str())), (client, "ana", message));
     }
     ana.close();
-    assert_eq!(house.event(), Event::Close { client, code: 1005, reason: String::new() });
+    assert!(matches!(house.event(), Event::Left { .. }));
+    let event = house.event();
+    let Event::Close { client: who, code, reason, .. } = event else { panic!("{event:?}") };
+    assert_eq!((who, code, reason.as_str()), (client, 1005, ""));
 }

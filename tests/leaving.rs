@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, Limits, Nickname, RoomName};
+use chinwag::{Limits, Nickname, RoomName};
 use socket2::SockRef;
 use support::{Client, House, config, connect, frame};
 use tungstenite::Message;
@@ -124,13 +124,13 @@ fn fragments_without_an_end() {
 }
 
 fn with_limits(limits: Limits) -> House {
-    House::with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
+    House::with(&config().limits(limits.per_second(None)))
 }
 
 #[test]
 fn silence() {
     let (ping_after, pong_within) = (Duration::from_millis(200), Duration::from_millis(300));
-    let limits = Limits { ping_after, pong_within, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within);
     let mut house = with_limits(limits);
     let mut witness = house.join();
     // It answers pings only while it reads, which it does not.
@@ -148,7 +148,7 @@ fn silence() {
 
 #[test]
 fn a_reader_that_stops_is_cut_and_delays_nobody() {
-    let limits = Limits { stall_max: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits::default().stall_max(Duration::from_millis(500));
     let mut house = with_limits(limits);
     let (mut talker, mut stalled) = (house.join(), house.join());
     let (nick, text) = (stalled.nick.clone(), "x".repeat(8000));
@@ -192,7 +192,7 @@ fn who_falls_behind_and_reads_on_stays() {
 #[test]
 fn who_was_pinged_has_its_time_whatever_it_is_sent_meanwhile() {
     let (ping_after, pong_within) = (Duration::from_millis(100), support::DEADLINE);
-    let limits = Limits { ping_after, pong_within, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within);
     let mut house = with_limits(limits);
     let (mut talker, mut silent) = (house.join(), house.join());
     let mut ping = [0; 2];
@@ -223,7 +223,7 @@ fn stopping_tells_three_hundred_who_talk() {
             }
         }
         let since = Instant::now();
-        house.handle.stop();
+        house.stop();
         let took = since.elapsed();
         assert!(took < Duration::from_secs(3), "stopping took {took:?}");
         for client in clients {
@@ -231,7 +231,7 @@ fn stopping_tells_three_hundred_who_talk() {
         }
     });
     assert!(std::net::TcpStream::connect(address).is_err(), "the port is free");
-    house.handle.stop();
+    house.stop();
     let nobody = chinwag::Nickname::parse("nobody").unwrap();
     let said = house.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
     assert_eq!(said, Err(chinwag::SayError::Stopped));
@@ -239,11 +239,11 @@ fn stopping_tells_three_hundred_who_talk() {
 
 #[test]
 fn who_is_sent_home_is_listened_to_until_it_goes() {
-    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(support::DEADLINE);
     let mut house = with_limits(limits);
     let mut client = house.join();
     std::thread::scope(|scope| {
-        let stopped = scope.spawn(|| house.handle.stop());
+        let stopped = scope.spawn(|| house.stop());
         assert_eq!(client.close_frame().0, 1001);
         assert_eq!(client.socket.get_mut().read(&mut [0]).unwrap(), 0, "nothing more comes");
         for _ in 0..1000 {
@@ -258,14 +258,14 @@ fn who_is_sent_home_is_listened_to_until_it_goes() {
 
 #[test]
 fn an_offender_is_not_listened_to_for_long() {
-    let limits = Limits { close_within: support::DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(support::DEADLINE);
     let mut house = with_limits(limits);
     let mut client = house.join();
     client.raw(&frame(OpCode::Data(Data::Binary), true, b"\x00"));
     assert_eq!(client.close_frame().0, 1003);
     let since = Instant::now();
     // It does not answer. The server has ended when its connection has.
-    house.handle.stop();
+    house.stop();
     let took = since.elapsed();
     assert!(took < support::DEADLINE / 2, "it took {took:?}");
 }

@@ -34,7 +34,7 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         }
         // Two are still there. They are told, and answer.
         let stopped = std::thread::scope(|scope| {
-            let stopped = scope.spawn(|| house.handle.stop());
+            let stopped = scope.spawn(|| house.stop());
             for client in &mut clients {
                 client.close_frame();
             }

@@ -7,6 +7,7 @@ mod support;
 
 use std::net::TcpStream;
 
+use chinwag::RunError;
 use log::{LevelFilter, Log, Metadata, Record};
 use support::{House, connect};
 
@@ -59,7 +60,7 @@ fn a_panic_of_the_embedder_disturbs_nobody() {
     let mut ana = house.join();
     let events = house.handle.events(10);
     let embedder = std::thread::spawn(move || {
-        events.recv().unwrap();
+        events.recv_timeout(support::DEADLINE).unwrap();
         panic!("forced by the test");
     });
     ana.say_and_hear("one");
@@ -80,6 +81,6 @@ fn a_panic_of_the_broadcaster_is_an_orderly_end() {
     assert_eq!(bo.close_frame().0, 1011);
     drop((ana, bo, rasputin));
     // And not when a deadline has passed: no thread waits for one that is gone.
-    house.handle.wait();
+    assert!(matches!(house.wait(), Err(RunError::Crashed)));
     assert!(TcpStream::connect(house.address()).is_err());
 }

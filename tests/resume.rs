@@ -73,7 +73,7 @@ fn a_broken_connection_is_mended_unseen_and_exactly() {
 #[test]
 fn who_does_not_come_back_in_time_has_left_once() {
     let grace = Duration::from_millis(300);
-    let mut scene = Scene::with_limits(Limits { grace, ..Limits::default() });
+    let mut scene = Scene::with_limits(Limits::default().grace(grace));
     scene.play(
         r#"ana enters lobby
         bo enters lobby
@@ -101,7 +101,7 @@ fn who_does_not_come_back_in_time_has_left_once() {
 
 #[test]
 fn without_grace_who_breaks_off_has_left_at_once() {
-    Scene::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
+    Scene::with_limits(Limits::default().grace(Duration::ZERO)).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -113,7 +113,7 @@ fn without_grace_who_breaks_off_has_left_at_once() {
 #[test]
 fn who_closes_has_left_at_once_and_is_known_again() {
     let grace = DEADLINE * 2;
-    Scene::with_limits(Limits { grace, ..Limits::default() }).play(
+    Scene::with_limits(Limits::default().grace(grace)).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -190,8 +190,8 @@ fn what_is_said_again_over_another_connection_is_not_said_twice() {
 
 #[test]
 fn a_recovery_is_whole_or_none() {
-    let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
-    let mut scene = Scene::with_limits(Limits { history, ..Limits::default() });
+    let history = HistoryLimits::default().lines_max(3);
+    let mut scene = Scene::with_limits(Limits::default().history(history));
     scene.play("ana enters lobby");
     let epoch = scene.known("epoch").to_owned();
     let ana = scene.client("ana");
@@ -338,8 +338,8 @@ fn a_text_that_is_all_escapes_fits_its_frame() {
 
 #[test]
 fn who_was_cut_for_being_slow_is_made_whole() {
-    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
-    let limits = Limits { history, backlog_bytes_max: 1, ..Limits::default() };
+    let history = HistoryLimits::default().lines_max(usize::MAX);
+    let limits = Limits::default().history(history).backlog_bytes_max(1);
     let mut scene = Scene::with_limits(limits);
     scene.play(
         r#"ana enters lobby
@@ -350,7 +350,7 @@ fn who_was_cut_for_being_slow_is_made_whole() {
     let bo = scene.client("bo").id;
     let mut said = 0;
     let is_cut = |event| matches!(event, Event::Close { client, code: 4008, .. } if client == bo);
-    while !scene.house.events.try_iter().any(is_cut) {
+    while !std::iter::from_fn(|| scene.house.events.try_next().ok()).any(is_cut) {
         said += 1;
         let say = json!({"type": "say", "room": "lobby", "text": "x", "id": said.to_string()});
         assert_eq!(scene.client("ana").asked(&say)["seq"], said);
@@ -420,8 +420,8 @@ fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
     const BREAKS: usize = 50;
     const TEXTS: usize = 100;
     // All of it, however much of it comes between two connections.
-    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
-    let mut house = House::with_limits(Limits { history, ..Limits::default() });
+    let history = HistoryLimits::default().lines_max(usize::MAX);
+    let mut house = House::with_limits(Limits::default().history(history));
     let mut ana = house.join_at("/?nick=ana");
     let mut bo = Returning::new(&mut house);
     let said: Vec<String> = (0..2 * BREAKS * TEXTS).map(|number| number.to_string()).collect();
@@ -446,7 +446,7 @@ fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
 fn of_many_connections_of_a_session_one_is_left() {
     const CONNECTIONS: usize = 20;
     // Those that are closed are waited for until the last of them is asked.
-    let limits = Limits { close_within: DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(DEADLINE);
     let mut scene = Scene::with_limits(limits);
     scene.play("ana enters lobby");
     let hello = json!({"type": "hello", "session": scene.known("ana")});

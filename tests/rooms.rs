@@ -163,7 +163,7 @@ fn who_comes_goes_writes_and_changes_its_name_is_known_to_the_room() {
 
 #[test]
 fn everybody_learns_why_somebody_is_gone() {
-    let limits = Limits { grace: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().grace(Duration::ZERO);
     let mut scene = Scene::with_limits(limits);
     scene.play(
         r#"ana enters lobby
@@ -185,7 +185,7 @@ fn everybody_learns_why_somebody_is_gone() {
 fn who_is_silent_has_timed_out() {
     let (ping_after, pong_within) = (Duration::from_millis(300), Duration::from_millis(500));
     let grace = Duration::ZERO;
-    let limits = Limits { ping_after, pong_within, grace, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within).grace(grace);
     let mut scene = Scene::with_limits(limits);
     scene.play(
         r#"ana enters lobby
@@ -202,7 +202,7 @@ fn who_is_silent_has_timed_out() {
 #[test]
 fn who_does_not_read_is_too_slow() {
     let stall_max = Duration::from_millis(500);
-    let limits = Limits { stall_max, grace: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().stall_max(stall_max).grace(Duration::ZERO);
     let mut scene = Scene::with_limits(limits);
     scene.play(
         r#"ana enters lobby
@@ -276,8 +276,8 @@ fn history_is_read_page_by_page() {
 
 #[test]
 fn a_server_may_hold_nothing_of_what_was_said() {
-    let history = HistoryLimits { lines_max: 0, ..HistoryLimits::default() };
-    Scene::with_limits(Limits { history, ..Limits::default() }).play(
+    let history = HistoryLimits::default().lines_max(0);
+    Scene::with_limits(Limits::default().history(history)).play(
         r#"ana enters lobby
         ana > {"type":"say","room":"lobby","text":"gone with the wind","id":"1"}
         ana < {"type":"message","seq":1,"time":<time>,"text":"gone with the wind",...}
@@ -310,17 +310,17 @@ fn rooms_are_listed_with_their_members() {
     let rooms = scene.house.handle.rooms().unwrap();
     let rooms: Vec<(&str, Vec<&str>)> = rooms
         .iter()
-        .map(|(room, members)| (room.as_str(), members.iter().map(Nickname::as_str).collect()))
+        .map(|room| (room.name.as_str(), room.members.iter().map(Nickname::as_str).collect()))
         .collect();
     assert_eq!(rooms, [("attic", vec!["ana"]), ("lobby", vec!["ana", "bo"])]);
-    scene.house.handle.stop();
+    scene.house.stop();
     assert_eq!(scene.house.handle.rooms(), Err(chinwag::Stopped));
 }
 
 #[test]
 fn an_empty_room_is_held_for_its_history_until_others_are_empty() {
-    let history = HistoryLimits { idle_rooms_max: 1, ..HistoryLimits::default() };
-    Scene::with_limits(Limits { history, ..Limits::default() }).play(
+    let history = HistoryLimits::default().idle_rooms_max(1);
+    Scene::with_limits(Limits::default().history(history)).play(
         r#"ana enters attic
         ana > {"type":"say","room":"attic","text":"dusty","id":"1"}
         ana < {"type":"message","seq":1,...}

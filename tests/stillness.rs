@@ -9,7 +9,7 @@ mod support;
 use std::io::Read as _;
 use std::time::Duration;
 
-use chinwag::{Config, Limits, Nickname, RoomName};
+use chinwag::{Limits, Nickname, RoomName};
 use socket2::SockRef;
 use support::{House, config};
 
@@ -26,8 +26,8 @@ fn cpu_time() -> Duration {
 #[test]
 fn nobody_looks_whether_there_is_news() {
     let half = Duration::from_secs(1);
-    let limits = Limits { ping_after: half, pong_within: half, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().ping_after(half).pong_within(half);
+    let mut house = House::with(&config().limits(limits));
     let _at_the_door = support::tcp(house.address());
     let mut silent = house.join();
     SockRef::from(silent.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();

@@ -37,6 +37,7 @@ mod model_tests;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,8 @@ pub(crate) use command::{Command, NewMessage, NewPrivateMessage, Search, Since};
 pub(crate) use delivery::Delivery;
 pub(crate) use held_names::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, Lookup, PAGES_PER_ANSWER, Reading};
-pub(crate) use message::{Id, Kind, Message};
+pub use message::Kind;
+pub(crate) use message::{Id, Message};
 pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub(crate) use notice::{Joined, LeaveReason, Level, Listing, Members, Notice, Refused};
@@ -79,9 +81,16 @@ pub(crate) const ROOMS_PER_PERSON_MAX: usize = 16;
 /// Maximum number of nicknames in one answer.
 const MEMBERS_PER_ANSWER_MAX: usize = 500;
 
-/// A client, for as long as the server runs. Ids only grow, and none is used twice.
+/// The id of a connected client. Ids grow, and no id is used twice while the server runs. As a text
+/// it is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(pub u64);
+pub struct ClientId(pub(crate) u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// Somebody, whichever connection they use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

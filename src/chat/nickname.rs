@@ -1,6 +1,7 @@
 //! Nicknames: what one may look like, and when two are the same to a reader.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -19,12 +20,23 @@ const WISH_BYTES_MAX: usize = 4 * NICKNAME_BYTES_MAX;
 /// How many different names of the shape `user-<n>` the server can give.
 pub(crate) const GIVEN_NAMES: u32 = 100_000;
 
-/// The name by which people know a client. It is shown, and never used as a key of clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The name under which a client is shown. It is never a key of clients. `==` and the order compare
+/// the characters; the server also refuses a nickname that only looks like another.
+///
+/// ```
+/// use chinwag::{Nickname, NicknameError};
+///
+/// let nickname: Nickname = "ana".parse()?;
+/// assert_eq!(nickname.as_str(), "ana");
+/// assert_eq!(Nickname::parse("user-7"), Err(NicknameError::Reserved));
+/// # Ok::<(), NicknameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nickname(Arc<str>);
 
-/// Why a text is no nickname.
+/// The reason why a text is not a nickname.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NicknameError {
     /// It is empty, has more than 24 grapheme clusters or more than 64 bytes.
     #[error("a nickname has 1 to 24 characters")]
@@ -44,7 +56,10 @@ pub enum NicknameError {
 }
 
 impl Nickname {
-    /// Reads a wished nickname, normalising it to NFKC.
+    /// Parses a nickname, and normalises it to NFKC.
+    ///
+    /// # Errors
+    /// If a client may not have this nickname.
     pub fn parse(wish: &str) -> Result<Self, NicknameError> {
         let nickname = Self::parse_any(wish)?;
         if is_reserved(&nickname.0) { Err(NicknameError::Reserved) } else { Ok(nickname) }
@@ -88,7 +103,7 @@ impl Nickname {
         Self(format!("user-{number}").into())
     }
 
-    /// The name as it is shown.
+    /// Returns the nickname as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -99,6 +114,20 @@ impl Nickname {
     pub(crate) fn lookalike_keys(&self) -> [String; 2] {
         let seen = seen(&self.0);
         [folded(&seen), folded(&look(&seen))]
+    }
+}
+
+impl FromStr for Nickname {
+    type Err = NicknameError;
+
+    fn from_str(wish: &str) -> Result<Self, Self::Err> {
+        Self::parse(wish)
+    }
+}
+
+impl AsRef<str> for Nickname {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

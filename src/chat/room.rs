@@ -1,6 +1,7 @@
 //! The names of rooms.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -12,16 +13,29 @@ pub const ROOM_NAME_CHARS_MAX: usize = 32;
 
 /// The name of a room: 1 to 32 lower-case letters and digits of any script with their marks, `-`
 /// and `_`.
+///
+/// ```
+/// use chinwag::{RoomName, RoomNameError};
+///
+/// let room: RoomName = "Kitchen".parse()?;
+/// assert_eq!(room.as_str(), "kitchen");
+/// assert_eq!(RoomName::parse("no spaces"), Err(RoomNameError));
+/// assert_eq!(RoomName::lobby().as_str(), "lobby");
+/// # Ok::<(), RoomNameError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(Arc<str>);
 
-/// The text is no name of a room.
+/// The text is not the name of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name of a room is 1 to 32 letters, digits, - or _")]
 pub struct RoomNameError;
 
 impl RoomName {
-    /// Reads the name of a room. Upper case is folded to lower case.
+    /// Parses the name of a room. Upper case is folded to lower case.
+    ///
+    /// # Errors
+    /// If the text is not the name of a room.
     pub fn parse(name: &str) -> Result<Self, RoomNameError> {
         Self::plain(name).map_or_else(
             || {
@@ -61,12 +75,12 @@ impl RoomName {
         Ok(Self(folded.into()))
     }
 
-    /// The room that everybody who names none is in.
+    /// Returns the room of clients that name no room.
     pub fn lobby() -> Self {
         Self("lobby".into())
     }
 
-    /// The name as it is shown.
+    /// Returns the name as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,6 +91,20 @@ fn is_of_a_name(c: char) -> bool {
     // Most scripts of India and South-East Asia write vowels with marks.
     let is_of_a_word = letter_or_digit || is_mark(c) || is_joiner(c) || matches!(c, '-' | '_');
     is_of_a_word && !is_formatting(c)
+}
+
+impl FromStr for RoomName {
+    type Err = RoomNameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name)
+    }
+}
+
+impl AsRef<str> for RoomName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
 }
 
 impl fmt::Display for RoomName {

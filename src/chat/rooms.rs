@@ -14,16 +14,17 @@ const ROOMS_MAX: usize = 10_000;
 /// and lets a room that comes back go on counting where it left off.
 const EMPTY_ROOMS_MAX: usize = 10_000;
 
-/// What the rooms hold of what was said.
+/// Limits of the messages that are held in memory. It is part of [`Limits`](crate::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryLimits {
-    /// The most messages in each room; 500 by default, 0 for none.
+    /// Maximum number of messages in each room; 500 by default, 0 for none.
     pub lines_max: usize,
-    /// The most rooms that are held with nobody in them, for what was said there; 100 by default.
-    /// One of the address that opened most of them is forgotten first: the one that was left first.
+    /// Maximum number of empty rooms that are held for their messages; 100 by default. A room of the
+    /// address that opened most of them is dropped first: the room that was left first.
     pub idle_rooms_max: usize,
-    /// The most bytes of text in all rooms, with some 200 around each; 64 MiB by default. The
-    /// largest rooms shrink first.
+    /// Maximum memory for the messages of all rooms (bytes), counting about 200 for each besides its
+    /// text; 64 MiB by default. The largest rooms shrink first.
     pub bytes_max: usize,
 }
 

@@ -7,11 +7,11 @@ use super::visible::draws_nothing;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text(String);
 
-/// The text has more bytes than the server takes.
+/// The text has more bytes than clients may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {max} bytes")]
 pub struct TooLong {
-    /// The most bytes that are taken.
+    /// Maximum length of a text (bytes).
     pub max: usize,
 }
 

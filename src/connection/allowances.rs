@@ -4,6 +4,7 @@
 //! a bucket that all of its clients share and that outlives them. So a client that comes back again
 //! and again may say no more than one that stays, and a few that come at once may speak at once.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -47,7 +48,7 @@ pub(crate) struct Allowance<'a> {
 
 impl Allowances {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (per_second, burst) = (limits.per_second, limits.burst);
+        let (per_second, burst) = (limits.per_second.map_or(0, NonZeroU32::get), limits.burst);
         Self { per_second, burst, lent: Mutex::default() }
     }
 

@@ -21,6 +21,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
 use crate::broadcaster::close_reason::CloseReason;
+use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::{Arrival, ClientMessage, Input};
 use crate::broadcaster::outbox::{Drained, Outbox};
 use crate::chat::{ClientId, Text};
@@ -28,9 +29,9 @@ use crate::config::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain_and_close;
 use crate::protocol::json::{self, Asked, RequestError};
-use crate::protocol::{
-    Dialect, ECHOES, Handshake, close_code, close_frame, message_frame, ping_frame,
-};
+#[cfg(conformance)]
+use crate::protocol::message_frame;
+use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
 use rate_limits::{ClientRateLimits, RateLimited};
 use stream::Stream;
 
@@ -47,6 +48,7 @@ pub(crate) struct UpgradedConnection<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
+    pub(crate) request: Arc<Request>,
     pub(crate) outbox: Arc<Outbox>,
     /// What was read behind the head of its request.
     pub(crate) early: Vec<u8>,
@@ -58,9 +60,10 @@ pub(crate) struct UpgradedConnection<'a> {
 /// Runs the connection from the upgrade to the end.
 #[expect(clippy::boxed_local, reason = "on the stack it would lie below every frame of the thread")]
 pub(crate) fn run(guest: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
-    let UpgradedConnection { client, address, handshake, outbox, early, rate_limits } = *guest;
+    let UpgradedConnection { client, address, handshake, request, outbox, early, rate_limits } =
+        *guest;
     let dialect = handshake.dialect();
-    let arrival = Arrival { client, address, handshake, outbox: outbox.clone() };
+    let arrival = Arrival { client, address, handshake, request, outbox: outbox.clone() };
     if inbox.send(Input::Connected(Box::new(arrival))).is_err() {
         return;
     }
@@ -235,9 +238,8 @@ impl<'a> Connection<'a> {
 
     fn take(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
         let word = match message {
-            Message::Text(_) | Message::Binary(_) if ECHOES => {
-                ClientMessage::Echo(message_frame(message))
-            }
+            #[cfg(conformance)]
+            Message::Text(_) | Message::Binary(_) => ClientMessage::Echo(message_frame(message)),
             Message::Text(asked) if self.dialect == Dialect::Json => {
                 ClientMessage::Request(self.ask(&asked, now)?)
             }

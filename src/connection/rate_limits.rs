@@ -1,5 +1,6 @@
 //! How much a client may ask for, and what follows when it asks for more.
 
+use std::num::NonZeroU32;
 use std::time::Instant;
 
 use super::allowances::{Allowance, Counted, REQUESTS_PER_TEXT};
@@ -117,7 +118,7 @@ impl<'a> ClientRateLimits<'a> {
 
     /// Without an allowance, what others of the client's network do makes no difference.
     pub(crate) fn new(limits: &Limits, allowance: Option<Allowance<'a>>, now: Instant) -> Self {
-        let (burst, per_second) = (limits.burst, limits.per_second);
+        let (burst, per_second) = (limits.burst, limits.per_second.map_or(0, NonZeroU32::get));
         let often = |number: u32| number.saturating_mul(REQUESTS_PER_TEXT);
         let texts = TokenBucket::new(per_second, burst, now);
         let requests = TokenBucket::new(often(per_second), often(burst), now);
@@ -205,7 +206,7 @@ mod tests {
     use crate::connection::allowances::Allowances;
 
     fn limits(burst: u32, per_second: u32) -> Limits {
-        Limits { burst, per_second, ..Limits::default() }
+        Limits::default().burst(burst).per_second(NonZeroU32::new(per_second))
     }
 
     fn nick() -> Command {

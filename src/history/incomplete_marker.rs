@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{beside, open_private};
-use crate::config::Sync;
+use crate::config::Durability;
 
 /// Whether it is set, or may be.
 pub(super) fn is_set(history: &Path) -> bool {
@@ -14,9 +14,9 @@ pub(super) fn is_set(history: &Path) -> bool {
 }
 
 /// Sets the incomplete_marker, also if it is set. It outlives what the history does.
-pub(super) fn set(history: &Path, sync: Sync) -> io::Result<()> {
+pub(super) fn set(history: &Path, durability: Durability) -> io::Result<()> {
     let incomplete_marker = open_private(&path(history))?;
-    if sync == Sync::Full {
+    if durability == Durability::Machine {
         incomplete_marker.sync_all()?;
         let folder = history.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;

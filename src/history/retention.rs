@@ -5,6 +5,7 @@
 //! says so in the log, and deletes what the pass before has counted. Where that is little, and too
 //! old whatever becomes of the clock, the next pass follows at once, and else after a while.
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Params, Statement, Transaction, TransactionBehavior, params};
@@ -67,7 +68,8 @@ struct Pass {
 
 impl Retention {
     pub(super) fn new(config: &HistoryConfig) -> Self {
-        let HistoryConfig { keep, keep_messages, second_look, .. } = *config;
+        let HistoryConfig { keep, keep_messages, deletion_notice: second_look, .. } = *config;
+        let keep_messages = keep_messages.map(NonZeroU64::get);
         let next = (keep.is_some() || keep_messages.is_some()).then(Instant::now);
         Self {
             keep,

@@ -1,6 +1,7 @@
 //! The history in real files.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 
 use rand::SeedableRng as _;
@@ -122,7 +123,7 @@ fn a_history_of_the_first_version_is_brought_up_to_date() {
     drop(store);
     assert_eq!(number(&folder.file(), "PRAGMA user_version"), schema::VERSION);
     assert!(number(&folder.file(), "SELECT time FROM history") > 0, "the file has a clock now");
-    assert_eq!(check(&folder.file()).unwrap(), Findings { messages: 3, problems: vec![] });
+    assert_eq!(verify(&folder.file()).unwrap(), Report { messages: 3, problems: vec![] });
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn rooms_are_taken_up_as_far_as_memory_may_hold_them() {
         assert_eq!(store.writer.end_turn(&chat, std::time::Instant::now()), None);
     }
     drop(store);
-    let limits = HistoryLimits { idle_rooms_max: 2, ..HistoryLimits::default() };
+    let limits = HistoryLimits::default().idle_rooms_max(2);
     let store = Store::open(&HistoryConfig::new(folder.file()), limits).unwrap();
     let rooms = store.left.rooms.iter().map(|it| (it.room.as_str(), it.seq, it.messages.len()));
     let expected = [("attic", 300, 0), ("lobby", 300, 100), ("kitchen", 300, 100)];
@@ -275,7 +276,7 @@ fn rooms_that_are_not_taken_up_go_on_counting_behind_all_their_numbers() {
 #[test]
 fn pages_of_deleted_messages_are_given_back() {
     let folder = Folder::new();
-    let history = HistoryConfig { keep_messages: Some(1), ..HistoryConfig::new(folder.file()) };
+    let history = HistoryConfig::new(folder.file()).keep_messages(NonZero::new(1));
     let mut store = Store::open(&history, HistoryLimits::default()).unwrap();
     (1..=2000).for_each(|seq| store.writer.take(&message("lobby", seq)));
     let (chat, mut now) = (chat(), std::time::Instant::now());
@@ -454,8 +455,8 @@ fn a_file_that_is_lost_is_noticed_and_written_again() {
         assert_eq!(store.epoch == epoch_before, is_known, "{name}");
         assert_eq!(store.left.rooms[0].seq, 10, "{name}");
         drop(store);
-        let findings = check(&folder.file()).unwrap();
-        assert_eq!((findings.messages, findings.problems), (10, vec![]), "{name}");
+        let report = verify(&folder.file()).unwrap();
+        assert_eq!((report.messages, report.problems), (10, vec![]), "{name}");
     }
 }
 
@@ -507,11 +508,7 @@ fn a_killed_server_whose_files_were_harmed_has_another_epoch_or_lacks_nothing() 
 
 /// A pass at every step, and no doubt about the clock.
 fn quick(folder: &Folder, keep: Duration) -> HistoryConfig {
-    HistoryConfig {
-        keep: Some(keep),
-        second_look: Duration::from_secs(3600),
-        ..HistoryConfig::new(folder.file())
-    }
+    HistoryConfig::new(folder.file()).keep(Some(keep)).deletion_notice(Duration::from_secs(3600))
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -591,7 +588,7 @@ fn a_clock_far_ahead_of_the_file_deletes_nothing_for_a_day() {
     let config = quick(&folder, DAY * 30);
     // This clock stands still, which is uneven enough.
     assert_eq!(hours(&config, 50), 4);
-    let impatient = HistoryConfig { second_look: Duration::ZERO, ..config };
+    let impatient = config.deletion_notice(Duration::ZERO);
     assert_eq!(hours(&impatient, 1), 0);
 }
 
@@ -600,7 +597,7 @@ fn messages_are_kept_for_an_hour_at_least() {
     let folder = Folder::new();
     for (seconds, is_enough) in [(0, false), (3599, false), (3600, true)] {
         let keep = Some(Duration::from_secs(seconds));
-        let config = HistoryConfig { keep, ..HistoryConfig::new(folder.file()) };
+        let config = HistoryConfig::new(folder.file()).keep(keep);
         match Store::open(&config, HistoryLimits::default()) {
             Ok(_) => assert!(is_enough),
             Err(error) => {

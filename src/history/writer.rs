@@ -17,7 +17,7 @@ use super::row::{ROWS_MAX, id_of, ids, insert, last_number};
 use super::{HistoryError, incomplete_marker, names, row, schema};
 use crate::broadcaster::history::HistoryWriter;
 use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
-use crate::config::{HistoryConfig, Sync};
+use crate::config::{Durability, HistoryConfig};
 
 /// So long after a failure it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub(super) struct Writer {
     loss: Option<Loss>,
     /// The name under which clients know the history.
     epoch: String,
-    sync: Sync,
+    durability: Durability,
     /// The rooms' ids.
     rooms: HashMap<RoomName, i64>,
     /// The number of the newest message.
@@ -83,10 +83,10 @@ impl Writer {
         let left = restore(&connection, limits).map_err(sql)?;
         let last_number = last_number(&connection).map_err(sql)?;
         let ids = ids(&connection).map_err(sql)?;
-        let (now, believed_after) = (read_clock(Instant::now()), config.second_look * 24);
+        let (now, believed_after) = (read_clock(Instant::now()), config.deletion_notice * 24);
         let mut clock = FileClock::load(&connection, now.unix_ms, believed_after).map_err(sql)?;
         clock.begin(last_number.saturating_add(1));
-        let epoch = take_up(&connection, &file, config.sync, has_log).map_err(sql)?;
+        let epoch = take_up(&connection, &file, config.durability, has_log).map_err(sql)?;
         let mut watch = Watch::new(&file);
         file.is_found(&mut watch);
         let writer = Self {
@@ -94,7 +94,7 @@ impl Writer {
             watch,
             loss: None,
             epoch: epoch.clone(),
-            sync: config.sync,
+            durability: config.durability,
             rooms: ids,
             last_number,
             taken: Vec::new(),
@@ -198,7 +198,7 @@ impl Writer {
         let sql = |error| HistoryError::of(path, error);
         let mut connection = self.file.connect(Use::Write).map_err(sql)?;
         schema::prepare(&mut connection, path)?;
-        set_up(&connection, self.sync).map_err(sql)?;
+        set_up(&connection, self.durability).map_err(sql)?;
         self.connection = Some(connection);
         Ok(())
     }
@@ -253,7 +253,7 @@ impl Writer {
             transaction.execute("UPDATE history SET epoch = lower(hex(randomblob(8)))", [])?;
         }
         names::replace(&transaction, chat.names())?;
-        let opened_in = opened_in(self.sync);
+        let opened_in = opened_in(self.durability);
         transaction.execute("UPDATE history SET opened_in = ?1", [opened_in])?;
         self.clock.save(&transaction)?;
         transaction.commit()?;
@@ -299,7 +299,9 @@ impl Writer {
             );
         }
         // Where there is none yet, it is tried every second, too.
-        if let (Err(error), true) = (incomplete_marker::set(self.file.path(), self.sync), is_new) {
+        if let (Err(error), true) =
+            (incomplete_marker::set(self.file.path(), self.durability), is_new)
+        {
             log::warn!("cannot incomplete_marker {path} as incomplete: {error}");
         }
         is_new.then_some((TROUBLE, Level::Warning))
@@ -402,7 +404,7 @@ impl Drop for Writer {
                 }
                 Err(loss) => {
                     log::warn!("cannot close {} in order: {loss}", path.display());
-                    let _ = incomplete_marker::set(&path, self.sync);
+                    let _ = incomplete_marker::set(&path, self.durability);
                 }
             }
         }
@@ -434,12 +436,12 @@ fn read_clock(instant: Instant) -> Reading {
     Reading { instant, unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
 }
 
-fn set_up(connection: &Connection, sync: Sync) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    let synchronous = match sync {
-        Sync::Process => "NORMAL",
-        Sync::Full => "FULL",
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Machine => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)
 }
@@ -450,13 +452,13 @@ fn set_up(connection: &Connection, sync: Sync) -> rusqlite::Result<()> {
 fn take_up(
     connection: &Connection,
     file: &HistoryFile,
-    sync: Sync,
+    durability: Durability,
     has_log: bool,
 ) -> rusqlite::Result<String> {
-    set_up(connection, Sync::Full)?;
+    set_up(connection, Durability::Machine)?;
     let was_opened_in: Option<String> =
         connection.query_row("SELECT opened_in FROM history", [], |it| it.get(0))?;
-    let boot = opened_in(Sync::Process);
+    let boot = opened_in(Durability::Process);
     let is_whole =
         was_opened_in.is_none_or(|it| has_log && (it == SAFE || (!boot.is_empty() && it == boot)));
     if !is_whole || incomplete_marker::is_set(file.path()) {
@@ -467,11 +469,11 @@ fn take_up(
         connection.execute("UPDATE history SET epoch = lower(hex(randomblob(8)))", [])?;
     }
     // It has to be on the disk before any message is.
-    connection.execute("UPDATE history SET opened_in = ?1", [opened_in(sync)])?;
+    connection.execute("UPDATE history SET opened_in = ?1", [opened_in(durability)])?;
     incomplete_marker::clear(file.path());
     // Into the file itself, which has to know that there was a log; and that stays.
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    set_up(connection, sync)?;
+    set_up(connection, durability)?;
     connection.query_row("SELECT epoch FROM history", [], |it| it.get(0))
 }
 
@@ -479,8 +481,8 @@ fn take_up(
 const SAFE: &str = "full";
 
 /// What a history is marked with while a server has it open.
-fn opened_in(sync: Sync) -> String {
-    if sync == Sync::Full {
+fn opened_in(durability: Durability) -> String {
+    if durability == Durability::Machine {
         return SAFE.to_owned();
     }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

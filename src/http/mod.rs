@@ -15,6 +15,7 @@ mod response;
 mod slots;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use tungstenite::handshake::server::{Response, write_response};
 
+use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::Input;
 use crate::broadcaster::outbox::Outbox;
 use crate::chat::{ClientId, Network};
@@ -104,7 +106,7 @@ pub(crate) type Upgraded<'a> = (Box<UpgradedConnection<'a>>, [Slot<'a>; 2]);
 
 impl<'a> Frontend<'a> {
     pub(crate) fn new(context: &'a Context, config: &Config, limits: &ConnectionLimits) -> Self {
-        let per_address = config.clients_per_address_max;
+        let per_address = config.clients_per_address_max.map_or(0, NonZeroUsize::get);
         Self {
             context,
             host_policy: HostPolicy::new(&config.host_names, &config.allowed_origins),
@@ -142,11 +144,11 @@ impl<'a> Frontend<'a> {
         let parse = |end: usize| parse_request(&read[..end], &self.host_policy);
         let route = end.and_then(|end| parse(end).map(|route| (route, end)));
         match route {
-            Ok((Route::Chat { answer, handshake }, end)) => {
+            Ok((Route::Chat { answer, handshake, request }, end)) => {
                 drop(pending_slot);
                 let early = &read[end..];
                 let (connection, client_slot) =
-                    self.upgrade(client, address, transport, &answer, handshake, early)?;
+                    self.upgrade(client, address, transport, &answer, (handshake, request), early)?;
                 Some((connection, [slot, client_slot]))
             }
             other => {
@@ -234,7 +236,7 @@ impl<'a> Frontend<'a> {
         address: IpAddr,
         transport: Arc<Transport>,
         answer: &Response,
-        handshake: Handshake,
+        (handshake, request): (Handshake, Arc<Request>),
         early: &[u8],
     ) -> Option<(Box<UpgradedConnection<'_>>, Slot<'_>)> {
         let limits = &self.context.limits;
@@ -257,7 +259,7 @@ impl<'a> Frontend<'a> {
         let rate_limits = ClientRateLimits::boxed(limits, allowance, Instant::now());
         let early = early.into();
         let connection =
-            UpgradedConnection { client, address, handshake, outbox, early, rate_limits };
+            UpgradedConnection { client, address, handshake, request, outbox, early, rate_limits };
         Some((Box::new(connection), slot))
     }
 

@@ -15,6 +15,7 @@ mod support;
 use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -123,8 +124,8 @@ fn the_examples_lose_and_repeat_nothing_over_a_network_that_breaks() {
     const ROUNDS: usize = 4;
     const LINES: usize = 10;
     // What is too much for a moment is said a little later.
-    let limits = Limits { burst: 5, per_second: 20, ..Limits::default() };
-    let mut house = House::with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(5).per_second(NonZero::new(20));
+    let mut house = House::with(&config().limits(limits));
     let proxy = Proxy::to(house.address());
     let mut witness = Witness::new(&mut house);
     let mut examples = Vec::new();

@@ -15,7 +15,7 @@ pub const SUBPROTOCOL: &str = "chinwag.v1";
 impl House {
     /// A server with these limits, but as many texts as the clients like.
     pub fn with_limits(limits: Limits) -> Self {
-        Self::with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
+        Self::with(&config().limits(limits.per_second(None)))
     }
 
     /// A client of the JSON dialect that has yet to say hello.

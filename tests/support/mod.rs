@@ -14,10 +14,10 @@ pub mod program;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use chinwag::{ClientId, Config, Event, Handle, Limits, Server};
-use crossbeam_channel::Receiver;
+use chinwag::{ClientId, Config, Event, Events, Handle, Limits, RunError, Running, Server};
 use socket2::SockRef;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
@@ -29,21 +29,20 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// A server, and what it tells of its clients.
 pub struct House {
     pub handle: Handle,
-    pub events: Receiver<Event>,
+    pub events: Events,
+    running: Mutex<Option<Running>>,
     left: HashMap<ClientId, (u16, String)>,
 }
 
 /// Everything on the loopback interface and on free ports, any number of clients, and as many
 /// texts as they like.
 pub fn config() -> Config {
-    Config {
-        bind: vec![Ipv4Addr::LOCALHOST.into()],
-        page_port: 0,
-        websocket_port: 0,
-        clients_per_address_max: 0,
-        limits: Limits { per_second: 0, ..Limits::default() },
-        ..Config::default()
-    }
+    Config::default()
+        .bind([Ipv4Addr::LOCALHOST])
+        .page_port(0)
+        .websocket_port(0)
+        .clients_per_address_max(None)
+        .limits(Limits::default().per_second(None))
 }
 
 impl House {
@@ -53,9 +52,22 @@ impl House {
 
     pub fn with(config: &Config) -> Self {
         let server = Server::bind(config).expect("free ports can be opened");
-        let events = server.handle().events(100_000);
-        let handle = server.start().expect("a thread can be had");
-        Self { handle, events, left: HashMap::new() }
+        let events = server.events(100_000);
+        let running = server.start().expect("a thread can be started");
+        let handle = running.handle();
+        Self { handle, events, running: Mutex::new(Some(running)), left: HashMap::new() }
+    }
+
+    /// Stops the server, and waits until it has ended.
+    pub fn stop(&self) {
+        self.handle.stop();
+        self.wait().expect("the server does not crash");
+    }
+
+    /// Waits until the server has ended.
+    pub fn wait(&self) -> Result<(), RunError> {
+        let running = self.running.lock().unwrap().take();
+        running.map_or(Ok(()), Running::join)
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -76,7 +88,7 @@ impl House {
         let socket = connect(self.address(), target).expect("the server upgrades");
         let (id, nick, room) = loop {
             match self.event() {
-                Event::Joined { client, nickname, room } => break (client, nickname, room),
+                Event::Joined { client, nickname, room, .. } => break (client, nickname, room),
                 event => self.note(&event),
             }
         };
@@ -88,7 +100,7 @@ impl House {
     }
 
     fn note(&mut self, event: &Event) {
-        if let Event::Close { client, code, reason } = event {
+        if let Event::Close { client, code, reason, .. } = event {
             self.left.insert(*client, (*code, reason.clone()));
         }
     }
@@ -102,12 +114,6 @@ impl House {
             let event = self.event();
             self.note(&event);
         }
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.handle.stop();
     }
 }
 

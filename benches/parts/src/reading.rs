@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::config::Limits;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::{UpgradedConnection, run};
 use crate::protocol::{Dialect, Handshake};
+use crate::turn::request;
 
 pub(crate) fn read(messages: usize, dialect: Dialect) {
     let visit = Visit::new(messages, dialect);
@@ -77,6 +79,7 @@ impl Visit {
             client: ClientId(1),
             address,
             handshake,
+            request: request(),
             outbox,
             early: Vec::new(),
             rate_limits: ClientRateLimits::boxed(&limits(), None, Instant::now()),
@@ -94,7 +97,7 @@ impl Visit {
 
 /// There is a limit to look at, and nobody comes near it.
 fn limits() -> Limits {
-    Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() }
+    Limits::default().burst(1_000_000).per_second(NonZeroU32::new(1_000_000))
 }
 
 fn masked_text(text: String) -> Vec<u8> {

@@ -25,6 +25,7 @@ pub(crate) struct ServerInfo {
 impl ServerInfo {
     pub(crate) fn new(limits: &Limits, epoch: &str, searches: bool) -> Self {
         let Limits { text_bytes_max, burst, per_second, .. } = *limits;
+        let per_second = per_second.map_or(0, std::num::NonZeroU32::get);
         Self { epoch: epoch.to_owned(), searches, text_bytes_max, burst, per_second }
     }
 }

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use support::{Client, House, config, frame, text_frame};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};

@@ -6,7 +6,6 @@ mod support;
 
 use std::net::Ipv4Addr;
 
-use chinwag::Config;
 use support::answer::Answer;
 use support::{House, ask_for_bytes, config};
 
@@ -85,7 +84,7 @@ fn the_room_comes_along() {
 
 #[test]
 fn nobody_is_sent_to_the_own_machine() {
-    let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
+    let everywhere = [Ipv4Addr::UNSPECIFIED];
     let house = House::with(&config().bind(everywhere));
     let addresses = house.handle.reachable_page_addresses();
     let port = house.page_address().port();

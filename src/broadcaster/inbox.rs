@@ -46,7 +46,7 @@ pub(crate) enum Input {
     /// The embedder closes the connection of a client. The answer is whether it was connected.
     Kick { client: ClientId, reason: String, answer: Sender<bool> },
     /// The embedder subscribes to events.
-    Subscribe(EventSink),
+    Subscribe { sink: EventSink, answer: Sender<()> },
     /// The embedder asks for the rooms and their members.
     ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
     /// A health check asks whether turns are taken.

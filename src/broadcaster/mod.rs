@@ -209,10 +209,11 @@ impl Broadcaster {
                 self.end_turn();
                 let _ = answer.try_send(self.fanout.close(client, CloseReason::Kicked { reason }));
             }
-            Input::Subscribe(sink) => {
+            Input::Subscribe { sink, answer } => {
                 // A new sink gets no events from before.
                 self.end_turn();
                 self.sinks.push(sink);
+                let _ = answer.try_send(());
             }
             Input::ListRooms(answer) => {
                 let listing = |it: Listing| (self.chat.members(&it.room), it);

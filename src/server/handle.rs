@@ -1,9 +1,10 @@
 //! The handle with which other threads reach a running server.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::broadcaster::event::{EventSink, Events};
 use crate::broadcaster::inbox::Input;
@@ -34,6 +35,8 @@ pub struct Handle {
     pub(super) inbox: Sender<Input>,
     /// Holds one request to stop. A second has no further effect.
     pub(super) stop: Sender<()>,
+    /// Disconnected when the broadcaster has ended. Nothing is ever sent.
+    pub(super) ended: Receiver<Infallible>,
 }
 
 /// A room, as [`Handle::rooms`] lists it.
@@ -112,9 +115,11 @@ impl Handle {
     /// the server has stopped, there are none.
     pub fn events(&self, capacity: usize) -> Events {
         let (sink, events) = EventSink::new(capacity);
-        // Without a broadcaster the sink is dropped here, and the events have ended.
-        let _ = self.inbox.send(Input::Subscribe(sink));
-        events
+        match self.ask(|answer| Input::Subscribe { sink, answer }) {
+            Ok(()) => events,
+            // Without a sink they have ended.
+            Err(Stopped) => EventSink::new(capacity).1,
+        }
     }
 
     /// Sends a message to a room, and reserves the nickname as [`Handle::reserve`] does. Returns
@@ -185,11 +190,15 @@ impl Handle {
     }
 
     /// Sends a question to the broadcaster, and waits for the answer. The broadcaster never waits, so
-    /// this takes a few turns at most.
+    /// this takes a few turns at most. A question that comes in its last turn stays in the inbox,
+    /// and gets no answer.
     fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
         let (answer, answered) = bounded(1);
         self.inbox.send(question(answer)).map_err(|_| Stopped)?;
-        answered.recv().map_err(|_| Stopped)
+        select! {
+            recv(answered) -> answer => answer.map_err(|_| Stopped),
+            recv(self.ended) -> _ => answered.try_recv().map_err(|_| Stopped),
+        }
     }
 
     /// Asks the server to stop, and returns at once. [`Running::join`](crate::Running::join) waits
@@ -202,9 +211,10 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broadcaster::event::NoEvent;
     use crate::chat::Listing;
 
-    fn handle(inbox: Sender<Input>) -> Handle {
+    fn handle(inbox: Sender<Input>, ended: Receiver<Infallible>) -> Handle {
         let none: Arc<[SocketAddr]> = Arc::default();
         Handle {
             page_addresses: none.clone(),
@@ -213,6 +223,7 @@ mod tests {
             text_bytes_max: 1,
             inbox,
             stop: bounded(1).0,
+            ended,
         }
     }
 
@@ -220,7 +231,8 @@ mod tests {
     fn a_call_waits_for_space_in_a_full_inbox() {
         const TIMES: usize = 200;
         let (inbox, inputs) = bounded(1);
-        let handle = handle(inbox.clone());
+        let (_alive, ended) = bounded(0);
+        let handle = handle(inbox.clone(), ended);
         let listing = || Listing { room: RoomName::lobby(), members: 0, seq: 1 };
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -244,5 +256,15 @@ mod tests {
                 assert_eq!(rooms, Ok(vec![Room { name: RoomName::lobby(), members: vec![] }]));
             }
         });
+    }
+
+    #[test]
+    fn a_question_that_is_not_taken_any_more_gets_no_answer() {
+        let (inbox, _inputs) = bounded(10);
+        let (alive, ended) = bounded(0);
+        let handle = handle(inbox, ended);
+        drop(alive);
+        assert_eq!(handle.rooms(), Err(Stopped));
+        assert_eq!(handle.events(1).try_next(), Err(NoEvent::Ended));
     }
 }

@@ -117,6 +117,7 @@ impl Server {
             text_bytes_max,
             inbox,
             stop,
+            ended: broadcaster.ended.clone(),
         };
         let serving = Serving {
             listeners: page.into_iter().chain(websocket).collect(),
@@ -234,7 +235,7 @@ mod tests {
     use crate::broadcaster::inbox::Input;
 
     #[test]
-    fn a_server_without_a_broadcaster_ends_with_an_error() {
+    fn a_server_without_a_broadcaster_ends() {
         let config = Config::default().bind([Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
         let server = Server::bind(&config).unwrap();
         server.handle.inbox.send(Input::End).unwrap();

@@ -83,7 +83,7 @@ pub(super) struct BroadcasterThread {
     inbox: Sender<Input>,
     /// Nothing is ever sent. It is disconnected when the thread has ended: before the shutdown this
     /// means a panic.
-    ended: Receiver<Infallible>,
+    pub(super) ended: Receiver<Infallible>,
     thread: Option<JoinHandle<()>>,
 }
 

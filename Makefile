@@ -56,7 +56,8 @@ check:
 	sh tests/prose.sh --test
 	sh tests/prose.sh
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features --features cli -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --test hostile --test soak --test clients -- -D warnings
 	cargo clippy --locked --package testkit --package chinwag-loom --all-targets -- -D warnings
@@ -119,7 +120,7 @@ loom:
 
 # The Autobahn cases against the connection loop, with a broadcaster that echoes.
 conformance:
-	cargo build --locked --release --features conformance --target-dir target/conformance
+	RUSTFLAGS="--cfg conformance" cargo build --locked --release --target-dir target/conformance
 	sh tests/conformance/run.sh target/conformance/release/chinwag
 
 # The example clients in Python and JavaScript, over a network that breaks.

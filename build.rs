@@ -82,8 +82,7 @@ fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
 fn full_version(root: &Path) -> String {
     let set = |name: &str| var(name).unwrap_or_default();
     let feature = |name: &&str| var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
-    let features: Vec<_> =
-        ["history", "confusables", "conformance"].into_iter().filter(feature).collect();
+    let features: Vec<_> = ["history", "confusables"].into_iter().filter(feature).collect();
     let features = if features.is_empty() { "no features".to_owned() } else { features.join(" ") };
     let commit = commit(root).map(|commit| format!("commit {commit}"));
     let parts: Vec<_> = commit.into_iter().chain([features, set("TARGET")]).collect();

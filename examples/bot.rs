@@ -1,23 +1,35 @@
-//! A chat with a bot that adds numbers: run `cargo run --example bot`, then send `2 + 3`.
+//! A chat with a bot that adds numbers: run `cargo run --example bot`, then send `2 + 3`. The bot
+//! also moderates: it removes a client that sends `spam`.
 
-use chinwag::{Config, Event, Nickname, Server};
+use std::error::Error;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config { page_port: 0, websocket_port: 0, ..Config::default() };
-    let server = Server::bind(&config)?;
-    let bot = Nickname::parse("bot")?;
+use chinwag::{Config, Event, Handle, Nickname, Server};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let server = Server::bind(&Config::default().page_port(0).websocket_port(0))?;
+    let bot: Nickname = "bot".parse()?;
     // Reserved before the first client connects, so that no client can have the nickname.
-    server.handle().reserve(&bot)?;
-    let events = server.handle().events(1024);
-    let handle = server.start()?;
+    server.reserve(&bot)?;
+    let events = server.events(1024);
+    let running = server.start()?;
+    let handle = running.handle();
     println!("open http://localhost:{}/ and send 2 + 3", handle.page_addresses()[0].port());
 
-    for event in &events {
-        if let Event::Message { room, nickname, text, .. } = event {
-            if let Some(sum) = sum(&text) {
-                handle.say(&room, &bot, &format!("{nickname}, that is {sum}"))?;
-            }
-        }
+    for event in events {
+        answer(&handle, &bot, &event)?;
+    }
+    // The events end when the server has ended. This returns the error if it has crashed.
+    running.join()?;
+    Ok(())
+}
+
+/// Answers a message, or removes its client.
+fn answer(handle: &Handle, bot: &Nickname, event: &Event) -> Result<(), Box<dyn Error>> {
+    let Event::Message { client, room, nickname, text, .. } = event else { return Ok(()) };
+    if text == "spam" {
+        handle.kick(*client, "no spam, please")?;
+    } else if let Some(sum) = sum(text) {
+        handle.say(room, bot, &format!("{nickname}, that is {sum}"))?;
     }
     Ok(())
 }

@@ -1,40 +1,58 @@
-//! Everything that can be set, and every limit: name, unit, default and reason.
+//! Every setting of an embedder, with its unit, its default and the reason for it.
 
 use std::net::{IpAddr, Ipv6Addr};
-#[cfg(feature = "history")]
-use std::path::PathBuf;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
+#[cfg(feature = "history")]
+use std::{num::NonZeroU64, path::PathBuf};
 
 use crate::chat::HistoryLimits;
 use crate::net::host::{HostName, Origin};
 
-/// What a [`Server`](crate::Server) is built from. The default is what the program does when it
-/// is started without arguments.
+/// The configuration of a [`Server`](crate::Server). The default is that of the program without
+/// arguments. Each field has a method that sets it and returns the whole.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use std::num::NonZero;
+/// use chinwag::{Config, Limits};
+///
+/// let config = Config::default()
+///     .bind([Ipv4Addr::LOCALHOST])
+///     .page_port(0)
+///     .websocket_port(0)
+///     .host_names(vec!["chat.example.org".parse()?])
+///     .clients_max(NonZero::new(100))
+///     .limits(Limits::default().burst(20).per_second(None));
+/// assert_eq!(config.page_port, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The addresses to listen on, at least one. The default, `::`, is every interface, with IPv6
-    /// and IPv4; it falls back to `0.0.0.0` on a machine without IPv6.
+    /// and IPv4. On a machine without IPv6 it means `0.0.0.0`.
     pub bind: Vec<IpAddr>,
-    /// The port of the page; 8080 by default. 0 takes a free one.
+    /// The port of the page; 8080 by default. 0 takes a free port.
     pub page_port: u16,
-    /// The port for WebSocket clients; 12345 by default. 0 takes a free one. Both ports answer
-    /// both protocols: there are two because the tutorial had two.
+    /// The port for WebSocket clients; 12345 by default. 0 takes a free port. Both ports serve both
+    /// protocols: there are two because the tutorial had two.
     pub websocket_port: u16,
-    /// Names by which people reach this machine, besides those that a LAN gives it.
+    /// Host names of this machine, besides its addresses and the names that a LAN gives it.
     pub host_names: Vec<HostName>,
-    /// Origins whose pages may talk to this server, besides its own.
+    /// Origins whose pages may connect, besides the server's own.
     pub allowed_origins: Vec<Origin>,
-    /// The most clients at once. `None`, the default, is as many as the limits
-    /// of descriptors, threads, address space, memory and mappings permit when the server is bound.
-    pub clients_max: Option<usize>,
-    /// The most clients at once from one address, or from one /64 network of IPv6; 64 by default.
-    /// Several people may share an address, but no single machine should fill the server. With 0
-    /// nothing is counted by address: neither clients nor what they say, join and open together.
-    pub clients_per_address_max: usize,
-    /// Bounds in time and space.
+    /// Maximum number of clients. `None`, the default, means as many as the limits of descriptors,
+    /// threads, address space, memory and mappings permit when the server is bound.
+    pub clients_max: Option<NonZeroUsize>,
+    /// Maximum number of clients from one address, or from one /64 network of IPv6; 64 by default.
+    /// Several people may share an address, but no single machine should fill the server. With
+    /// `None` no limit is counted by address: neither clients nor their messages and requests.
+    pub clients_per_address_max: Option<NonZeroUsize>,
+    /// Limits of each client in time, space and rate.
     pub limits: Limits,
-    /// Where everything that is said is kept. `None`, the default, is in memory alone, within
-    /// [`Limits::history`].
+    /// The file in which all messages are kept. With `None`, the default, they are held in memory
+    /// only, within [`Limits::history`].
     #[cfg(feature = "history")]
     pub history: Option<HistoryConfig>,
 }
@@ -48,7 +66,7 @@ impl Default for Config {
             host_names: Vec::new(),
             allowed_origins: Vec::new(),
             clients_max: None,
-            clients_per_address_max: 64,
+            clients_per_address_max: NonZeroUsize::new(64),
             limits: Limits::default(),
             #[cfg(feature = "history")]
             history: None,
@@ -56,52 +74,63 @@ impl Default for Config {
     }
 }
 
-/// Bounds in time and space. The defaults are for a LAN with telephones on it.
+/// Limits of each client in time, space and rate. The defaults are for a LAN with phones on it.
+///
+/// ```
+/// use std::time::Duration;
+/// use chinwag::{HistoryLimits, Limits};
+///
+/// let limits = Limits::default()
+///     .grace(Duration::from_secs(60))
+///     .history(HistoryLimits::default().lines_max(100));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// The longest text that a client may say (bytes of UTF-8); 8,192 by default. A request in JSON
-    /// may be 6 times as long and 16 KiB longer, so that such a text fits however it is escaped. A
-    /// plain frame of more than 16 KiB is refused whatever this says.
+    /// Maximum length of a text (bytes of UTF-8); 8,192 by default. A request in JSON may be 6 times
+    /// as long and 16 KiB longer, so that such a text fits however it is escaped. A frame of a plain
+    /// client may have at most 16 KiB, whatever this limit is.
     pub text_bytes_max: usize,
-    /// How many texts a client may say at once; 10 by default, and at least 1. It is more than
-    /// people write, and less than it takes to drown what others write.
+    /// Maximum number of texts that a client may send at once; 10 by default. 0 means 1. It is more
+    /// than people write, and less than it takes to drown out the others.
     pub burst: u32,
-    /// How many texts a second a client may say in the long run; 4 by default, 0 for no limit. What
-    /// a client says before it has been there that long is lent by its address, which lends all of
-    /// its clients together 8 times the burst at once and twice this in the long run. A
-    /// plain client that says more is read more slowly, and loses nothing; others are told, and
-    /// closed with 4029 when they go on. What only the server hears may be asked for ten times as
-    /// often.
-    pub per_second: u32,
-    /// What is held of what was said, for those who come later or come back.
+    /// Maximum number of texts per second that a client may send in the long run; 4 by default.
+    /// `None` means no limit. A new client borrows its first texts from its address, which lends all
+    /// of its clients together 8 times the burst at once, and twice this rate in the long run. A
+    /// plain client that sends more is read more slowly, and loses nothing. A JSON client gets an
+    /// error, and is closed with 4029 if it goes on. Requests that no other client sees may come ten
+    /// times as often.
+    pub per_second: Option<NonZeroU32>,
+    /// Messages that are held in memory, for clients that join or come back.
     pub history: HistoryLimits,
-    /// How long a client of the JSON dialect keeps its nickname and its places when its connection
-    /// breaks, and its nickname when it closes; 10 s by default. A client that is away counts as one
-    /// that is there, and makes way for one where there are too many. A plain client leaves at once.
+    /// How long a JSON client keeps its nickname and its rooms after its connection broke, and its
+    /// nickname after it closed the connection; 10 s by default. An absent client counts as a client,
+    /// and is removed when a new client finds no place. A plain client leaves at once.
     pub grace: Duration,
-    /// How long such a client may take to say hello before it is closed with 4002; 15 s by default.
+    /// How long a JSON client may take to send `hello` before it is closed with 4002; 15 s by
+    /// default.
     pub hello_within: Duration,
-    /// A client that has been silent for so long is pinged; 25 s by default, which is less than
-    /// the 30 s after which the impatient among routers forget a connection.
+    /// How long a client may be silent before it is pinged; 25 s by default, which is less than the
+    /// 30 s after which some routers forget a connection.
     pub ping_after: Duration,
-    /// A client that has been pinged and stays silent for so long is gone; 10 s by default.
+    /// How long a client may stay silent after a ping before it counts as gone; 10 s by default.
     pub pong_within: Duration,
-    /// A client that takes nothing of what waits for it for so long is cut with 4008; 10 s by
-    /// default. A telephone changes from one access point to the next in less.
+    /// How long a client may take nothing of its backlog before it is closed with 4008; 10 s by
+    /// default. A phone changes between access points in less.
     pub stall_max: Duration,
-    /// The most bytes that wait for one client before it is cut with 4008; 1 MiB by default, which
-    /// is the longest answer (768 KiB) and some more. The kernel holds some 128 KiB besides. No more
-    /// than 1,024 runs of frames wait, either.
+    /// Capacity of the backlog of a client (bytes); 1 MiB by default, which is the longest answer
+    /// (768 KiB) and some more. A client with more is closed with 4008. The kernel holds some 128 KiB
+    /// besides. A backlog also has at most 1,024 runs of frames.
     pub backlog_bytes_max: usize,
     /// How long the end of a connection may take; 2 s by default. Stopping the server takes no
     /// longer.
     pub close_within: Duration,
-    /// How long a request head may take to come, and a page to be taken; 5 s by default.
+    /// How long a request head may take to arrive, and a page to be sent; 5 s by default.
     pub head_within: Duration,
 }
 
 impl Limits {
-    /// With durations that a clock can add: one of more than a year is a year.
+    /// Returns the limits with durations that can be added to a clock: at most a year each.
     pub(crate) fn sane(&self) -> Self {
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         let Self { ping_after, pong_within, stall_max, close_within, head_within, .. } = *self;
@@ -123,7 +152,7 @@ impl Default for Limits {
         Self {
             text_bytes_max: 8192,
             burst: 10,
-            per_second: 4,
+            per_second: NonZeroU32::new(4),
             history: HistoryLimits::default(),
             grace: Duration::from_secs(10),
             hello_within: Duration::from_secs(15),
@@ -137,48 +166,131 @@ impl Default for Limits {
     }
 }
 
-#[cfg(feature = "history")]
 /// A history that is kept in a file.
+///
+/// ```
+/// use std::time::Duration;
+/// use chinwag::Config;
+/// use chinwag::history::{Durability, HistoryConfig};
+///
+/// let month = Duration::from_secs(30 * 24 * 60 * 60);
+/// let history = HistoryConfig::new("chat.db").durability(Durability::Machine).keep(month);
+/// let config = Config::default().history(history);
+/// ```
+#[cfg(feature = "history")]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryConfig {
-    /// The file. It is made if there is none. Beside it stand `FILE-wal` and `FILE-shm`, which are
-    /// SQLite's, and `FILE-search`, which can be made anew from the file.
+    /// The file. It is created if it does not exist. Next to it are `FILE-wal` and `FILE-shm`, which
+    /// belong to SQLite, and `FILE-search`, which can be rebuilt from the file.
     pub path: PathBuf,
-    /// When a message is safe. The default, [`Sync::Process`], is enough for everything but a
-    /// machine that loses power.
-    pub sync: Sync,
-    /// For how long messages are kept, of 1 h or more; `None`, the default, is for ever.
+    /// The failures that a message in the file survives. The default, [`Durability::Process`], is
+    /// enough for everything but a machine that loses power.
+    pub durability: Durability,
+    /// How long messages are kept, at least 1 h. `None`, the default, means for ever.
     pub keep: Option<Duration>,
-    /// How long before messages are deleted for their age it is said in the log how many they are;
-    /// 1 h by default. If the clock goes back meanwhile, they stay. A clock that is more than a day
-    /// from the last time that the file knows is believed after 24 times as long.
-    pub second_look: Duration,
-    /// How many messages are kept in each room, of 1 or more; `None`, the default, is all.
-    pub keep_messages: Option<u64>,
+    /// How long before messages are deleted for their age the log announces their number; 1 h by
+    /// default. If the clock goes back meanwhile, they stay. A clock that is more than a day off the
+    /// last time in the file is trusted after 24 times as long.
+    pub deletion_notice: Duration,
+    /// Maximum number of messages that are kept of each room. `None`, the default, means all.
+    pub keep_messages: Option<NonZeroU64>,
 }
 
 #[cfg(feature = "history")]
 impl HistoryConfig {
-    /// Keeps everything in this file.
+    /// Returns the configuration of a history that keeps all messages in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
-            sync: Sync::default(),
+            durability: Durability::default(),
             keep: None,
-            second_look: Duration::from_secs(60 * 60),
+            deletion_notice: Duration::from_secs(60 * 60),
             keep_messages: None,
         }
     }
 }
 
+/// The failures that a message in the file survives.
 #[cfg(feature = "history")]
-/// What a message in the file outlives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// The end of the process, whichever. When the machine loses power, the last seconds may be
-    /// gone; the next run notices, and no client mistakes the history for the one it knew.
+#[non_exhaustive]
+pub enum Durability {
+    /// Any end of the process. When the machine loses power, the last seconds may be lost. The next
+    /// run notices that, so that no client takes the history for the one that it knew.
     #[default]
     Process,
-    /// The end of the machine, too: every turn waits for the disk.
-    Full,
+    /// A power failure of the machine, too. Each turn of the broadcaster waits for the disk.
+    Machine,
 }
+
+/// Adds a method for each field that sets it.
+macro_rules! setters {
+    ($owner:ty: $($field:ident: $value:ty,)*) => {
+        impl $owner {
+            $(
+                #[doc = concat!(
+                    "Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ")."
+                )]
+                #[must_use]
+                pub fn $field(mut self, $field: $value) -> Self {
+                    self.$field = $field.into();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+impl Config {
+    /// Sets [`bind`](#structfield.bind).
+    #[must_use]
+    pub fn bind(mut self, bind: impl IntoIterator<Item = impl Into<IpAddr>>) -> Self {
+        self.bind = bind.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+setters!(Config:
+    page_port: u16,
+    websocket_port: u16,
+    host_names: Vec<HostName>,
+    allowed_origins: Vec<Origin>,
+    clients_max: impl Into<Option<NonZeroUsize>>,
+    clients_per_address_max: impl Into<Option<NonZeroUsize>>,
+    limits: Limits,
+);
+
+#[cfg(feature = "history")]
+setters!(Config:
+    history: impl Into<Option<HistoryConfig>>,
+);
+
+setters!(Limits:
+    text_bytes_max: usize,
+    burst: u32,
+    per_second: impl Into<Option<NonZeroU32>>,
+    history: HistoryLimits,
+    grace: Duration,
+    hello_within: Duration,
+    ping_after: Duration,
+    pong_within: Duration,
+    stall_max: Duration,
+    backlog_bytes_max: usize,
+    close_within: Duration,
+    head_within: Duration,
+);
+
+setters!(HistoryLimits:
+    lines_max: usize,
+    bytes_max: usize,
+    idle_rooms_max: usize,
+);
+
+#[cfg(feature = "history")]
+setters!(HistoryConfig:
+    durability: Durability,
+    keep: impl Into<Option<Duration>>,
+    deletion_notice: Duration,
+    keep_messages: impl Into<Option<NonZeroU64>>,
+);

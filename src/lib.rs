@@ -1,21 +1,85 @@
 //! Chat for a LAN in one small binary, and a library to embed it without an async runtime.
 //!
-//! ```no_run
-//! use chinwag::{Config, Event, Server};
+//! A program that embeds the chat binds a [`Server`], starts it, and talks to it through a
+//! [`Handle`]. Everything is synchronous: the server has threads of its own, and events come through
+//! a channel.
 //!
-//! let server = Server::bind(&Config::default())?;
-//! let events = server.handle().events(1024);
-//! let handle = server.start()?;
-//! for event in &events {
+//! # Embed
+//!
+//! A [`Config`] says where to listen and which limits apply. [`Server::bind`] opens the ports, and
+//! [`Server::start`] serves. The [`Running`] server stops when it is dropped.
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use chinwag::{Config, Server};
+//!
+//! // Port 0 takes a free port. Without `bind`, the server listens on every interface.
+//! let config = Config::default().bind([Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+//! let running = Server::bind(&config)?.start()?;
+//! println!("open http://{}/", running.handle().page_addresses()[0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Listen
+//!
+//! [`Server::events`] subscribes before the start, so that no event is missed. [`Handle::events`]
+//! subscribes later. The chat never waits for the receiver.
+//!
+//! ```no_run
+//! # use chinwag::{Config, Event, Server};
+//! # let config = Config::default();
+//! let server = Server::bind(&config)?;
+//! let events = server.events(1024);
+//! let running = server.start()?;
+//! for event in events {
 //!     match event {
+//!         Event::Open { client, request, .. } => println!("{client} asks for {}", request.path()),
 //!         Event::Message { nickname, text, .. } => println!("{nickname}: {text}"),
 //!         Event::Close { .. } => break,
 //!         _ => {}
 //!     }
 //! }
-//! handle.stop();
-//! # Ok::<(), chinwag::StartError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Answer
+//!
+//! [`Handle::say`] sends a message to a room. No client can take the nickname of the embedder, and
+//! [`Server::reserve`] makes sure of that before the first client connects.
+//!
+//! ```
+//! # use chinwag::{Config, Event, Handle, Nickname, SayError, Server};
+//! fn answer(handle: &Handle, bot: &Nickname, event: &Event) -> Result<(), SayError> {
+//!     match event {
+//!         Event::Message { room, text, .. } if text == "!help" => {
+//!             handle.say(room, bot, "I only know !help")
+//!         }
+//!         _ => Ok(()),
+//!     }
+//! }
+//! ```
+//!
+//! # Moderate
+//!
+//! [`Handle::rooms`] lists the rooms and their members, and [`Handle::kick`] closes the connection
+//! of a client. [`Limits`] bound the rate, the length and the memory of every client from the start.
+//!
+//! # Stop
+//!
+//! [`Running::stop`] tells every client, waits until all threads have ended, and returns the error if
+//! the server had crashed. Dropping the [`Running`] does the same, and logs the error.
+//! [`Handle::stop`] asks for the stop from any thread, and [`Running::join`] waits for it.
+//!
+//! # Features
+//!
+//! - `history` (default): keeps all messages in a file and searches them, with SQLite. The module
+//!   `history` also exports, imports and verifies such files.
+//! - `confusables` (default): takes nicknames that only look alike, such as `Iris` and `lris`, for
+//!   the same (Unicode Technical Standard 39).
+//! - `cli` (default): the dependencies of the program `chinwag`. A library does not need them:
+//!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables"] }`.
+//!
+//! Log lines go to the [`log`] crate.
 //!
 //! # The threads
 //!
@@ -28,12 +92,13 @@
 //!               request     │   │ socket ◀───────  Outbox 17
 //!                           ▼   │        writes    │
 //!                        ┌──────┴┐ through         │ queues what the socket does not take,
-//!                        │ page  │                 ▼ and rings
+//!                        │ page  │                 ▼ and wakes
 //!                        └───────┘ tiny_http     conn-17 drains it
 //! ```
 //!
-//! Data moves one way: door → connection → broadcaster → outbox → socket. To read the source, take
-//! the modules in the order in which they stand below.
+//! Data moves in one direction: server → http → connection → broadcaster → socket. To read the
+//! source, take the modules in the order of the list below: each imports only from those after it.
+//! ARCHITECTURE.md has the map.
 
 mod server;
 
@@ -41,8 +106,29 @@ mod http;
 
 mod connection;
 
+/// A history in a file: its configuration, and tools that work on such a file.
+///
+/// A server keeps a history if [`Config::history`] names a file. The functions here export, import,
+/// verify and count one. All but [`import`](history::import) also work while a server has it open.
+///
+/// ```
+/// use chinwag::history::{export, import, stats, verify};
+///
+/// # let folder = std::env::temp_dir().join(format!("chinwag-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let file = folder.join("chat.db");
+/// let lines = r#"{"room":"lobby","seq":1,"time":1770000000000,"nick":"ana","text":"hello"}"#;
+/// assert_eq!(import(&file, &mut lines.as_bytes(), |_| {})?, 1);
+/// assert!(verify(&file)?.problems.is_empty());
+/// assert_eq!(stats(&file)?.messages, 1);
+/// let mut exported = Vec::new();
+/// export(&file, &mut exported, |_| {})?;
+/// assert!(exported.starts_with(br#"{"room":"lobby","seq":1"#));
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg(feature = "history")]
-mod history;
+pub mod history;
 
 mod broadcaster;
 
@@ -54,17 +140,14 @@ mod chat;
 
 mod net;
 
-pub use broadcaster::event::Event;
+pub use broadcaster::event::{Event, Events, NoEvent, Request};
 pub use chat::{
-    ClientId, HistoryLimits, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError,
-    ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
+    ClientId, HistoryLimits, Kind as MessageKind, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX,
+    Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
 pub use config::{Config, Limits};
-#[cfg(feature = "history")]
-pub use config::{HistoryConfig, Sync};
-#[cfg(feature = "history")]
-pub use history::{
-    Exported, Findings, HistoryError, RoomStats, Stats, TransferError, check, export, import, stats,
-};
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
-pub use server::{Handle, RunError, SayError, Scarcity, Server, StartError, Stopped};
+pub use protocol::Dialect;
+pub use server::{
+    Handle, Room, RunError, Running, SayError, Scarcity, Server, StartError, Stopped,
+};

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::io::Write as _;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use testkit::{
     Client, TestServer, config,
     frames::{frame, text_frame},
@@ -201,7 +202,7 @@ fn two_servers_in_one_process_know_nothing_of_each_other() {
 #[test]
 fn one_port_is_enough() {
     let free = TestServer::start().address().port();
-    let config = chinwag::Config { page_port: free, websocket_port: free, ..config() };
+    let config = config().page_port(free).websocket_port(free);
     let mut server = TestServer::start_with(&config);
     assert_eq!(server.address(), server.page_address());
     server.join().send_and_receive("hello");
@@ -213,8 +214,8 @@ fn one_port_is_enough() {
 
 #[test]
 fn a_client_that_sends_too_fast_is_read_more_slowly_and_loses_nothing() {
-    let limits = Limits { burst: 5, per_second: 50, ..Limits::default() };
-    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(5).per_second(NonZero::new(50));
+    let mut server = TestServer::start_with(&config().limits(limits));
     let mut ana = server.join();
     let since = Instant::now();
     for number in 0..30 {
@@ -235,8 +236,8 @@ fn a_client_that_sends_too_fast_is_read_more_slowly_and_loses_nothing() {
 
 #[test]
 fn a_client_that_was_slowed_can_be_cut() {
-    let limits = Limits { burst: 1, per_second: 1, ..Limits::default() };
-    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(1).per_second(NonZero::new(1));
+    let mut server = TestServer::start_with(&config().limits(limits));
     let (mut ana, mut bo) = (server.join(), server.join());
     for _ in 0..1000 {
         ana.send("again and again");

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use testkit::{Script, config};
 
 /// Returns the text between a fence of this kind and the next fence.
@@ -19,8 +19,7 @@ fn the_sessions_in_protocol_md_can_be_replayed() {
     let protocol = include_str!("../PROTOCOL.md");
     Script::new().play(fenced(protocol, "plain-session"));
     // With the default limits, which the welcome names.
-    Script::with(&Config { limits: Limits::default(), ..config() })
-        .play(fenced(protocol, "json-session"));
+    Script::with(&config().limits(Limits::default())).play(fenced(protocol, "json-session"));
 }
 
 fn packages(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {

@@ -3,19 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![cfg(feature = "history")]
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, HistoryConfig, HistoryLimits, Limits, RoomName, export, import, stats};
+use chinwag::history::{HistoryConfig, export, import, stats, verify};
+use chinwag::{Config, HistoryLimits, Limits, RoomName};
 use serde_json::{Value, from_str, json};
 use testkit::{Client, DEADLINE, Script, TempDir, TestServer, config, error_code, seqs};
 
 /// Returns a configuration with a history file and at most `lines_max` messages of a room in
 /// memory.
 fn kept(file: &Path, lines_max: usize) -> Config {
-    let history = HistoryLimits { lines_max, ..HistoryLimits::default() };
-    let limits = Limits { per_second: 0, history, ..Limits::default() };
-    Config { limits, history: Some(HistoryConfig::new(file)), ..config() }
+    let history = HistoryLimits::default().lines_max(lines_max);
+    let limits = Limits::default().per_second(None).history(history);
+    config().limits(limits).history(Some(HistoryConfig::new(file)))
 }
 
 fn folder_and_file() -> (TempDir, PathBuf) {
@@ -392,9 +394,10 @@ fn messages_of_the_embedder_are_stored() {
 #[test]
 fn the_embedder_continues_the_numbers() {
     let (_folder, file) = folder_and_file();
-    let history = HistoryLimits { idle_rooms_max: 0, ..HistoryLimits::default() };
+    let history = HistoryLimits::default().idle_rooms_max(0);
     let config = kept(&file, 500);
-    let config = Config { limits: Limits { history, ..config.limits }, ..config };
+    let limits = config.limits.clone().history(history);
+    let config = config.limits(limits);
     let server = TestServer::start_with(&config);
     let nickname = chinwag::Nickname::parse("bot").unwrap();
     for room in ["attic", "attic", "cellar", "attic"] {
@@ -418,7 +421,7 @@ fn unreadable_messages_are_left_out_of_an_export_and_counted() {
     let mut written = vec![];
     let exported = export(&file, &mut written, |_| {}).unwrap();
     assert_eq!((exported.written, exported.unreadable), (2, 1));
-    let findings = chinwag::check(&file).unwrap();
+    let findings = verify(&file).unwrap();
     assert_eq!((findings.messages, findings.problems.len()), (2, 1));
 }
 
@@ -436,8 +439,8 @@ fn a_room_keeps_as_many_messages_as_it_may() {
     count(&mut ana, "lobby", 1..=250);
     say(&mut ana, "lobby", "the last word", "last");
     drop((ana, server));
-    let few = HistoryConfig { keep_messages: Some(10), ..HistoryConfig::new(&file) };
-    let mut server = TestServer::start_with(&Config { history: Some(few), ..kept(&file, 0) });
+    let few = HistoryConfig::new(&file).keep_messages(NonZero::new(10));
+    let mut server = TestServer::start_with(&kept(&file, 0).history(Some(few)));
     let mut ana = enter(&mut server, "lobby");
     let page = json!({"type": "history", "room": "lobby"});
     let page = until(&mut ana, &page, |page| seqs(page).len() == 10);
@@ -453,11 +456,10 @@ fn old_messages_are_deleted_and_their_numbers_are_not_used_again() {
         {"room":"lobby","seq":2,"time":2000,"nick":"ana","text":"long ago, too"}"#;
     assert_eq!(import(&file, &mut old.as_bytes(), |_| {}).unwrap(), 2);
     let month = Duration::from_secs(30 * 24 * 60 * 60);
-    // At once. Otherwise the second look comes after an hour, and a clock that is so far ahead of
-    // the file is trusted after a day.
-    let second_look = Duration::ZERO;
-    let recent = HistoryConfig { keep: Some(month), second_look, ..HistoryConfig::new(&file) };
-    let recent = Config { history: Some(recent), ..kept(&file, 0) };
+    // Without a notice they are deleted at once. Otherwise it lasts an hour, and a clock that is so
+    // far ahead of the file is trusted after a day.
+    let recent = HistoryConfig::new(&file).keep(Some(month)).deletion_notice(Duration::ZERO);
+    let recent = kept(&file, 0).history(Some(recent));
     let mut server = TestServer::start_with(&recent);
     let mut ana = enter(&mut server, "lobby");
     let page = json!({"type": "history", "room": "lobby"});

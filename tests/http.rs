@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::time::Duration;
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use flate2::read::GzDecoder;
 use testkit::{
     HttpResponse, TestServer, config, connect, exchange_bytes, exchange_text, tcp, wait_until,
@@ -196,11 +197,11 @@ fn every_refusal_is_a_complete_answer() {
 
 #[test]
 fn origins_and_host_names_can_be_allowed() {
-    let server = TestServer::start_with(&Config {
-        host_names: vec!["chat.example.org".parse().unwrap()],
-        allowed_origins: vec!["https://intra.example.org".parse().unwrap()],
-        ..config()
-    });
+    let server = TestServer::start_with(
+        &config()
+            .host_names(vec!["chat.example.org".parse().unwrap()])
+            .allowed_origins(vec!["https://intra.example.org".parse().unwrap()]),
+    );
     let upgrade = |host: &str, origin: &str| {
         let head = format!("GET / HTTP/1.1\nHost: {host}\nOrigin: {origin}\n{HANDSHAKE}\n");
         upgrade(&server, &head)
@@ -243,8 +244,8 @@ fn an_unexpected_body_does_not_prevent_the_response() {
 
 #[test]
 fn a_missing_head_times_out() {
-    let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
-    let server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().head_within(Duration::from_millis(200));
+    let server = TestServer::start_with(&config().limits(limits));
     let mut idle = tcp(server.address());
     let mut slow = tcp(server.page_address());
     slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
@@ -257,7 +258,7 @@ fn a_missing_head_times_out() {
 
 #[test]
 fn a_full_server_says_when_to_come_again() {
-    let mut server = TestServer::start_with(&Config { clients_max: Some(2), ..config() });
+    let mut server = TestServer::start_with(&config().clients_max(NonZero::new(2)));
     let first = server.join();
     let mut second = server.join();
     let head = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
@@ -277,8 +278,8 @@ fn a_refused_browser_is_told_why() {
     const WHY: &str = "GET /healthz?why=http%3A%2F%2Flocalhost HTTP/1.1\nHost: localhost\n\n";
     let handshake = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
     for (config, told) in [
-        (Config { clients_max: Some(1), ..config() }, "full"),
-        (Config { clients_per_address_max: 1, ..config() }, "from your address"),
+        (config().clients_max(NonZero::new(1)), "full"),
+        (config().clients_per_address_max(NonZero::new(1)), "from your address"),
     ] {
         let mut server = TestServer::start_with(&config);
         let open = answer(&server, WHY);
@@ -309,7 +310,7 @@ fn a_refused_browser_is_told_why() {
 
 #[test]
 fn one_address_does_not_take_every_slot() {
-    let mut server = TestServer::start_with(&Config { clients_per_address_max: 2, ..config() });
+    let mut server = TestServer::start_with(&config().clients_per_address_max(NonZero::new(2)));
     let _two = (server.join(), server.join());
     let refused = connect(server.address(), "/").expect_err("a third is one too many");
     assert!(refused.contains("503"), "{refused}");

@@ -7,15 +7,15 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use chinwag::{Config, Limits, Nickname, RoomName};
+use chinwag::{Limits, Nickname, RoomName};
 use socket2::SockRef;
 use testkit::{TestServer, config, processor_time};
 
 #[test]
 fn waiting_takes_no_processor_time() {
     let half = Duration::from_secs(1);
-    let limits = Limits { ping_after: half, pong_within: half, ..Limits::default() };
-    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().ping_after(half).pong_within(half);
+    let mut server = TestServer::start_with(&config().limits(limits));
     let _without_a_request = testkit::tcp(server.address());
     let mut silent = server.join();
     SockRef::from(silent.socket.get_ref()).set_recv_buffer_size(32 * 1024).unwrap();

@@ -4,7 +4,6 @@
 
 use std::net::Ipv4Addr;
 
-use chinwag::Config;
 use testkit::{HttpResponse, TestServer, config, exchange_bytes};
 
 /// Requests the invitation as a browser does that has loaded the page from this host.
@@ -82,8 +81,8 @@ fn an_invitation_has_the_room() {
 
 #[test]
 fn no_invitation_has_a_loopback_address() {
-    let everywhere = vec![Ipv4Addr::UNSPECIFIED.into()];
-    let server = TestServer::start_with(&Config { bind: everywhere, ..config() });
+    let everywhere = [Ipv4Addr::UNSPECIFIED];
+    let server = TestServer::start_with(&config().bind(everywhere));
     let addresses = server.handle.reachable_page_addresses();
     let port = server.page_address().port();
     for host in ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "2130706433"] {

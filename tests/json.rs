@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+use std::num::NonZero;
 use std::time::Duration;
 
-use chinwag::{Config, Event, Limits, RoomName};
+use chinwag::{Event, Limits, RoomName};
 use serde_json::{Value, json};
 use testkit::{Script, TestServer, config, error_code, frames::frame};
 use tungstenite::Message;
@@ -255,7 +256,7 @@ fn a_server_that_stops_tells_json_clients() {
 
 #[test]
 fn a_client_without_a_hello_in_time_is_closed() {
-    let limits = Limits { hello_within: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits::default().hello_within(Duration::from_millis(500));
     let mut server = TestServer::start_with_limits(limits);
     let mut polite = server.open_json();
     assert_eq!(polite.request(&json!({"type": "hello"}))["type"], "welcome");
@@ -268,8 +269,8 @@ fn a_client_without_a_hello_in_time_is_closed() {
 
 #[test]
 fn a_client_over_its_rate_limit_is_told_and_then_closed() {
-    let limits = Limits { burst: 2, per_second: 1, ..Limits::default() };
-    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(2).per_second(NonZero::new(1));
+    let mut server = TestServer::start_with(&config().limits(limits));
     let mut ana = server.open_json();
     ana.request(&json!({"type": "hello", "nick": "ana"}));
     ana.request(&json!({"type": "join", "room": "lobby"}));
@@ -308,20 +309,25 @@ fn the_embedder_is_told_of_clients_of_both_dialects() {
     let (client, lobby) = (ana.id(), RoomName::lobby());
     ana.request(&json!({"type": "hello", "nick": "ana"}));
     ana.request(&json!({"type": "join", "room": "lobby"}));
-    let Event::Joined { client: who, nickname, room } = server.next_event() else {
-        panic!("in a room")
-    };
-    assert_eq!((who, nickname.as_str(), &room), (client, "ana", &lobby));
+    let event = server.next_event();
+    let Event::Joined { client: of, nickname, room, .. } = event else { panic!("{event:?}") };
+    assert_eq!((of, nickname.as_str(), &room), (client, "ana", &lobby));
     let say = json!({"type": "say", "room": "lobby", "text": "hi", "id": "1"});
     for _ in 0..2 {
         assert_eq!(ana.request(&say)["seq"], 1);
     }
     ana.request(&json!({"type": "tell", "to": "ana", "text": "nobody else's", "id": "2"}));
     ana.request(&json!({"type": "say", "room": "lobby", "text": "again", "id": "3"}));
-    for (seq, text) in [(1, "hi"), (2, "again")] {
-        let (nickname, room, text) = (nickname.clone(), room.clone(), text.to_owned());
-        assert_eq!(server.next_event(), Event::Message { client, nickname, room, seq, text });
+    for message in [(1, "hi"), (2, "again")] {
+        let event = server.next_event();
+        let Event::Message { client: of, nickname, seq, text, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!((of, nickname.as_str(), (seq, text.as_str())), (client, "ana", message));
     }
     ana.close();
-    assert_eq!(server.next_event(), Event::Close { client, code: 1005, reason: String::new() });
+    assert!(matches!(server.next_event(), Event::Left { .. }));
+    let event = server.next_event();
+    let Event::Close { client: of, code, reason, .. } = event else { panic!("{event:?}") };
+    assert_eq!((of, code, reason.as_str()), (client, 1005, ""));
 }

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chinwag::{Config, Limits, Nickname, RoomName};
+use chinwag::{Limits, Nickname, RoomName};
 use socket2::SockRef;
 use testkit::{Client, TestServer, config, connect, frames::frame};
 use tungstenite::Message;
@@ -122,13 +122,13 @@ fn fragments_without_an_end() {
 }
 
 fn with_limits(limits: Limits) -> TestServer {
-    TestServer::start_with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
+    TestServer::start_with(&config().limits(limits.per_second(None)))
 }
 
 #[test]
 fn silence() {
     let (ping_after, pong_within) = (Duration::from_millis(200), Duration::from_millis(300));
-    let limits = Limits { ping_after, pong_within, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within);
     let mut server = with_limits(limits);
     let mut observer = server.join();
     // It answers pings only while it reads, which it does not do.
@@ -146,7 +146,7 @@ fn silence() {
 
 #[test]
 fn a_client_that_stops_reading_is_cut_and_delays_no_other() {
-    let limits = Limits { stall_max: Duration::from_millis(500), ..Limits::default() };
+    let limits = Limits::default().stall_max(Duration::from_millis(500));
     let mut server = with_limits(limits);
     let (mut talker, mut stalled) = (server.join(), server.join());
     let (nick, text) = (stalled.nick.clone(), "x".repeat(8000));
@@ -191,7 +191,7 @@ fn a_client_that_falls_behind_and_reads_on_stays() {
 #[test]
 fn a_pinged_client_has_its_time_to_answer_whatever_it_is_sent() {
     let (ping_after, pong_within) = (Duration::from_millis(100), testkit::DEADLINE);
-    let limits = Limits { ping_after, pong_within, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within);
     let mut server = with_limits(limits);
     let (mut talker, mut silent) = (server.join(), server.join());
     let mut ping = [0; 2];
@@ -238,7 +238,7 @@ fn stopping_tells_three_hundred_clients_that_send() {
 
 #[test]
 fn a_closed_client_is_read_until_it_goes() {
-    let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(testkit::DEADLINE);
     let mut server = with_limits(limits);
     let mut client = server.join();
     std::thread::scope(|scope| {
@@ -257,7 +257,7 @@ fn a_closed_client_is_read_until_it_goes() {
 
 #[test]
 fn a_violating_client_is_not_read_for_long() {
-    let limits = Limits { close_within: testkit::DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(testkit::DEADLINE);
     let mut server = with_limits(limits);
     let mut client = server.join();
     client.send_bytes(&frame(OpCode::Data(Data::Binary), true, b"\x00"));

@@ -5,8 +5,9 @@
 
 use std::net::TcpStream;
 
+use chinwag::RunError;
 use log::{LevelFilter, Log, Metadata, Record};
-use testkit::{TestServer, connect};
+use testkit::{DEADLINE, TestServer, connect};
 
 /// Panics when the thread of a connection logs a close frame with this reason.
 const FATAL_REASON: &str = "the last straw";
@@ -57,7 +58,7 @@ fn a_panic_of_the_embedder_disturbs_no_client() {
     let mut ana = server.join();
     let events = server.handle.events(10);
     let embedder = std::thread::spawn(move || {
-        events.recv().unwrap();
+        events.recv_timeout(DEADLINE).unwrap();
         panic!("forced by the test");
     });
     ana.send_and_receive("one");
@@ -78,6 +79,6 @@ fn a_panic_of_the_broadcaster_is_an_orderly_end() {
     assert_eq!(bo.close_frame().0, 1011);
     drop((ana, bo, rasputin));
     // Not after a deadline: no thread waits for one that is gone.
-    server.handle.wait();
+    assert!(matches!(server.wait(), Err(RunError::Crashed)));
     assert!(TcpStream::connect(server.address()).is_err());
 }

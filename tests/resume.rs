@@ -70,7 +70,7 @@ fn a_broken_connection_is_resumed_unseen_and_completely() {
 #[test]
 fn a_client_that_does_not_resume_in_time_has_left_once() {
     let grace = Duration::from_millis(300);
-    let mut script = Script::with_limits(Limits { grace, ..Limits::default() });
+    let mut script = Script::with_limits(Limits::default().grace(grace));
     script.play(
         r#"ana enters lobby
         bo enters lobby
@@ -98,7 +98,7 @@ fn a_client_that_does_not_resume_in_time_has_left_once() {
 
 #[test]
 fn without_grace_a_broken_connection_has_left_at_once() {
-    Script::with_limits(Limits { grace: Duration::ZERO, ..Limits::default() }).play(
+    Script::with_limits(Limits::default().grace(Duration::ZERO)).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -110,7 +110,7 @@ fn without_grace_a_broken_connection_has_left_at_once() {
 #[test]
 fn a_client_that_closes_has_left_at_once_and_can_resume() {
     let grace = DEADLINE * 2;
-    Script::with_limits(Limits { grace, ..Limits::default() }).play(
+    Script::with_limits(Limits::default().grace(grace)).play(
         r#"ana enters lobby
         bo enters lobby
         ana < {"type":"arrived","room":"lobby","nick":"bo"}
@@ -187,8 +187,8 @@ fn a_message_sent_again_over_another_connection_is_stored_once() {
 
 #[test]
 fn a_recovery_is_complete_or_refused() {
-    let history = HistoryLimits { lines_max: 3, ..HistoryLimits::default() };
-    let mut script = Script::with_limits(Limits { history, ..Limits::default() });
+    let history = HistoryLimits::default().lines_max(3);
+    let mut script = Script::with_limits(Limits::default().history(history));
     script.play("ana enters lobby");
     let epoch = script.value("epoch").to_owned();
     let ana = script.client("ana");
@@ -335,8 +335,8 @@ fn a_text_that_is_all_escapes_fits_its_frame() {
 
 #[test]
 fn a_client_cut_as_too_slow_recovers_all_messages() {
-    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
-    let limits = Limits { history, backlog_bytes_max: 1, ..Limits::default() };
+    let history = HistoryLimits::default().lines_max(usize::MAX);
+    let limits = Limits::default().history(history).backlog_bytes_max(1);
     let mut script = Script::with_limits(limits);
     script.play(
         r#"ana enters lobby
@@ -347,7 +347,7 @@ fn a_client_cut_as_too_slow_recovers_all_messages() {
     let bo = script.client("bo").id();
     let mut said = 0;
     let is_cut = |event| matches!(event, Event::Close { client, code: 4008, .. } if client == bo);
-    while !script.server.events.try_iter().any(is_cut) {
+    while !std::iter::from_fn(|| script.server.events.try_next().ok()).any(is_cut) {
         said += 1;
         let say = json!({"type": "say", "room": "lobby", "text": "x", "id": said.to_string()});
         assert_eq!(script.client("ana").request(&say)["seq"], said);
@@ -417,8 +417,8 @@ fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
     const BREAKS: usize = 50;
     const TEXTS: usize = 100;
     // Reads all of it, however much comes between two connections.
-    let history = HistoryLimits { lines_max: usize::MAX, ..HistoryLimits::default() };
-    let mut server = TestServer::start_with_limits(Limits { history, ..Limits::default() });
+    let history = HistoryLimits::default().lines_max(usize::MAX);
+    let mut server = TestServer::start_with_limits(Limits::default().history(history));
     let mut ana = server.join_at("/?nick=ana");
     let mut bo = Returning::new(&mut server);
     let said: Vec<String> = (0..2 * BREAKS * TEXTS).map(|number| number.to_string()).collect();
@@ -443,7 +443,7 @@ fn nothing_is_lost_or_repeated_over_fifty_broken_connections() {
 fn of_many_connections_of_a_session_one_is_left() {
     const CONNECTIONS: usize = 20;
     // The clients that are closed are waited for until the last of them has resumed.
-    let limits = Limits { close_within: DEADLINE, ..Limits::default() };
+    let limits = Limits::default().close_within(DEADLINE);
     let mut script = Script::with_limits(limits);
     script.play("ana enters lobby");
     let hello = json!({"type": "hello", "session": script.value("ana")});

@@ -164,7 +164,7 @@ fn a_room_is_told_of_joins_leaves_typing_and_new_names() {
 
 #[test]
 fn the_room_is_told_why_a_member_left() {
-    let limits = Limits { grace: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().grace(Duration::ZERO);
     let mut script = Script::with_limits(limits);
     script.play(
         r#"ana enters lobby
@@ -186,7 +186,7 @@ fn the_room_is_told_why_a_member_left() {
 fn a_silent_client_times_out() {
     let (ping_after, pong_within) = (Duration::from_millis(300), Duration::from_millis(500));
     let grace = Duration::ZERO;
-    let limits = Limits { ping_after, pong_within, grace, ..Limits::default() };
+    let limits = Limits::default().ping_after(ping_after).pong_within(pong_within).grace(grace);
     let mut script = Script::with_limits(limits);
     script.play(
         r#"ana enters lobby
@@ -203,7 +203,7 @@ fn a_silent_client_times_out() {
 #[test]
 fn a_client_that_does_not_read_is_too_slow() {
     let stall_max = Duration::from_millis(500);
-    let limits = Limits { stall_max, grace: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().stall_max(stall_max).grace(Duration::ZERO);
     let mut script = Script::with_limits(limits);
     script.play(
         r#"ana enters lobby
@@ -277,8 +277,8 @@ fn history_is_read_page_by_page() {
 
 #[test]
 fn a_server_may_hold_no_messages() {
-    let history = HistoryLimits { lines_max: 0, ..HistoryLimits::default() };
-    Script::with_limits(Limits { history, ..Limits::default() }).play(
+    let history = HistoryLimits::default().lines_max(0);
+    Script::with_limits(Limits::default().history(history)).play(
         r#"ana enters lobby
         ana > {"type":"say","room":"lobby","text":"gone with the wind","id":"1"}
         ana < {"type":"message","seq":1,"time":<time>,"text":"gone with the wind",...}
@@ -311,7 +311,7 @@ fn rooms_are_listed_with_their_members() {
     let rooms = script.server.handle.rooms().unwrap();
     let rooms: Vec<(&str, Vec<&str>)> = rooms
         .iter()
-        .map(|(room, members)| (room.as_str(), members.iter().map(Nickname::as_str).collect()))
+        .map(|room| (room.name.as_str(), room.members.iter().map(Nickname::as_str).collect()))
         .collect();
     assert_eq!(rooms, [("attic", vec!["ana"]), ("lobby", vec!["ana", "bo"])]);
     script.server.handle.stop();
@@ -320,8 +320,8 @@ fn rooms_are_listed_with_their_members() {
 
 #[test]
 fn an_empty_room_is_held_for_its_history_until_others_are_empty() {
-    let history = HistoryLimits { idle_rooms_max: 1, ..HistoryLimits::default() };
-    Script::with_limits(Limits { history, ..Limits::default() }).play(
+    let history = HistoryLimits::default().idle_rooms_max(1);
+    Script::with_limits(Limits::default().history(history)).play(
         r#"ana enters attic
         ana > {"type":"say","room":"attic","text":"dusty","id":"1"}
         ana < {"type":"message","seq":1,...}

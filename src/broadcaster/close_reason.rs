@@ -27,6 +27,8 @@ pub(crate) enum CloseReason {
     Refused { reason: String },
     /// The client continued after too many of its requests were refused.
     Flooding,
+    /// The embedder has removed the client.
+    Kicked { reason: String },
     /// The server stops.
     Stopping,
     /// The thread of the connection panicked, or the broadcaster did.
@@ -52,6 +54,7 @@ impl CloseReason {
             Self::NoHello => close_code::NO_HELLO,
             Self::Refused { .. } => close_code::TRY_AGAIN_LATER,
             Self::Flooding => close_code::FLOODING,
+            Self::Kicked { .. } => close_code::KICKED,
             Self::Stopping => close_code::GOING_AWAY,
             Self::Crashed => close_code::INTERNAL_ERROR,
         }
@@ -69,6 +72,7 @@ impl CloseReason {
             Self::NoHello => "hello did not come in time",
             Self::Refused { reason } => reason,
             Self::Flooding => "too many requests",
+            Self::Kicked { reason } => reason,
             Self::Stopping => "the server is stopping",
             Self::Crashed => "internal error",
         }
@@ -84,13 +88,13 @@ impl CloseReason {
 
     /// Returns whether something went wrong. A client that leaves is not an error.
     pub(crate) fn is_error(&self) -> bool {
-        !matches!(self, Self::Closed { .. } | Self::Stopping | Self::Replaced)
+        !matches!(self, Self::Closed { .. } | Self::Kicked { .. } | Self::Stopping | Self::Replaced)
     }
 
     /// Returns the reason that other clients are told.
     pub(crate) fn leave_reason(&self) -> LeaveReason {
         match self {
-            Self::Closed { .. } | Self::Stopping => LeaveReason::Closed,
+            Self::Closed { .. } | Self::Kicked { .. } | Self::Stopping => LeaveReason::Closed,
             Self::TimedOut => LeaveReason::TimedOut,
             Self::TooSlow => LeaveReason::TooSlow,
             _ => LeaveReason::Error,

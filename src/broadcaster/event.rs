@@ -1,71 +1,236 @@
-//! What an embedder is told: the tutorial's open, message, close and error events.
+//! The events that an embedder gets: the tutorial's open, message, error and close, and more.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use http::HeaderMap;
 
-use crate::chat::{ClientId, Nickname, RoomName};
+use crate::chat::{ClientId, Kind as MessageKind, Nickname, RoomName};
+use crate::protocol::Dialect;
 
-/// Something that happened to a client. Events come in the order in which the chat saw them: a
-/// client's first is [`Event::Open`], its last [`Event::Close`]. A client is in no room before
-/// [`Event::Joined`], which for a plain client follows at once.
+/// Something that happened in the chat.
+///
+/// Events come in the order in which the chat saw them. The first event of a client is
+/// [`Event::Open`], its last is [`Event::Close`]. A client is in no room before [`Event::Joined`],
+/// which for a plain client follows at once.
+///
+/// ```
+/// use chinwag::Event;
+///
+/// fn describe(event: &Event) -> Option<String> {
+///     match event {
+///         Event::Message { nickname, text, .. } => Some(format!("{nickname}: {text}")),
+///         Event::Left { nickname, room, .. } => Some(format!("{nickname} left {room}")),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
-    /// A client has come in.
+    /// A client has connected.
+    #[non_exhaustive]
     Open {
-        /// Who.
+        /// The id of the client.
         client: ClientId,
-        /// From where.
+        /// The address that it connected from.
         address: IpAddr,
+        /// The dialect that it speaks.
+        dialect: Dialect,
+        /// The request that opened the connection.
+        request: Arc<Request>,
     },
-    /// A client has come into a room.
+    /// A client has joined a room, or has come back to it after its connection broke.
+    #[non_exhaustive]
     Joined {
-        /// Who.
-        client: ClientId,
-        /// The nickname that it goes by.
-        nickname: Nickname,
-        /// The room that it is in now.
-        room: RoomName,
-    },
-    /// A client said something to a room.
-    Message {
-        /// Who.
+        /// The id of the client.
         client: ClientId,
         /// Its nickname.
         nickname: Nickname,
-        /// The room that was told.
+        /// The room.
         room: RoomName,
-        /// The number of the message in its room. The first is 1, and there are no holes.
+    },
+    /// A user is no longer a member of a room. A user whose connection broke is a member until the
+    /// grace is over ([`Limits::grace`](crate::Limits::grace)), so this can come after
+    /// [`Event::Close`].
+    #[non_exhaustive]
+    Left {
+        /// The nickname of the user.
+        nickname: Nickname,
+        /// The room.
+        room: RoomName,
+    },
+    /// A client has changed its nickname, in all of its rooms.
+    #[non_exhaustive]
+    Renamed {
+        /// The id of the client.
+        client: ClientId,
+        /// Its nickname until now.
+        from: Nickname,
+        /// Its nickname from now on.
+        to: Nickname,
+    },
+    /// A client has sent a message to a room.
+    #[non_exhaustive]
+    Message {
+        /// The id of the client.
+        client: ClientId,
+        /// Its nickname.
+        nickname: Nickname,
+        /// The room.
+        room: RoomName,
+        /// The number of the message in its room. The first message has 1, and there are no gaps.
         seq: u64,
-        /// What was said, as it was broadcast: without characters that disturb.
+        /// When the server took the message.
+        time: SystemTime,
+        /// The id that a JSON client gave to the message. `None` for a plain client.
+        id: Option<String>,
+        /// How the message is meant to be shown.
+        kind: MessageKind,
+        /// The text as it was broadcast, without control characters but line feed and tab.
         text: String,
     },
-    /// Something went wrong with a client. [`Event::Close`] follows.
+    /// A connection has failed. [`Event::Close`] follows.
+    #[non_exhaustive]
     Error {
-        /// Who.
+        /// The id of the client.
         client: ClientId,
-        /// What went wrong, in a sentence.
+        /// The failure, in a sentence.
         error: String,
     },
-    /// A client is gone.
+    /// A client has disconnected.
+    #[non_exhaustive]
     Close {
-        /// Who.
+        /// The id of the client.
         client: ClientId,
-        /// The close code (RFC 6455, section 7.4): the one that the client sent, or that it was
-        /// sent; 1005 for a close frame without one, 1006 when there was no close frame at all.
+        /// The close code (RFC 6455, section 7.4) that the client sent, or was sent; 1005 for a
+        /// close frame without a code, 1006 if there was no close frame.
         code: u16,
         /// The reason, in the words of the side that closed.
         reason: String,
     },
-    /// The receiver was full, and so many events before this one were lost.
+    /// Events before this one were lost, because the receiver was full.
+    #[non_exhaustive]
     Lost {
-        /// How many.
+        /// Their number.
         count: u64,
     },
 }
 
-/// An embedder's channel. When it is full, events are counted instead of sent: a slow embedder
-/// never slows the chat.
+/// The request with which a client opened its connection. It is part of [`Event::Open`].
+///
+/// ```
+/// use chinwag::{Event, Request};
+///
+/// /// Returns the cookies of a client that has just connected.
+/// fn cookies(event: &Event) -> Option<&str> {
+///     let Event::Open { request, .. } = event else { return None };
+///     request.header("cookie")
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    target: String,
+    headers: HeaderMap,
+}
+
+impl Request {
+    pub(crate) fn new(target: String, headers: HeaderMap) -> Self {
+        Self { target, headers }
+    }
+
+    /// Returns the path as it was sent, without the query: `/chat` of `/chat?room=kitchen`.
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(&self.target, |(path, _)| path)
+    }
+
+    /// Returns the query as it was sent: `room=kitchen` of `/chat?room=kitchen`.
+    pub fn query(&self) -> Option<&str> {
+        self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    /// Returns the value of a header field, in any letter case of the name. `None` if the field is
+    /// missing or not ASCII. If there are several fields of this name, returns the first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns all header fields, with names in lower case. `Connection` and `Upgrade` are as the
+    /// WebSocket needs them, whatever else was in them.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}
+
+/// The receiving end of a subscription to the events of a chat.
+///
+/// The chat never waits for it: if it is full, events are lost, and [`Event::Lost`] has their
+/// number. As an iterator it waits for the next event, and ends when the server has ended.
+///
+/// ```
+/// # use chinwag::{Config, Event, Server};
+/// # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+/// let server = Server::bind(&config)?;
+/// let events = server.events(1024);
+/// let running = server.start()?;
+/// let listener = std::thread::spawn(move || {
+///     for event in events {
+///         println!("{event:?}");
+///     }
+/// });
+/// running.stop()?;
+/// // The events have ended with the server.
+/// listener.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Events {
+    receiver: Receiver<Event>,
+}
+
+/// The reason why [`Events`] returned no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvent {
+    /// No event has come in time.
+    #[error("no event has come in time")]
+    Timeout,
+    /// The server has ended, and all of its events were returned.
+    #[error("the server has ended")]
+    Ended,
+}
+
+impl Events {
+    /// Waits for the next event, but no longer than this.
+    ///
+    /// # Errors
+    /// If no event comes in time, and if the server has ended.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, NoEvent> {
+        let received = self.receiver.recv_timeout(timeout);
+        received.map_err(|error| if error.is_timeout() { NoEvent::Timeout } else { NoEvent::Ended })
+    }
+
+    /// Returns the next event if there is one.
+    ///
+    /// # Errors
+    /// If there is none, and if the server has ended.
+    pub fn try_next(&self) -> Result<Event, NoEvent> {
+        let received = self.receiver.try_recv();
+        received.map_err(|error| if error.is_empty() { NoEvent::Timeout } else { NoEvent::Ended })
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        self.receiver.recv().ok()
+    }
+}
+
+/// The sending end of a subscription. If the receiver is full, counts the events instead of sending
+/// them: a slow embedder never slows the chat.
 #[derive(Debug)]
 pub(crate) struct EventSink {
     events: Sender<Event>,
@@ -73,13 +238,13 @@ pub(crate) struct EventSink {
 }
 
 impl EventSink {
-    pub(crate) fn new(capacity: usize) -> (Self, Receiver<Event>) {
-        // Room for one event and the notice of the loss before it.
+    pub(crate) fn new(capacity: usize) -> (Self, Events) {
+        // For an event, and the number of those lost before it.
         let (events, receiver) = bounded(capacity.max(2));
-        (Self { events, lost: 0 }, receiver)
+        (Self { events, lost: 0 }, Events { receiver })
     }
 
-    /// False when nobody holds the receiver any more.
+    /// Sends an event. Returns false if the receiver was dropped.
     pub(crate) fn send(&mut self, event: Event) -> bool {
         if self.lost > 0 && self.events.try_send(Event::Lost { count: self.lost }).is_ok() {
             self.lost = 0;
@@ -90,11 +255,11 @@ impl EventSink {
         }
         match self.events.try_send(event) {
             Ok(()) => true,
-            Err(crossbeam_channel::TrySendError::Full(_)) => {
+            Err(TrySendError::Full(_)) => {
                 self.lost = 1;
                 true
             }
-            Err(crossbeam_channel::TrySendError::Disconnected(_)) => false,
+            Err(TrySendError::Disconnected(_)) => false,
         }
     }
 }
@@ -107,21 +272,51 @@ mod tests {
         Event::Close { client: ClientId(1), code, reason: String::new() }
     }
 
+    fn waiting(events: &Events) -> Vec<Event> {
+        std::iter::from_fn(|| events.try_next().ok()).collect()
+    }
+
     #[test]
-    fn a_slow_embedder_learns_how_much_it_lost() {
+    fn a_slow_embedder_gets_the_number_of_lost_events() {
         let (mut sink, events) = EventSink::new(2);
         for code in 1..=5 {
             assert!(sink.send(close(code)));
         }
-        assert_eq!(events.try_iter().collect::<Vec<_>>(), [close(1), close(2)]);
+        assert_eq!(waiting(&events), [close(1), close(2)]);
         assert!(sink.send(close(6)));
-        assert_eq!(events.try_iter().collect::<Vec<_>>(), [Event::Lost { count: 3 }, close(6)]);
+        assert_eq!(waiting(&events), [Event::Lost { count: 3 }, close(6)]);
     }
 
     #[test]
-    fn an_embedder_that_left_is_forgotten() {
+    fn a_dropped_receiver_ends_the_subscription() {
         let (mut sink, events) = EventSink::new(2);
         drop(events);
         assert!(!sink.send(close(1)));
+    }
+
+    #[test]
+    fn events_end_with_the_sender() {
+        let (mut sink, mut events) = EventSink::new(2);
+        assert_eq!(events.try_next(), Err(NoEvent::Timeout));
+        assert_eq!(events.recv_timeout(Duration::ZERO), Err(NoEvent::Timeout));
+        sink.send(close(1));
+        drop(sink);
+        assert_eq!(events.try_next(), Ok(close(1)));
+        assert_eq!(events.try_next(), Err(NoEvent::Ended));
+        assert_eq!(events.recv_timeout(Duration::ZERO), Err(NoEvent::Ended));
+        assert_eq!(events.next(), None);
+    }
+
+    #[test]
+    fn a_request_has_a_path_a_query_and_headers() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "a=b".parse().unwrap());
+        headers.append("cookie", "c=d".parse().unwrap());
+        let request = Request::new("/chat?room=a?b".to_owned(), headers);
+        assert_eq!((request.path(), request.query()), ("/chat", Some("room=a?b")));
+        assert_eq!((request.header("Cookie"), request.header("host")), (Some("a=b"), None));
+        assert_eq!(request.headers().count(), 2);
+        let request = Request::new("/".to_owned(), HeaderMap::new());
+        assert_eq!((request.path(), request.query()), ("/", None));
     }
 }

@@ -139,6 +139,12 @@ impl Fanout {
         self.subscribers.values().for_each(|it| it.outbox.request_close(reason.clone()));
     }
 
+    /// Closes the connection of a client. Returns false if it is not connected.
+    pub(crate) fn close(&self, client: ClientId, reason: CloseReason) -> bool {
+        let subscriber = self.subscribers.get(&client).filter(|it| !it.is_leaving);
+        subscriber.map(|it| it.outbox.request_close(reason)).is_some()
+    }
+
     /// Prepares the frames of a delivery. A reply gets the tags of its request.
     pub(crate) fn deliver(&mut self, delivery: &Delivery, tags: &RequestTags, chat: &Chat) {
         match delivery {

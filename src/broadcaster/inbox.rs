@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::close_reason::CloseReason;
-use super::event::EventSink;
+use super::event::{EventSink, Request};
 use super::outbox::{Frames, Outbox};
 use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
 use crate::protocol::Handshake;
@@ -43,8 +43,10 @@ pub(crate) enum Input {
     },
     /// The embedder reserves a nickname for itself.
     Reserve { nickname: Nickname, answer: Sender<Result<(), NicknameTaken>> },
+    /// The embedder closes the connection of a client. The answer is whether it was connected.
+    Kick { client: ClientId, reason: String, answer: Sender<bool> },
     /// The embedder subscribes to events.
-    Subscribe(EventSink),
+    Subscribe { sink: EventSink, answer: Sender<()> },
     /// The embedder asks for the rooms and their members.
     ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
     /// A health check. Its answer shows that the broadcaster takes turns.
@@ -62,6 +64,7 @@ pub(crate) enum ClientMessage {
     /// A request of a JSON client.
     Request(Asked),
     /// Frames that are sent back to the client alone, in the build for the conformance suite.
+    #[cfg(conformance)]
     Echo(Frames),
 }
 
@@ -70,5 +73,6 @@ pub(crate) struct Arrival {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
+    pub(crate) request: Arc<Request>,
     pub(crate) outbox: Arc<Outbox>,
 }

@@ -12,14 +12,14 @@ pub(crate) mod inbox;
 pub(crate) mod outbox;
 mod subscriber;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
     Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
-    RoomName, Rules, Turn,
+    Rules, Turn,
 };
 use crate::config::Limits;
 use crate::protocol::json::{Asked, RequestTags, ServerInfo};
@@ -189,10 +189,16 @@ impl Broadcaster {
             Input::Reserve { nickname, answer } => {
                 let _ = answer.try_send(self.chat.reserve_for_embedder(&nickname));
             }
-            Input::Subscribe(sink) => {
+            Input::Kick { client, reason, answer } => {
+                // The client is sent what came before.
+                self.end_turn();
+                let _ = answer.try_send(self.fanout.close(client, CloseReason::Kicked { reason }));
+            }
+            Input::Subscribe { sink, answer } => {
                 // A new sink gets no events from before.
                 self.end_turn();
                 self.sinks.push(sink);
+                let _ = answer.try_send(());
             }
             Input::ListRooms(answer) => {
                 let listing = |it: Listing| (self.chat.members(&it.room), it);
@@ -217,6 +223,7 @@ impl Broadcaster {
                 self.carry_out(Some(client), &RequestTags::default());
             }
             ClientMessage::Request(request) => self.take_request(client, request),
+            #[cfg(conformance)]
             ClientMessage::Echo(frames) => self.fanout.push(client, &frames),
         }
     }
@@ -240,14 +247,15 @@ impl Broadcaster {
     }
 
     fn connect(&mut self, arrival: Arrival) {
-        let Arrival { client, address, handshake, outbox } = arrival;
+        let Arrival { client, address, handshake, request, outbox } = arrival;
         if self.is_stopping {
             outbox.request_close(CloseReason::Stopping);
             return outbox.release();
         }
-        self.fanout.add(client, handshake.dialect(), outbox.clone());
+        let dialect = handshake.dialect();
+        self.fanout.add(client, dialect, outbox.clone());
         self.chat.connect(client, Network::of(address));
-        self.report(|| Event::Open { client, address });
+        self.report(|| Event::Open { client, address, dialect, request });
         if let Handshake::Plain { room, wish } = handshake {
             match self.change_chat(|chat, turn| chat.enter(client, room, wish, turn)) {
                 Ok(nickname) => log::debug!("conn-{} is {nickname}", client.0),
@@ -262,16 +270,16 @@ impl Broadcaster {
     fn disconnect(&mut self, client: ClientId, reason: &CloseReason) {
         self.fanout.remove(client, &self.chat);
         self.change_chat(|chat, turn| chat.leave(client, reason.leave_reason(), turn));
-        if reason.is_error() {
-            self.report(|| Event::Error { client, error: reason.reason().to_owned() });
-        }
-        let (code, text) = (reason.code(), || reason.reason().to_owned());
-        self.report(|| Event::Close { client, code, reason: text() });
         if self.is_stopping || ECHOES {
             // All clients are about to close, or get only their echoes.
             self.deliveries.clear();
         }
         self.carry_out(None, &RequestTags::default());
+        if reason.is_error() {
+            self.report(|| Event::Error { client, error: reason.reason().to_owned() });
+        }
+        let (code, text) = (reason.code(), || reason.reason().to_owned());
+        self.report(|| Event::Close { client, code, reason: text() });
     }
 
     /// Changes the chat. Its deliveries are for [`carry_out`](Self::carry_out).
@@ -288,40 +296,58 @@ impl Broadcaster {
                 if let Some(writer) = &mut self.writer {
                     writer.take(message);
                 }
-                self.report_message(message, from);
             }
+            self.report_delivery(&delivery, from);
             self.fanout.deliver(&delivery, tags, &self.chat);
-            if let Delivery::Enters { client, room } = delivery {
-                self.report_joined(client, room);
-            }
         }
         self.deliveries = deliveries;
     }
 
-    fn report_message(&mut self, message: &Message, from: Option<ClientId>) {
-        let Some(client) = from else { return };
-        self.report(|| Event::Message {
-            client,
-            nickname: message.nickname.clone(),
-            room: message.room.clone(),
-            seq: message.seq,
-            text: message.text.as_str().to_owned(),
-        });
-    }
-
-    fn report_joined(&mut self, client: ClientId, room: RoomName) {
+    /// Reports a delivery if it is an event. `from` is the client that sent the input.
+    fn report_delivery(&mut self, delivery: &Delivery, from: Option<ClientId>) {
         if self.sinks.is_empty() {
             return;
         }
-        if let Some(nickname) = self.chat.nickname_of(client).cloned() {
-            self.report(|| Event::Joined { client, nickname, room });
-        }
+        let event = match delivery {
+            Delivery::Room { notice: Notice::Message(message), .. } => {
+                from.map(|client| message_event(client, message))
+            }
+            Delivery::Room { notice: Notice::Left { room, nickname, .. }, .. } => {
+                Some(Event::Left { nickname: nickname.clone(), room: room.clone() })
+            }
+            Delivery::Reply { client, notice: Notice::Renamed { from, to, .. } } => {
+                Some(Event::Renamed { client: *client, from: from.clone(), to: to.clone() })
+            }
+            Delivery::Enters { client, room } => {
+                let nickname = self.chat.nickname_of(*client).cloned();
+                nickname.map(|nickname| Event::Joined {
+                    client: *client,
+                    nickname,
+                    room: room.clone(),
+                })
+            }
+            _ => None,
+        };
+        self.events.extend(event);
     }
 
     fn report(&mut self, event: impl FnOnce() -> Event) {
         if !self.sinks.is_empty() {
             self.events.push(event());
         }
+    }
+}
+
+fn message_event(client: ClientId, message: &Message) -> Event {
+    Event::Message {
+        client,
+        nickname: message.nickname.clone(),
+        room: message.room.clone(),
+        seq: message.seq,
+        time: UNIX_EPOCH + Duration::from_millis(message.time),
+        id: message.id.as_ref().map(|id| id.as_str().to_owned()),
+        kind: message.kind,
+        text: message.text.as_str().to_owned(),
     }
 }
 
@@ -336,6 +362,9 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::sync::Arc;
 
+    use http::HeaderMap;
+
+    use super::event::Request;
     use super::outbox::Outbox;
     use super::*;
     use crate::net::socket::Transport;
@@ -352,7 +381,8 @@ mod tests {
         let transport = Transport::new(listener.accept().unwrap().0).unwrap();
         let outbox = Arc::new(Outbox::new(Arc::new(transport), 1024).unwrap());
         let address = Ipv4Addr::LOCALHOST.into();
-        let arrival = Arrival { client, address, handshake: Handshake::Json, outbox };
+        let request = Arc::new(Request::new("/".to_owned(), HeaderMap::new()));
+        let arrival = Arrival { client, address, handshake: Handshake::Json, request, outbox };
         broadcaster.take(Input::Connected(Box::new(arrival)));
         far_end
     }

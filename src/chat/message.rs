@@ -27,13 +27,14 @@ impl Id {
     }
 }
 
-/// How a message is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// As something that the sender says.
+/// How a message is meant to be shown. It is part of [`Event::Message`](crate::Event::Message).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// As a text of the sender.
     #[default]
     Say,
-    /// As something that the sender does.
+    /// As an action of the sender: `waves`, sent by `/me waves`.
     Me,
 }
 

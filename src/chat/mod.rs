@@ -51,6 +51,7 @@ mod model_tests;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,8 @@ pub(crate) use command::{Command, CommandError, NewMessage, NewPrivateMessage, S
 pub(crate) use delivery::Delivery;
 pub(crate) use held_names::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, HistoryRead, Lookup, PAGES_PER_ANSWER};
-pub(crate) use message::{Id, Kind, Message};
+pub use message::Kind;
+pub(crate) use message::{Id, Message};
 pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 #[cfg(test)]
@@ -93,9 +95,16 @@ pub(crate) const CLIENTS_MAX: usize = GIVEN_NAMES as usize / 2;
 /// Maximum number of rooms of one person.
 pub(crate) const ROOMS_PER_PERSON_MAX: usize = 16;
 
-/// Identifies a client for as long as the server runs. Ids only grow, and none is used twice.
+/// The id of a connected client. Ids grow, and no id is used twice while the server runs. As a text
+/// it is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(pub u64);
+pub struct ClientId(pub(crate) u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// Identifies a person over several connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! Nicknames: the check, the normal form, and the comparison of names that look alike.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -19,12 +20,23 @@ const WISH_BYTES_MAX: usize = 4 * NICKNAME_BYTES_MAX;
 /// Number of random nicknames, `user-<number>`.
 pub(crate) const GIVEN_NAMES: u32 = 100_000;
 
-/// A name that is shown to people. It does not identify a client; [`ClientId`](super::ClientId) does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The name under which a client is shown. It is never a key of clients. `==` and the order compare
+/// the characters; the server also refuses a nickname that only looks like another.
+///
+/// ```
+/// use chinwag::{Nickname, NicknameError};
+///
+/// let nickname: Nickname = "ana".parse()?;
+/// assert_eq!(nickname.as_str(), "ana");
+/// assert_eq!(Nickname::parse("user-7"), Err(NicknameError::Reserved));
+/// # Ok::<(), NicknameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nickname(Arc<str>);
 
-/// The reason why a text is not a valid nickname.
+/// The reason why a text is not a nickname.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NicknameError {
     /// It is empty, has more than 24 grapheme clusters or more than 64 bytes.
     #[error("a nickname has 1 to 24 characters")]
@@ -44,11 +56,10 @@ pub enum NicknameError {
 }
 
 impl Nickname {
-    /// Parses a wished nickname, and normalises it to NFKC.
+    /// Parses a nickname, and normalises it to NFKC.
     ///
     /// # Errors
-    ///
-    /// If the text is not a valid nickname, or has the form of a random one.
+    /// If a client may not have this nickname.
     pub fn parse(wish: &str) -> Result<Self, NicknameError> {
         let nickname = Self::parse_any(wish)?;
         if is_reserved(&nickname.0) { Err(NicknameError::Reserved) } else { Ok(nickname) }
@@ -92,7 +103,7 @@ impl Nickname {
         Self(format!("user-{number}").into())
     }
 
-    /// Returns the name as it is shown.
+    /// Returns the nickname as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -104,6 +115,20 @@ impl Nickname {
     pub(crate) fn lookalike_keys(&self) -> [String; 2] {
         let visible = without_ignored(&self.0);
         [folded(&visible), folded(&skeleton(&visible))]
+    }
+}
+
+impl FromStr for Nickname {
+    type Err = NicknameError;
+
+    fn from_str(wish: &str) -> Result<Self, Self::Err> {
+        Self::parse(wish)
+    }
+}
+
+impl AsRef<str> for Nickname {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

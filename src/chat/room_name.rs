@@ -1,6 +1,7 @@
 //! Room names: the check and the normal form.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -12,6 +13,16 @@ pub const ROOM_NAME_CHARS_MAX: usize = 32;
 
 /// The name of a room: 1 to 32 lower-case letters and digits of any script with their marks, `-`
 /// and `_`.
+///
+/// ```
+/// use chinwag::{RoomName, RoomNameError};
+///
+/// let room: RoomName = "Kitchen".parse()?;
+/// assert_eq!(room.as_str(), "kitchen");
+/// assert_eq!(RoomName::parse("no spaces"), Err(RoomNameError));
+/// assert_eq!(RoomName::lobby().as_str(), "lobby");
+/// # Ok::<(), RoomNameError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(Arc<str>);
 
@@ -80,6 +91,20 @@ fn is_name_char(c: char) -> bool {
     // Most scripts of India and South-East Asia write vowels with marks.
     let is_word_char = letter_or_digit || is_mark(c) || is_joiner(c) || matches!(c, '-' | '_');
     is_word_char && !is_formatting(c)
+}
+
+impl FromStr for RoomName {
+    type Err = RoomNameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name)
+    }
+}
+
+impl AsRef<str> for RoomName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
 }
 
 impl fmt::Display for RoomName {

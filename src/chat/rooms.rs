@@ -15,8 +15,9 @@ use super::room_name::RoomName;
 /// Maximum number of rooms.
 const ROOMS_MAX: usize = 10_000;
 
-/// Limits of the messages in memory.
+/// Limits of the messages that are held in memory. It is part of [`Limits`](crate::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryLimits {
     /// Maximum number of messages of each room. The default is 500; 0 keeps none.
     pub lines_max: usize,

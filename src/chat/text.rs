@@ -7,7 +7,7 @@ use super::visible::draws_nothing;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text(String);
 
-/// The text is longer than the server accepts.
+/// The text has more bytes than clients may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {max} bytes")]
 pub struct TooLong {

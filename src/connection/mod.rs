@@ -24,6 +24,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError};
 
 use crate::broadcaster::close_reason::CloseReason;
+use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::{Arrival, ClientMessage, Input};
 use crate::broadcaster::outbox::{Drained, Outbox};
 use crate::chat::{ClientId, Text};
@@ -31,9 +32,9 @@ use crate::config::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain_and_close;
 use crate::protocol::json::{self, Asked, RequestError};
-use crate::protocol::{
-    Dialect, ECHOES, Handshake, close_code, close_frame, message_frame, ping_frame,
-};
+#[cfg(conformance)]
+use crate::protocol::message_frame;
+use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
 use deadlines::{Deadlines, Next};
 use rate_limits::{ClientRateLimits, RateLimited};
 use stream::Stream;
@@ -52,6 +53,7 @@ pub(crate) struct UpgradedConnection<'a> {
     pub(crate) client: ClientId,
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
+    pub(crate) request: Arc<Request>,
     pub(crate) outbox: Arc<Outbox>,
     /// Bytes that were read after the head of the request.
     pub(crate) early: Vec<u8>,
@@ -61,9 +63,10 @@ pub(crate) struct UpgradedConnection<'a> {
 
 /// Runs the connection from the upgrade to the end.
 pub(crate) fn run(upgraded: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
-    let UpgradedConnection { client, address, ref handshake, ref outbox, .. } = *upgraded;
-    let (handshake, outbox) = (handshake.clone(), outbox.clone());
-    let arrival = Arrival { client, address, handshake, outbox: outbox.clone() };
+    let UpgradedConnection { client, address, ref handshake, ref request, ref outbox, .. } =
+        *upgraded;
+    let (handshake, request, outbox) = (handshake.clone(), request.clone(), outbox.clone());
+    let arrival = Arrival { client, address, handshake, request, outbox: outbox.clone() };
     if inbox.send(Input::Connected(Box::new(arrival))).is_err() {
         return;
     }
@@ -228,9 +231,8 @@ impl<'a> Connection<'a> {
 
     fn handle_message(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
         let message = match message {
-            Message::Text(_) | Message::Binary(_) if ECHOES => {
-                ClientMessage::Echo(message_frame(message))
-            }
+            #[cfg(conformance)]
+            Message::Text(_) | Message::Binary(_) => ClientMessage::Echo(message_frame(message)),
             Message::Text(text) if self.dialect == Dialect::Json => {
                 ClientMessage::Request(self.parse_request(&text, now)?)
             }

@@ -1,5 +1,6 @@
 //! The rate limits of one client, and the refusal of requests above them.
 
+use std::num::NonZeroU32;
 use std::time::Instant;
 
 use super::shared_buckets::{Lender, REQUESTS_PER_TEXT, Rate};
@@ -109,7 +110,7 @@ impl<'a> ClientRateLimits<'a> {
 
     /// Returns new limits. Without a lender, other clients of the network make no difference.
     fn new(limits: &Limits, lender: Option<Lender<'a>>, now: Instant) -> Self {
-        let (burst, per_second) = (limits.burst, limits.per_second);
+        let (burst, per_second) = (limits.burst, limits.per_second.map_or(0, NonZeroU32::get));
         let times = |number: u32| number.saturating_mul(REQUESTS_PER_TEXT);
         let texts = TokenBucket::new(per_second, burst, now);
         let requests = TokenBucket::new(times(per_second), times(burst), now);
@@ -196,7 +197,7 @@ mod tests {
     use crate::connection::shared_buckets::SharedBuckets;
 
     fn limits(burst: u32, per_second: u32) -> Limits {
-        Limits { burst, per_second, ..Limits::default() }
+        Limits::default().burst(burst).per_second(NonZeroU32::new(per_second))
     }
 
     fn nick() -> Command {

@@ -4,6 +4,7 @@
 //! of its network, which outlive the connection. So a client that reconnects all the time sends no
 //! more than one that stays, and a few clients that connect at once can send at once.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -48,7 +49,7 @@ pub(crate) struct Lender<'a> {
 
 impl SharedBuckets {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (per_second, burst) = (limits.per_second, limits.burst);
+        let (per_second, burst) = (limits.per_second.map_or(0, NonZeroU32::get), limits.burst);
         Self { per_second, burst, buckets: Mutex::default() }
     }
 

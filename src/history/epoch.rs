@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::incomplete_marker;
 use super::open::{checkpoint, set_journal};
-use crate::config::Sync;
+use crate::config::Durability;
 
 /// Value of `opened_in` when every message is on the disk as soon as it is committed.
 const FULL: &str = "full";
@@ -19,10 +19,10 @@ const FULL: &str = "full";
 pub(super) fn begin_run(
     connection: &Connection,
     path: &Path,
-    durability: Sync,
+    durability: Durability,
     has_wal: bool,
 ) -> rusqlite::Result<String> {
-    set_journal(connection, Sync::Full)?;
+    set_journal(connection, Durability::Machine)?;
     let opened_in: Option<String> =
         connection.query_row("SELECT opened_in FROM history", [], |it| it.get(0))?;
     let boot = boot_id();
@@ -57,10 +57,10 @@ pub(super) fn renew(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Records that a server has the history open. At the next start this shows that the server did not
 /// end in order.
-pub(super) fn set_opened(connection: &Connection, durability: Sync) -> rusqlite::Result<()> {
+pub(super) fn set_opened(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     let opened_in = match durability {
-        Sync::Process => boot_id(),
-        Sync::Full => FULL.to_owned(),
+        Durability::Process => boot_id(),
+        Durability::Machine => FULL.to_owned(),
     };
     connection.execute("UPDATE history SET opened_in = ?1", [opened_in]).map(drop)
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::open::{open_private, sibling};
-use crate::config::Sync;
+use crate::config::Durability;
 
 /// Returns whether the marker exists. If this cannot be read, it may exist.
 pub(super) fn is_set(history: &Path) -> bool {
@@ -14,9 +14,9 @@ pub(super) fn is_set(history: &Path) -> bool {
 }
 
 /// Creates the marker if it does not exist. It is as durable as the messages of the history.
-pub(super) fn set(history: &Path, durability: Sync) -> io::Result<()> {
+pub(super) fn set(history: &Path, durability: Durability) -> io::Result<()> {
     let marker = open_private(&path(history))?;
-    if durability == Sync::Full {
+    if durability == Durability::Machine {
         marker.sync_all()?;
         let folder = history.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;

@@ -12,9 +12,9 @@ const PROBLEMS_MAX: usize = 20;
 /// Maximum number of rooms in the result: the largest.
 const ROOMS_MAX: usize = 20;
 
-/// What [`check`] has found.
+/// What [`verify`] has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Findings {
+pub struct Report {
     /// How many messages could be read.
     pub messages: u64,
     /// What is wrong, a sentence each. Empty for a sound history.
@@ -57,21 +57,21 @@ pub struct RoomStats {
 ///
 /// # Errors
 /// When it cannot be read at all.
-pub fn check(path: &Path) -> Result<Findings, HistoryError> {
+pub fn verify(path: &Path) -> Result<Report, HistoryError> {
     let connection = open_to_read(path)?;
-    let mut findings = Findings { messages: 0, problems: Vec::new() };
-    if let Err(error) = read_all(&connection, &mut findings) {
-        findings.problems.push(error.to_string());
+    let mut report = Report { messages: 0, problems: Vec::new() };
+    if let Err(error) = read_all(&connection, &mut report) {
+        report.problems.push(error.to_string());
     }
-    findings.problems.truncate(PROBLEMS_MAX);
-    Ok(findings)
+    report.problems.truncate(PROBLEMS_MAX);
+    Ok(report)
 }
 
-fn read_all(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+fn read_all(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
     let mut problems = connection.prepare("PRAGMA integrity_check(20)")?;
     let problems = problems.query_map([], |it| it.get::<_, String>(0))?;
     for problem in problems {
-        findings.problems.extend(Some(problem?).filter(|problem| problem != "ok"));
+        report.problems.extend(Some(problem?).filter(|problem| problem != "ok"));
     }
     let mut messages = connection.prepare(&format!(
         "SELECT {}, r.name, m.number FROM message AS m LEFT JOIN room AS r ON r.id = m.room",
@@ -80,10 +80,10 @@ fn read_all(connection: &Connection, findings: &mut Findings) -> rusqlite::Resul
     let mut rows = messages.query([])?;
     while let Some(it) = rows.next()? {
         match row::room(it, 6).and_then(|room| row::message(room, it)) {
-            Ok(_) => findings.messages += 1,
-            Err(error) if findings.problems.len() < PROBLEMS_MAX => {
+            Ok(_) => report.messages += 1,
+            Err(error) if report.problems.len() < PROBLEMS_MAX => {
                 let number: i64 = it.get(7)?;
-                findings.problems.push(format!("message number {number}: {error}"));
+                report.problems.push(format!("message number {number}: {error}"));
             }
             Err(_) => {}
         }

@@ -40,14 +40,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded};
 use rusqlite::ErrorCode;
 
-pub use inspect::{Findings, RoomStats, Stats, check, stats};
+pub use inspect::{Report, RoomStats, Stats, stats, verify};
 pub use transfer::{Exported, TransferError, export, import};
+
+pub use crate::config::{Durability, HistoryConfig};
 
 use crate::broadcaster::history::{
     HistoryQuery, HistoryQueue, OpenedHistory, READINGS_MAX, SEARCHES_MAX,
 };
 use crate::chat::HistoryLimits;
-use crate::config::HistoryConfig;
 use file::HistoryFile;
 use index::Index;
 use restore::Restored;
@@ -62,12 +63,13 @@ fn check_config(config: &HistoryConfig) -> Result<HistoryConfig, HistoryError> {
     const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     match config.keep {
         Some(keep) if keep < KEEP_MIN => Err(HistoryError::KeepTooShort(keep)),
-        _ => Ok(HistoryConfig { second_look: config.second_look.min(LONGEST), ..config.clone() }),
+        _ => Ok(config.clone().deletion_notice(config.deletion_notice.min(LONGEST))),
     }
 }
 
 /// Why a history cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HistoryError {
     /// Another server has it open.
     #[error("{} is in use by another server", .0.display())]
@@ -100,11 +102,12 @@ pub enum HistoryError {
     #[error("messages are kept for at least 1 h, and {} is less", humantime::format_duration(*.0))]
     KeepTooShort(Duration),
     /// The file, or its folder, cannot be used.
-    #[error("cannot use {}: {error}", path.display())]
+    #[error("cannot use {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The failure.
+        #[source]
         error: io::Error,
     },
 }

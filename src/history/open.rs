@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use super::{HistoryError, schema};
-use crate::config::Sync;
+use crate::config::Durability;
 
 /// How long a connection waits for a lock of SQLite. A lock is held only for a moment, unless
 /// another program works on the file.
@@ -90,12 +90,12 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
 }
 
 /// Sets the journal of the writer's connection.
-pub(super) fn set_journal(connection: &Connection, durability: Sync) -> rusqlite::Result<()> {
+pub(super) fn set_journal(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     let synchronous = match durability {
-        Sync::Process => "NORMAL",
-        Sync::Full => "FULL",
+        Durability::Process => "NORMAL",
+        Durability::Machine => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)
 }

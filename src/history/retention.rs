@@ -6,6 +6,7 @@
 //! next pass follows after the deletion notice. It follows at once if there are few messages, and all
 //! of them are too old even if the last clock steps are reversed.
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Params, Statement, Transaction, TransactionBehavior, params};
@@ -110,6 +111,7 @@ impl Pass {
 impl Retention {
     pub(super) fn new(config: &HistoryConfig) -> Self {
         let HistoryConfig { keep, keep_messages, .. } = *config;
+        let keep_messages = keep_messages.map(NonZeroU64::get);
         let next = (keep.is_some() || keep_messages.is_some()).then(Instant::now);
         Self {
             keep,
@@ -117,7 +119,7 @@ impl Retention {
             next_step: next,
             next_surplus: keep_messages.and(next),
             last_room: 0,
-            deletion_notice: config.second_look.max(PAUSE),
+            deletion_notice: config.deletion_notice.max(PAUSE),
             next_pass: keep.and(next),
             pass: None,
             announced: None,

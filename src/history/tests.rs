@@ -1,6 +1,7 @@
 //! Tests of the history with real files.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 
 use rand::SeedableRng as _;
@@ -125,7 +126,7 @@ fn a_history_of_the_first_version_is_upgraded() {
     drop(history);
     assert_eq!(select(&folder.file(), "PRAGMA user_version"), schema::VERSION);
     assert!(select(&folder.file(), "SELECT time FROM history") > 0, "the file has a clock now");
-    assert_eq!(check(&folder.file()).unwrap(), Findings { messages: 3, problems: vec![] });
+    assert_eq!(verify(&folder.file()).unwrap(), Report { messages: 3, problems: vec![] });
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn rooms_are_restored_within_the_limits_of_memory() {
         assert_eq!(history.writer.end_turn(&chat, std::time::Instant::now()), None);
     }
     drop(history);
-    let limits = HistoryLimits { idle_rooms_max: 2, ..HistoryLimits::default() };
+    let limits = HistoryLimits::default().idle_rooms_max(2);
     let history = History::open(&HistoryConfig::new(folder.file()), limits).unwrap();
     let rooms =
         history.restored.rooms.iter().map(|it| (it.room.as_str(), it.seq, it.messages.len()));
@@ -279,7 +280,7 @@ fn rooms_that_are_not_restored_continue_above_their_numbers() {
 #[test]
 fn pages_of_deleted_messages_are_returned_to_the_file_system() {
     let folder = Folder::new();
-    let config = HistoryConfig { keep_messages: Some(1), ..HistoryConfig::new(folder.file()) };
+    let config = HistoryConfig::new(folder.file()).keep_messages(NonZero::new(1));
     let mut history = History::open(&config, HistoryLimits::default()).unwrap();
     (1..=2000).for_each(|seq| history.writer.take(&message("lobby", seq)));
     let (chat, mut now) = (chat(), std::time::Instant::now());
@@ -456,8 +457,8 @@ fn a_file_that_is_lost_is_noticed_and_written_again() {
         assert_eq!(history.epoch == epoch_before, is_known, "{name}");
         assert_eq!(history.restored.rooms[0].seq, 10, "{name}");
         drop(history);
-        let findings = check(&folder.file()).unwrap();
-        assert_eq!((findings.messages, findings.problems), (10, vec![]), "{name}");
+        let report = verify(&folder.file()).unwrap();
+        assert_eq!((report.messages, report.problems), (10, vec![]), "{name}");
     }
 }
 
@@ -509,11 +510,7 @@ fn after_harm_and_a_kill_the_epoch_is_new_or_no_message_is_missing() {
 
 /// Keeps messages for some time, and announces deletions an hour before.
 fn keeping(folder: &Folder, keep: Duration) -> HistoryConfig {
-    HistoryConfig {
-        keep: Some(keep),
-        second_look: Duration::from_secs(3600),
-        ..HistoryConfig::new(folder.file())
-    }
+    HistoryConfig::new(folder.file()).keep(Some(keep)).deletion_notice(Duration::from_secs(3600))
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -593,7 +590,7 @@ fn a_clock_far_ahead_of_the_file_deletes_nothing_for_a_day() {
     let config = keeping(&folder, DAY * 30);
     // Here the machine's clock stands still, so it is not even.
     assert_eq!(run_hours(&config, 50), 4);
-    let without_notice = HistoryConfig { second_look: Duration::ZERO, ..config };
+    let without_notice = config.deletion_notice(Duration::ZERO);
     assert_eq!(run_hours(&without_notice, 1), 0);
 }
 
@@ -602,7 +599,7 @@ fn messages_are_kept_for_at_least_an_hour() {
     let folder = Folder::new();
     for (seconds, is_enough) in [(0, false), (3599, false), (3600, true)] {
         let keep = Some(Duration::from_secs(seconds));
-        let config = HistoryConfig { keep, ..HistoryConfig::new(folder.file()) };
+        let config = HistoryConfig::new(folder.file()).keep(keep);
         match History::open(&config, HistoryLimits::default()) {
             Ok(_) => assert!(is_enough),
             Err(error) => {

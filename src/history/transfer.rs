@@ -32,12 +32,13 @@ const REPORT_EVERY: u64 = 10_000;
 
 /// Why an export or an import did not come to its end. An import then leaves the history as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TransferError {
     /// The history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// What is read from, or written to, failed.
-    #[error("{0}")]
+    /// The reader or the writer failed.
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// A line is no message.
     #[error("line {line}: {reason}")]

@@ -19,7 +19,7 @@ use super::watcher::{FileWatcher, Loss};
 use super::{HistoryError, epoch, incomplete_marker, names, recovery, schema};
 use crate::broadcaster::history::HistoryWriter;
 use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
-use crate::config::{HistoryConfig, Sync};
+use crate::config::{Durability, HistoryConfig};
 
 /// How long the writer waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(super) struct Writer {
     loss: Option<Loss>,
     /// The epoch that clients were told.
     epoch: String,
-    durability: Sync,
+    durability: Durability,
     /// Ids of the rooms in the file. May be empty: then they are read again.
     room_ids: HashMap<RoomName, i64>,
     /// The number of the newest message.
@@ -83,11 +83,11 @@ impl Writer {
         let restored = restore(&connection, limits).map_err(sql)?;
         let last_number = last_number(&connection).map_err(sql)?;
         let room_ids = room_ids(&connection).map_err(sql)?;
-        let (now, trusted_after) = (ClockReading::now(Instant::now()), config.second_look * 24);
+        let (now, trusted_after) = (ClockReading::now(Instant::now()), config.deletion_notice * 24);
         let mut clock = FileClock::load(&connection, now.unix_ms, trusted_after).map_err(sql)?;
         clock.begin_run(last_number.saturating_add(1));
         let epoch =
-            epoch::begin_run(&connection, file.path(), config.sync, has_wal).map_err(sql)?;
+            epoch::begin_run(&connection, file.path(), config.durability, has_wal).map_err(sql)?;
         let mut watcher = FileWatcher::new(&file);
         watcher.start(&file);
         let writer = Self {
@@ -95,7 +95,7 @@ impl Writer {
             watcher,
             loss: None,
             epoch: epoch.clone(),
-            durability: config.sync,
+            durability: config.durability,
             room_ids,
             last_number,
             messages: Vec::new(),

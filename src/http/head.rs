@@ -1,5 +1,7 @@
 //! Parses one request head, checks it, and finds the route of the request.
 
+use std::sync::Arc;
+
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
     IF_NONE_MATCH, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
@@ -10,6 +12,7 @@ use tungstenite::handshake::server::{Request, Response, create_response};
 
 use super::host_policy::HostPolicy;
 use super::rejection::Rejection;
+use crate::broadcaster::event::Request as ClientRequest;
 use crate::chat::{Nickname, RoomName};
 use crate::net::host::{HostName, Origin};
 use crate::protocol::{Handshake, json};
@@ -27,7 +30,7 @@ const FIELDS_USUAL: usize = 12;
 #[derive(Debug)]
 pub(crate) enum Route {
     /// A WebSocket, with the response that accepts it.
-    Chat { response: Response, handshake: Handshake },
+    Chat { response: Response, handshake: Handshake, request: Arc<ClientRequest> },
     /// A file of the page.
     Page(PageRequest),
     /// The health check.
@@ -244,10 +247,15 @@ impl Head {
         {
             let selected = HeaderValue::from_static(json::SUBPROTOCOL);
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, selected);
-            return Ok(Route::Chat { response, handshake: Handshake::Json });
+            return Ok(self.accepted(response, Handshake::Json));
         }
         let JoinParams { room, nickname } = JoinParams::parse(self.path_and_query().1)?;
-        Ok(Route::Chat { response, handshake: Handshake::Plain { room, wish: nickname } })
+        Ok(self.accepted(response, Handshake::Plain { room, wish: nickname }))
+    }
+
+    fn accepted(self, response: Response, handshake: Handshake) -> Route {
+        let request = ClientRequest::new(self.target, self.request.into_parts().0.headers);
+        Route::Chat { response, handshake, request: Arc::new(request) }
     }
 
     fn path_and_query(&self) -> (&str, &str) {
@@ -534,12 +542,14 @@ mod tests {
         for offer in ["chinwag.v1", "soap, chinwag.v1", "soap\nSec-WebSocket-Protocol: chinwag.v1"]
         {
             let fields = format!("Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: {offer}\n");
-            let Ok(Route::Chat { response, handshake }) = handshake("/", &fields) else { panic!() };
+            let Ok(Route::Chat { response, handshake, .. }) = handshake("/", &fields) else {
+                panic!()
+            };
             assert_eq!(handshake, Handshake::Json);
             assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
         }
         let fields = "Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: chinwag.v2\n";
-        let Ok(Route::Chat { response, handshake }) = handshake("/", fields) else { panic!() };
+        let Ok(Route::Chat { response, handshake, .. }) = handshake("/", fields) else { panic!() };
         assert!(matches!(handshake, Handshake::Plain { .. }));
         assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use tungstenite::handshake::server::{Response, write_response};
 
+use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::Input;
 use crate::broadcaster::outbox::Outbox;
 use crate::chat::{ClientId, Network};
@@ -110,7 +111,7 @@ pub(crate) type Upgraded<'a> = (Box<UpgradedConnection<'a>>, [Slot<'a>; 2]);
 
 impl<'a> Frontend<'a> {
     pub(crate) fn new(context: &'a Context, config: &Config, limits: &ConnectionLimits) -> Self {
-        let clients_per_address_max = NonZeroUsize::new(config.clients_per_address_max);
+        let clients_per_address_max = config.clients_per_address_max;
         let pending_per_address_max = NonZeroUsize::new(limits.pending_per_address_max);
         Self {
             context,
@@ -148,10 +149,10 @@ impl<'a> Frontend<'a> {
         let end = self.read_head(&peer.transport, &mut read)?;
         let route = end.and_then(|end| Ok((parse_request(&read[..end], &self.host_policy)?, end)));
         match route {
-            Ok((Route::Chat { response, handshake }, end)) => {
+            Ok((Route::Chat { response, handshake, request }, end)) => {
                 drop(pending_slot);
                 let (connection, client_slot) =
-                    self.upgrade(client, peer, &response, handshake, &read[end..])?;
+                    self.upgrade(client, peer, &response, (handshake, request), &read[end..])?;
                 Some((connection, [slot, client_slot]))
             }
             other => {
@@ -232,7 +233,7 @@ impl<'a> Frontend<'a> {
         client: ClientId,
         peer: Peer,
         response: &Response,
-        handshake: Handshake,
+        (handshake, request): (Handshake, Arc<Request>),
         early: &[u8],
     ) -> Option<(Box<UpgradedConnection<'_>>, Slot<'_>)> {
         let limits = &self.context.limits;
@@ -256,7 +257,7 @@ impl<'a> Frontend<'a> {
         let rate_limits = ClientRateLimits::boxed(limits, lender, Instant::now());
         let early = early.into();
         let connection =
-            UpgradedConnection { client, address, handshake, outbox, early, rate_limits };
+            UpgradedConnection { client, address, handshake, request, outbox, early, rate_limits };
         Some((Box::new(connection), slot))
     }
 

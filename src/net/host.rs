@@ -1,5 +1,6 @@
 //! Host names and origins, in HTTP requests and in the configuration.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -7,9 +8,31 @@ use http::uri::{Authority, Uri};
 
 use super::addresses;
 
-/// A host: a name or an address, normalised so that two hosts can be compared.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A host: a name or an address, without a port, in a spelling by which two hosts can be compared.
+/// Letter case and a trailing dot make no difference. An IPv6 address may be in brackets.
+///
+/// ```
+/// use chinwag::{Config, HostName};
+///
+/// let host: HostName = "Chat.Example.org.".parse()?;
+/// assert_eq!(host.to_string(), "chat.example.org");
+/// let config = Config::default().host_names(vec![host]);
+/// # Ok::<(), chinwag::HostNameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(String);
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for HostName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// The text is not the name of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +42,6 @@ pub struct HostNameError;
 impl FromStr for HostName {
     type Err = HostNameError;
 
-    /// Parses a name or an address without a port. Ignores letter case and a trailing dot. An IPv6
-    /// address may have brackets.
     fn from_str(host: &str) -> Result<Self, Self::Err> {
         let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Ok(address) = address.unwrap_or(host).parse::<Ipv6Addr>() {
@@ -79,11 +100,32 @@ impl HostName {
     }
 }
 
-/// The origin of a page (RFC 6454): a scheme, a host and an optional port, or `null`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The origin of a page (RFC 6454): a scheme, a host and perhaps a port, or `null`.
+///
+/// ```
+/// use chinwag::{Config, Origin};
+///
+/// let origin: Origin = "https://intranet.example.org".parse()?;
+/// let config = Config::default().allowed_origins(vec![origin]);
+/// assert!("intranet.example.org".parse::<Origin>().is_err());
+/// # Ok::<(), chinwag::OriginError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
     text: String,
     host: Option<HostName>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl AsRef<str> for Origin {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
 }
 
 /// The text is not an origin.

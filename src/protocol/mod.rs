@@ -8,16 +8,21 @@ pub(crate) mod plain;
 
 use std::sync::Arc;
 
+#[cfg(conformance)]
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
 use crate::chat::{Nickname, RoomName};
 
-/// The dialect of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+/// The language of a client, in which PROTOCOL.md calls it a plain or a JSON client. It is part of
+/// [`Event::Open`](crate::Event::Open).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Texts in, and lines like `nickname: text` out: the dialect of the tutorial.
     Plain,
+    /// JSON objects in both directions, with sessions and several rooms.
     Json,
 }
 
@@ -59,7 +64,7 @@ const REQUEST_BYTES_MAX: usize = 16 * 1024;
 const ESCAPED_BYTES: usize = 6;
 
 /// Whether this is the build for the conformance suite, which echoes every message.
-pub(crate) const ECHOES: bool = cfg!(feature = "conformance");
+pub(crate) const ECHOES: bool = cfg!(conformance);
 
 /// Close codes (RFC 6455, section 7.4, and PROTOCOL.md).
 pub(crate) mod close_code {
@@ -78,6 +83,7 @@ pub(crate) mod close_code {
     pub(crate) const REPLACED: u16 = 4001;
     pub(crate) const NO_HELLO: u16 = 4002;
     pub(crate) const TOO_SLOW: u16 = 4008;
+    pub(crate) const KICKED: u16 = 4009;
     pub(crate) const FLOODING: u16 = 4029;
 }
 
@@ -115,6 +121,7 @@ pub(crate) fn close_frame(code: u16, reason: &str) -> Arc<[u8]> {
 }
 
 /// Returns a message as one frame.
+#[cfg(conformance)]
 pub(crate) fn message_frame(message: Message) -> Arc<[u8]> {
     let kind = if message.is_binary() { Data::Binary } else { Data::Text };
     encode(Frame::message(message.into_data(), OpCode::Data(kind), true))

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use super::{CONNECTION_STACK_BYTES, spawn_with};
+use super::capacity::CONNECTION_STACK_BYTES;
+use super::serving::spawn_with;
 use crate::connection;
 use crate::http::{Context, Frontend, PendingConnection, turn_away};
 use crate::net::poll::{Interest, Waker, wait, wait_for_wake};
 use crate::net::socket::Transport;
 
-/// Accepts connections until the server stops. No failure ends it before.
+/// Accepts connections until the server stops. No failure ends the loop.
 pub(super) fn accept_loop<'scope>(
     threads: &'scope Scope<'scope, '_>,
     listener: &TcpListener,
@@ -48,7 +49,7 @@ pub(super) fn accept_loop<'scope>(
     }
 }
 
-/// Returns whether the peer hung up before it was accepted, or a signal interrupted the call.
+/// Returns whether the peer disconnected before it was accepted, or a signal interrupted the call.
 fn is_temporary(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), Interrupted | ConnectionAborted | ConnectionReset)
@@ -94,7 +95,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// True when the server stops.
+    /// Waits. Returns true if the server stops.
     fn wait(&mut self, stopping: &Waker) -> bool {
         let until = Instant::now() + self.0;
         self.0 = (self.0 * 2).min(Duration::from_secs(1));

@@ -1,8 +1,8 @@
-//! The number of connections that the machine has room for, and the memory that each may take.
+//! The number of connections that the machine can serve, and the memory that each may take.
 //!
 //! A connection takes a thread, descriptors, mappings, and address space for a stack and for
-//! buffers. An allocation that fails ends the process. So the memory that clients can make the server
-//! allocate is reserved before the first client comes. This module only calculates:
+//! buffers. A failed allocation ends the process. So the memory that clients can make the server
+//! allocate is reserved before the first client connects. This module only calculates:
 //! [`super::machine`] asks the kernel.
 
 use crate::broadcaster::inbox::INBOX_MAX;
@@ -10,51 +10,52 @@ use crate::chat::{ANSWER_BYTES_MAX, CLIENTS_MAX};
 use crate::config::Limits;
 use crate::http::ConnectionLimits;
 
-/// The stack of a connection's thread (bytes). It touches an eighth of this; pages of a stack that are
-/// never touched cost nothing but address space.
+/// Stack of the thread of a connection (bytes). It touches an eighth of this. Pages of a stack that
+/// are never touched cost only address space.
 pub(super) const CONNECTION_STACK_BYTES: usize = 96 * 1024;
-/// The stack of the other threads (bytes). SQLite works on some of them.
+/// Stack of the other threads (bytes). SQLite runs on some of them.
 pub(super) const STACK_BYTES: usize = 256 * 1024;
-/// Address space of a thread beside its stack (bytes): the stack for signals, and the guards of both.
+/// Address space of a thread besides its stack (bytes): the stack for signals, and both guards.
 const AROUND_A_STACK_BYTES: usize = 24 * 1024;
-/// Mappings of a thread: its stack, its stack for signals, and the guard of each.
+/// Number of mappings of a thread: its stack, its stack for signals, and the guard of each.
 const MAPPINGS_PER_THREAD: usize = 4;
-/// Mappings for everything else.
+/// Number of mappings for everything else.
 const MAPPINGS_SPARE: usize = 1024;
-/// Heap of a connection without its backlog (bytes): the input of a turn that waits for the inbox, an
-/// unfinished message, and a share of the inbox.
+/// Heap of a connection without its backlog (bytes): the input that waits for the inbox, an unfinished
+/// message, and a share of the inbox.
 const BUFFERS_BYTES: usize = 112 * 1024;
-/// Connections for each place in the inbox. An input has up to 64 KiB.
+/// Number of connections for each input that the inbox can hold. An input has up to 64 KiB.
 const CONNECTIONS_PER_INPUT: usize = 8;
-/// The least that the inbox holds.
+/// Minimum capacity of the inbox (inputs).
 const INBOX_MIN: usize = 8;
 /// Memory of a connection without its heap (bytes): the touched pages of its stack, and the kernel's
 /// memory for its thread and its socket.
 const RESIDENT_BYTES: usize = 48 * 1024;
-/// The least backlog that a client is allowed where address space or memory is short (bytes).
+/// Capacity of the backlog of a client if address space or memory is short (bytes).
 const BACKLOG_BYTES_MIN: usize = 128 * 1024;
-/// Heap of the server itself (bytes): the chat, the runs and answers of a turn.
+/// Heap of the server itself (bytes): the chat, and the runs and answers of a turn.
 const SERVER_BYTES: usize = 6 * 1024 * 1024;
 /// Heap of SQLite and the search (bytes).
-const STORE_BYTES: usize = 5 * 1024 * 1024;
-/// Threads of tiny_http: the one that accepts, and its pool.
+const HISTORY_HEAP_BYTES: usize = 5 * 1024 * 1024;
+/// Number of threads of tiny_http: one that accepts, and its pool.
 const PAGE_THREADS: usize = 5;
-/// The most threads that tiny_http's pool is given besides, when many want the page at once.
+/// Maximum number of threads that tiny_http's pool may add when many clients load the page at once.
 const PAGE_THREADS_MORE: usize = 60;
-/// Descriptors for everything that is not a client.
+/// Number of descriptors for everything that is not a client.
 const DESCRIPTORS_SPARE: usize = 128;
-/// A client has a socket and a waker.
+/// Number of descriptors of a client: a socket and a waker.
 pub(super) const DESCRIPTORS_PER_CLIENT: usize = 2;
-/// The most connections at the frontend, however many descriptors there are.
+/// Maximum number of pending connections, however many descriptors there are.
 const PENDING_MAX: usize = 4096;
-/// Connections that clients leave free where there are few: for a browser and some more.
+/// Number of connections that clients leave free if there are few: for a browser and some more.
 const PENDING_MIN: usize = 16;
-/// A browser opens six connections at once, and as many more while the server sees the last ones end.
+/// Number of connections of one browser: it opens six at once, and six more while the server still
+/// closes the last ones.
 const BROWSER_CONNECTIONS: usize = 12;
-/// The most requests for the page or an invitation at once.
+/// Maximum number of requests for the page or an invitation at once.
 const PAGE_REQUESTS_MAX: usize = 64;
 
-/// How much is left of something, and by which limit.
+/// The rest of a resource, and the limit that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) amount: usize,
@@ -66,39 +67,43 @@ pub(super) struct Left {
 /// in the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// How many descriptors the process may have.
+    /// Maximum number of descriptors of the process.
     pub(super) descriptors: usize,
-    /// How many more threads there may be.
+    /// Numbers of threads that can still be started.
     pub(super) threads: Vec<Left>,
     /// Address space, or a part of it (bytes).
     pub(super) space: Vec<Left>,
     /// Memory (bytes).
     pub(super) memory: Vec<Left>,
     pub(super) mappings: Option<Left>,
-    /// The stack of a thread for which no size was asked, as tiny_http's (bytes).
+    /// Default stack of a thread, which those of tiny_http have (bytes).
     pub(super) default_stack_bytes: usize,
 }
 
-/// The machine has too little for even one connection.
+/// The resource that is too scarce to serve even one connection. It is the source of
+/// [`StartError::Scarce`](crate::StartError::Scarce).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Scarcity {
     /// Threads.
+    #[non_exhaustive]
     #[error(
         "{needed} more threads are needed, and {limit} leaves {left}; raise that limit, or end \
          other programs that count for it"
     )]
     Threads {
-        /// How many it takes to serve one connection.
+        /// Number of threads that serving one connection takes.
         needed: usize,
-        /// How many there may be.
+        /// Number of threads that can be started.
         left: usize,
-        /// Which limit it is, and how it is set.
+        /// The limit, and how it is set.
         limit: &'static str,
     },
     /// Address space, memory or mappings.
+    #[non_exhaustive]
     #[error("{limit} leaves too little to serve; raise that limit")]
     Space {
-        /// Which limit it is, and how it is set.
+        /// The limit, and how it is set.
         limit: &'static str,
     },
 }
@@ -127,14 +132,14 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of(facts: &Facts, listeners: usize, has_store: bool) -> Self {
-        // Those of the history, its search and its upkeep; the broadcaster, the page, the signals.
-        let ours = listeners + if has_store { 6 } else { 3 };
+    pub(super) fn of(facts: &Facts, listeners: usize, has_history: bool) -> Self {
+        // `broadcaster`, `page` and `signals`; `history`, `search` and `maintenance`.
+        let ours = listeners + if has_history { 6 } else { 3 };
         Self {
             threads: ours + PAGE_THREADS,
             stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
                 + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
-            heap_bytes: SERVER_BYTES + if has_store { STORE_BYTES } else { 0 },
+            heap_bytes: SERVER_BYTES + if has_history { HISTORY_HEAP_BYTES } else { 0 },
         }
     }
 }
@@ -142,7 +147,7 @@ impl Needs {
 /// Divides the resources. A larger limit never means fewer clients.
 ///
 /// # Errors
-/// When there is too little for one connection.
+/// If there is too little for one connection.
 pub(super) fn capacity(
     facts: &Facts,
     clients_wish: Option<usize>,
@@ -169,7 +174,7 @@ pub(super) fn capacity(
         inbox_max: (connections / CONNECTIONS_PER_INPUT).clamp(INBOX_MIN, INBOX_MAX),
         history_bytes_max: bounds.history_bytes,
         backlog_bytes_max,
-        // Where little may wait, an answer is less than that.
+        // An answer must fit into a small backlog.
         answer_bytes_max: if backlog_bytes_max < limits.backlog_bytes_max {
             backlog_bytes_max / 4 * 3
         } else {
@@ -179,7 +184,8 @@ pub(super) fn capacity(
     })
 }
 
-/// Connections that clients leave free for page requests and refusals: a quarter of all, at least
+/// Returns the number of connections that clients leave free for page requests and rejections: a
+/// quarter of all, at least
 /// [`PENDING_MIN`], at most half.
 fn reserve(connections: usize) -> usize {
     (connections / 4).max(PENDING_MIN.min(connections / 2)).clamp(1, PENDING_MAX)
@@ -255,25 +261,30 @@ impl Bounds {
         self.counts.iter().copied().min_by_key(|it| it.amount)
     }
 
-    /// The limit of the backlog of a client: the wish, if there is room, or the least.
+    /// Returns the capacity of the backlog of a client: as configured if there is enough memory, else
+    /// the minimum.
     fn backlog(&self, connections: usize, clients: usize, limits: &Limits) -> usize {
-        let rooms = self.bytes.iter().map(|(bytes, each)| {
-            let places = connections.min(clients.saturating_add(reserve(connections)));
-            bytes.saturating_sub(places.saturating_mul(*each)) / clients
+        let shares = self.bytes.iter().map(|(bytes, each)| {
+            let slots = connections.min(clients.saturating_add(reserve(connections)));
+            bytes.saturating_sub(slots.saturating_mul(*each)) / clients
         });
         let wish = limits.backlog_bytes_max;
-        if rooms.min().is_some_and(|room| room < wish) { BACKLOG_BYTES_MIN.min(wish) } else { wish }
+        if shares.min().is_some_and(|share| share < wish) {
+            BACKLOG_BYTES_MIN.min(wish)
+        } else {
+            wish
+        }
     }
 }
 
-/// The most connections that fit into these bytes, when each takes `each` and each client has a
-/// backlog.
+/// Returns the maximum number of connections that fit into these bytes, if each connection takes `each`
+/// and each client also a backlog.
 fn connections_in(bytes: usize, each: usize, backlog: usize) -> usize {
     let fits = |n: usize| {
         let backlogs = n.saturating_sub(reserve(n)).saturating_mul(backlog);
         n.saturating_mul(each).saturating_add(backlogs) <= bytes
     };
-    // The sum grows with each connection, so that `fits` is true up to some number and no further.
+    // The sum grows with each connection, so `fits` is true up to one number and false above it.
     let (mut fitting, mut beyond) = (0, bytes / each + 1);
     while beyond - fitting > 1 {
         let middle = fitting.midpoint(beyond);
@@ -289,7 +300,7 @@ mod tests {
     const KIB: usize = 1024;
     const MIB: usize = 1024 * KIB;
 
-    /// The program on a machine without limits but this of descriptors.
+    /// Returns a machine whose only limit is that of descriptors.
     fn facts(descriptors: usize) -> Facts {
         Facts { descriptors, default_stack_bytes: 256 * KIB, ..Facts::default() }
     }
@@ -336,11 +347,11 @@ mod tests {
         }
     }
 
-    /// How many clients there are, how many at the frontend beside them, and parts of the page at once.
+    /// Expects numbers of clients, of other connections, and of page requests.
     #[test]
     fn threads_are_divided() {
         let cases = [
-            // As many as the rest needs.
+            // All threads are needed for the server itself.
             (10, None),
             (11, Some((1, 0, 12))),
             (12, Some((1, 1, 12))),
@@ -370,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scarcest_decides() {
+    fn the_scarcest_resource_decides() {
         let facts = limited(|it| {
             it.threads = vec![
                 Left { amount: 500, limit: "many" },
@@ -387,9 +398,8 @@ mod tests {
         assert_eq!((mappings.connections.clients_max, mappings.limit), (738, Some("mappings")));
     }
 
-    /// All memory that clients can make the server allocate is within the limit.
     #[test]
-    fn everything_fits_into_the_space() {
+    fn all_memory_that_clients_can_take_is_within_the_limit() {
         for mib in (16..=2048).step_by(4) {
             let facts = limited(|it| it.space = left(mib * MIB));
             let needs = Needs::of(&facts, 2, false);
@@ -410,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_limit_never_means_fewer() {
+    fn a_larger_limit_never_means_fewer_clients() {
         type Set = fn(&mut Facts, usize);
         let limits: [(Set, usize); 4] = [
             (|it, n| it.threads = left(n), 1),
@@ -433,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_beyond_all_numbers_is_none() {
+    fn the_largest_number_counts_as_no_limit() {
         let facts = limited(|it| {
             it.space = left(usize::MAX);
             it.memory = left(usize::MAX);
@@ -443,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_space_is_told() {
+    fn too_little_space_is_an_error_with_a_remedy() {
         let facts = limited(|it| it.space = left(8 * MIB));
         let scarcity = divide(&facts, None).unwrap_err();
         assert_eq!(scarcity, Scarcity::Space { limit: "it" });

@@ -1,37 +1,52 @@
-//! The way to a running server.
+//! The handle with which other threads reach a running server.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use crate::broadcaster::event::{Event, EventSink};
+use crate::broadcaster::event::{EventSink, Events};
 use crate::broadcaster::inbox::Input;
-use crate::chat::{Nickname, NicknameTaken, RoomName, Text, TooLong};
+use crate::chat::{ClientId, Nickname, NicknameTaken, RoomName, Text, TooLong};
 use crate::net::addresses::reachable_addresses;
 
-/// The way to a server from any thread. Clones lead to the same server.
+/// A handle to a running server, for any thread. Clones are handles to the same server. A handle does
+/// not keep the server running: after its end the calls return [`Stopped`].
 ///
-/// A server that was started with [`Server::start`] stops when its last handle is dropped. The
-/// drop does not wait for the end; [`Handle::stop`] does.
+/// Most calls wait for the thread of the chat, which takes some milliseconds. That thread also logs:
+/// a logger that makes such calls would wait for itself.
 ///
-/// Most calls wait for the thread of the chat. That thread logs, too: a logger that makes such calls
-/// would wait for itself.
-///
-/// [`Server::start`]: crate::Server::start
+/// ```
+/// # use chinwag::{Config, Nickname, RoomName, Server};
+/// # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+/// let running = Server::bind(&config)?.start()?;
+/// let handle = running.handle();
+/// let clock = Nickname::parse("clock")?;
+/// std::thread::spawn(move || handle.say(&RoomName::lobby(), &clock, "ten to two"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
-#[must_use = "a started server stops when its last handle is dropped"]
 pub struct Handle {
     pub(super) page_addresses: Arc<[SocketAddr]>,
     pub(super) websocket_addresses: Arc<[SocketAddr]>,
     pub(super) clients_max: usize,
     pub(super) text_bytes_max: usize,
     pub(super) inbox: Sender<Input>,
-    /// Holds one request to stop; a second says nothing new.
+    /// Holds one request to stop. A second has no further effect.
     pub(super) stop: Sender<()>,
-    /// Nothing is ever sent: it is disconnected when the server has ended.
+    /// Disconnected when the broadcaster has ended. Nothing is ever sent.
     pub(super) ended: Receiver<Infallible>,
+}
+
+/// A room, as [`Handle::rooms`] lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Room {
+    /// The name of the room.
+    pub name: RoomName,
+    /// The nicknames of its members, in the order of their arrival.
+    pub members: Vec<Nickname>,
 }
 
 /// The server has stopped.
@@ -39,7 +54,7 @@ pub struct Handle {
 #[error("the server has stopped")]
 pub struct Stopped;
 
-/// Why [`Handle::say`] or [`Handle::reserve`] refuses.
+/// The reason why [`Handle::say`] or [`Handle::reserve`] fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SayError {
@@ -50,7 +65,7 @@ pub enum SayError {
     /// the start.
     #[error("a client has this nickname, or one that looks the same")]
     NicknameTaken,
-    /// The text is longer than clients may say.
+    /// The text is longer than clients may send.
     #[error(transparent)]
     TooLong(#[from] TooLong),
 }
@@ -68,127 +83,138 @@ impl From<NicknameTaken> for SayError {
 }
 
 impl Handle {
-    /// The addresses on which the page port listens.
+    /// Returns the addresses of the page port.
     pub fn page_addresses(&self) -> &[SocketAddr] {
         &self.page_addresses
     }
 
-    /// The addresses on which the WebSocket port listens.
+    /// Returns the addresses of the WebSocket port.
     pub fn websocket_addresses(&self) -> &[SocketAddr] {
         &self.websocket_addresses
     }
 
-    /// The addresses at which people reach the page port just now, those for other machines first.
-    /// Where it listens on every interface, that is one for each interface that is up.
+    /// Returns the addresses at which users reach the page port at this moment, those for other
+    /// machines first. If it listens on every interface, this is one for each interface that is up.
     pub fn reachable_page_addresses(&self) -> Vec<SocketAddr> {
         reachable_addresses(&self.page_addresses)
     }
 
-    /// The addresses at which people reach the WebSocket port just now, in the same order.
+    /// Returns the addresses at which users reach the WebSocket port at this moment, in the same
+    /// order.
     pub fn reachable_websocket_addresses(&self) -> Vec<SocketAddr> {
         reachable_addresses(&self.websocket_addresses)
     }
 
-    /// The most clients at once.
+    /// Returns the maximum number of clients.
     pub fn clients_max(&self) -> usize {
         self.clients_max
     }
 
-    /// What happens to clients, from now on: or from the beginning, when asked for before the
-    /// server is started. At most `capacity` events wait; more are lost, and counted in an
-    /// [`Event::Lost`].
-    ///
-    /// After the server has ended the receiver is disconnected. It does not keep the server up.
-    pub fn events(&self, capacity: usize) -> Receiver<Event> {
-        let (watcher, events) = EventSink::new(capacity);
-        // Without a broadcaster the watcher is dropped here, and the receiver disconnected.
-        let _ = self.inbox.send(Input::Subscribe(watcher));
-        events
+    /// Subscribes to all events from now on. `capacity` is the maximum number of events that wait to
+    /// be received: further ones are lost, and counted in an [`Event::Lost`](crate::Event::Lost). If
+    /// the server has stopped, there are none.
+    pub fn events(&self, capacity: usize) -> Events {
+        let (sink, events) = EventSink::new(capacity);
+        match self.ask(|answer| Input::Subscribe { sink, answer }) {
+            Ok(()) => events,
+            // Without a sink they have ended.
+            Err(Stopped) => EventSink::new(capacity).1,
+        }
     }
 
-    /// Says something in a room, and reserves the nickname as [`Handle::reserve`] does. Returns
-    /// when the chat has taken it, which is within some milliseconds, also before the start. The
-    /// message is held for those who come later, as any other is, also in a room that no client
-    /// has joined yet. It is no event.
+    /// Sends a message to a room, and reserves the nickname as [`Handle::reserve`] does. Returns
+    /// when the chat has taken the message. It is held for clients that join later, like any other,
+    /// even in a room that no client has joined yet. It is not reported as an event.
     ///
     /// ```
     /// # use chinwag::{Config, Nickname, RoomName, Server};
-    /// # let bind = vec![std::net::Ipv4Addr::LOCALHOST.into()];
-    /// # let config = Config { bind, page_port: 0, websocket_port: 0, ..Config::default() };
-    /// let server = Server::bind(&config)?;
+    /// # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+    /// # let running = Server::bind(&config)?.start()?;
     /// let clock = Nickname::parse("clock")?;
-    /// server.handle().say(&RoomName::lobby(), &clock, "good morning")?;
-    /// // The first client that comes reads it.
-    /// let handle = server.start()?;
-    /// # handle.stop();
+    /// running.handle().say(&RoomName::lobby(), &clock, "good morning")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// When the text is longer than clients may say, when a client has the nickname, and when the
-    /// server has stopped. Nothing is said then.
+    /// If the text is longer than clients may send, if a client has the nickname, and if the server
+    /// has stopped. The message is not sent then.
     pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), SayError> {
         let text = Text::parse(text, self.text_bytes_max)?;
         let (room, nickname) = (room.clone(), nickname.clone());
         Ok(self.ask(|answer| Input::Post { room, nickname, text, answer })??)
     }
 
-    /// Reserves a nickname: from now on no client can take it, or one that looks the same. The
-    /// 1,000 nicknames that were reserved or spoken under last are. Nicknames that the server
-    /// itself gives (`user-123`) are never reserved. To reserve a nickname again does no harm.
+    /// Reserves a nickname: from now on no client can take it, or one that looks the same. The 1,000
+    /// nicknames that were reserved or used last stay reserved. Nicknames that the server gives
+    /// (`user-123`) are never reserved. Reserving a nickname again is allowed.
     ///
     /// # Errors
-    /// When a client has the nickname already, and when the server has stopped. Before the start
-    /// there is no client.
+    /// If a client has the nickname already, and if the server has stopped.
     pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
         let nickname = nickname.clone();
         Ok(self.ask(|answer| Input::Reserve { nickname, answer })??)
     }
 
-    /// The rooms that have somebody in them or something to read, by name: each with the nicknames
-    /// of those in it, in the order in which they came. A client whose connection broke is among
-    /// them until the grace is over ([`Limits::grace`](crate::Limits::grace)).
+    /// Closes the connection of a client with code 4009 and this reason (at most 123 bytes are sent),
+    /// after everything that was sent to it before. Returns whether the client was connected. The
+    /// user leaves all rooms, and may connect again; the page does so only if it is reloaded.
+    ///
+    /// ```
+    /// use chinwag::{Event, Handle, Stopped};
+    ///
+    /// fn moderate(handle: &Handle, event: &Event) -> Result<(), Stopped> {
+    ///     if let Event::Message { client, text, .. } = event {
+    ///         if text.contains("buy now") {
+    ///             handle.kick(*client, "no advertisements, please")?;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// When the server has stopped.
-    pub fn rooms(&self) -> Result<Vec<(RoomName, Vec<Nickname>)>, Stopped> {
-        let rooms = self.ask(Input::ListRooms)?;
-        Ok(rooms.into_iter().map(|(listing, members)| (listing.room, members)).collect())
+    /// If the server has stopped.
+    pub fn kick(&self, client: ClientId, reason: &str) -> Result<bool, Stopped> {
+        let reason = reason.to_owned();
+        self.ask(|answer| Input::Kick { client, reason, answer })
     }
 
-    /// Asks the broadcaster, and waits for the answer. It never waits itself, and so no longer than
-    /// a few turns.
+    /// Returns the rooms that have members or messages, by name. A user whose connection broke is a
+    /// member until the grace is over ([`Limits::grace`](crate::Limits::grace)).
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn rooms(&self) -> Result<Vec<Room>, Stopped> {
+        let rooms = self.ask(Input::ListRooms)?;
+        Ok(rooms.into_iter().map(|(it, members)| Room { name: it.room, members }).collect())
+    }
+
+    /// Sends a question to the broadcaster, and waits for the answer. The broadcaster never waits, so
+    /// this takes a few turns at most. A question that comes in its last turn stays in the inbox,
+    /// and gets no answer.
     fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
         let (answer, answered) = bounded(1);
         self.inbox.send(question(answer)).map_err(|_| Stopped)?;
-        answered.recv().map_err(|_| Stopped)
+        select! {
+            recv(answered) -> answer => answer.map_err(|_| Stopped),
+            recv(self.ended) -> _ => answered.try_recv().map_err(|_| Stopped),
+        }
     }
 
-    /// Stops the server: everybody is told with close code 1001, and every thread ends. Returns
-    /// when that is done, within some three seconds. (The idle threads of tiny_http's pool, which
-    /// cannot be told, end by themselves within 5 s more. They hold no descriptor.) To stop it again does nothing. A server that
-    /// neither runs nor is dropped cannot end: not to be called between [`Server::bind`] and
-    /// [`Server::run`] by the thread that is to run it.
-    ///
-    /// [`Server::bind`]: crate::Server::bind
-    /// [`Server::run`]: crate::Server::run
+    /// Asks the server to stop, and returns at once. [`Running::join`](crate::Running::join) waits
+    /// for the end.
     pub fn stop(&self) {
         let _ = self.stop.try_send(());
-        self.wait();
-    }
-
-    /// Waits until the server has ended.
-    pub fn wait(&self) {
-        let _ = self.ended.recv();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broadcaster::event::NoEvent;
     use crate::chat::Listing;
 
-    fn handle(inbox: Sender<Input>) -> Handle {
+    fn handle(inbox: Sender<Input>, ended: Receiver<Infallible>) -> Handle {
         let none: Arc<[SocketAddr]> = Arc::default();
         Handle {
             page_addresses: none.clone(),
@@ -197,23 +223,24 @@ mod tests {
             text_bytes_max: 1,
             inbox,
             stop: bounded(1).0,
-            ended: bounded(0).1,
+            ended,
         }
     }
 
     #[test]
-    fn a_full_inbox_is_waited_for() {
+    fn a_call_waits_for_space_in_a_full_inbox() {
         const TIMES: usize = 200;
-        let (inbox, waiting) = bounded(1);
-        let handle = handle(inbox.clone());
+        let (inbox, inputs) = bounded(1);
+        let (_alive, ended) = bounded(0);
+        let handle = handle(inbox.clone(), ended);
         let listing = || Listing { room: RoomName::lobby(), members: 0, seq: 1 };
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                // Ends when the broadcaster has.
+                // Ends with the receiver of the inbox.
                 scope.spawn(|| while inbox.send(Input::Stop).is_ok() {});
             }
             scope.spawn(move || {
-                for input in waiting {
+                for input in inputs {
                     match input {
                         Input::ListRooms(answer) => {
                             let _ = answer.send(vec![(listing(), Vec::new())]);
@@ -226,8 +253,18 @@ mod tests {
             let answers: Vec<_> = (0..TIMES).map(|_| handle.rooms()).collect();
             inbox.send(Input::End).unwrap();
             for rooms in answers {
-                assert_eq!(rooms, Ok(vec![(RoomName::lobby(), Vec::new())]));
+                assert_eq!(rooms, Ok(vec![Room { name: RoomName::lobby(), members: vec![] }]));
             }
         });
+    }
+
+    #[test]
+    fn a_question_that_is_not_taken_any_more_gets_no_answer() {
+        let (inbox, _inputs) = bounded(10);
+        let (alive, ended) = bounded(0);
+        let handle = handle(inbox, ended);
+        drop(alive);
+        assert_eq!(handle.rooms(), Err(Stopped));
+        assert_eq!(handle.events(1).try_next(), Err(NoEvent::Ended));
     }
 }

@@ -8,45 +8,61 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
 
-/// Connections that wait for `accept`. std asks for 128, which a room that comes back after a
-/// restart fills at once.
+/// Maximum number of connections that wait for `accept`. The 128 of std would be full at once when
+/// all clients of a room come back after a restart.
 const BACKLOG: i32 = 4096;
-/// Descriptors with which a server starts, with a history too, and lets in the first clients.
+/// Minimum number of descriptors with which a server can start, even with a history, and accept the
+/// first clients.
 const DESCRIPTORS_MIN: usize = 40;
 
-/// Why a server cannot start.
+/// The reason why a server cannot start.
+///
+/// ```
+/// # use std::net::Ipv4Addr;
+/// # use chinwag::{Config, Server, StartError};
+/// # let config = Config::default().bind([Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+/// # let other = Server::bind(&config)?;
+/// # let config = config.page_port(other.page_addresses()[0].port());
+/// match Server::bind(&config) {
+///     Ok(server) => drop(server.start()?),
+///     Err(StartError::PortInUse(address)) => println!("choose another port than {}", address.port()),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok::<(), StartError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// [`Config::bind`](crate::Config::bind) is empty.
     #[error("no address to listen on")]
     NoAddress,
-    /// Another program listens there.
+    /// Another program listens on this port.
     #[error("port {} is in use on {}", .0.port(), .0.ip())]
     PortInUse(SocketAddr),
-    /// Ports below 1024 often need a privilege.
+    /// The process may not open this port. Ports below 1024 often need a privilege.
     #[error("no permission to open port {} on {}", .0.port(), .0.ip())]
     NoPermission(SocketAddr),
-    /// The address is none of this machine's.
+    /// This machine does not have the address.
     #[error("{0} is no address of this machine")]
     NotOurAddress(IpAddr),
-    /// The process may open too few descriptors to begin with.
+    /// The process may open too few descriptors. The number is their limit.
     #[error(
         "only {0} descriptors may be open, and at least {DESCRIPTORS_MIN} are needed, and \
          {DESCRIPTORS_PER_CLIENT} more for each client; raise the limit (ulimit -n, LimitNOFILE=)"
     )]
     TooFewDescriptors(usize),
     /// Any other failure to open a port.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    /// The history that is to be kept cannot be.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The history cannot be opened.
     #[cfg(feature = "history")]
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
-    /// There are too few threads, or too little memory.
-    #[error("cannot start: {0}")]
+    /// The process has too few threads, or too little memory.
+    #[error("cannot start")]
     Scarce(#[from] Scarcity),
-    /// A thread, a descriptor or the page's private socket could not be had.
-    #[error("cannot start: {0}")]
+    /// A thread, a descriptor or the private socket of the page could not be created.
+    #[error("cannot start")]
     Resources(#[from] io::Error),
 }
 
@@ -54,17 +70,17 @@ pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr
     listeners.iter().map(TcpListener::local_addr).collect()
 }
 
-/// The addresses, without those that another one covers. A second listener for them would find the
-/// port in use, by this server itself.
+/// Returns the addresses without those that another one covers: a second listener for such an address
+/// would find the port in use by this server.
 ///
 /// # Errors
-/// When an address that is covered is none of this machine's.
+/// If this machine does not have one of the covered addresses.
 pub(super) fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> {
     let addresses: Vec<_> = addresses.iter().map(IpAddr::to_canonical).collect();
     let mut distinct = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
         let mut others = addresses.iter().enumerate();
-        // Of two that are the same, the first stays.
+        // Of two equal addresses, the first stays.
         let covering = others.find(|(place, other)| covers(**other, *address, *place < at));
         match covering {
             Some((_, other)) => {
@@ -80,7 +96,8 @@ pub(super) fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> 
     Ok(distinct)
 }
 
-/// Whether a listener on `one` takes connections for `other`. That on `::` takes IPv4, too.
+/// Returns whether a listener on `one` also takes connections for `other`. A listener on `::` takes
+/// those of IPv4, too.
 fn covers(one: IpAddr, other: IpAddr, counts_equal: bool) -> bool {
     match one {
         _ if one == other => counts_equal,
@@ -94,7 +111,7 @@ pub(super) fn listen_on_all(
     addresses: &[IpAddr],
     port: u16,
 ) -> Result<Vec<TcpListener>, StartError> {
-    /// A free port on one address may be taken on the next.
+    /// How often a free port is tried: one that is free on the first address may be taken on the next.
     const ATTEMPTS: usize = 16;
     let mut result = listen_on_each(addresses, port);
     for _ in 1..ATTEMPTS {
@@ -106,7 +123,7 @@ pub(super) fn listen_on_all(
     result
 }
 
-/// All on the same port, also when it is 0 and the first may choose.
+/// Listens on the same port of all addresses. For port 0 the first listener chooses it.
 fn listen_on_each(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     for address in addresses {
@@ -142,7 +159,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // A port that was just left is free for the next server.
+    // The next server may take the port at once.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -164,7 +181,7 @@ impl StartError {
 /// Checks the descriptor limit, before anything fails for lack of descriptors.
 ///
 /// # Errors
-/// When the limit is under the minimum.
+/// If the limit is below the minimum.
 pub(super) fn check_descriptors() -> Result<(), StartError> {
     let limit = descriptors_max();
     if limit < DESCRIPTORS_MIN { Err(StartError::TooFewDescriptors(limit)) } else { Ok(()) }

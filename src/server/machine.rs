@@ -7,18 +7,19 @@ use rustix::process::{Resource, getrlimit, getuid};
 
 use super::capacity::{Facts, Left};
 
-/// Stack of a thread for which no size was asked (bytes). `RUST_MIN_STACK` may set another.
+/// Default stack of a thread (bytes). `RUST_MIN_STACK` can change it.
 const DEFAULT_STACK_BYTES: usize = 2 * 1024 * 1024;
-/// A limit of threads for a user from here on is never reached.
+/// A limit of threads per user from this number on counts as no limit.
 const USER_LIMIT_MAX: usize = 100_000;
-/// A limit of memory above this is none (bytes). The first version of cgroups has no other word.
+/// A limit of memory above this counts as no limit (bytes). Version 1 of cgroups says "no limit" with
+/// a large number.
 #[cfg(target_pointer_width = "64")]
 const NO_MEMORY_LIMIT: usize = 1 << 60;
 #[cfg(not(target_pointer_width = "64"))]
 const NO_MEMORY_LIMIT: usize = usize::MAX;
 
 impl Facts {
-    /// Asks the kernel. A limit that cannot be read is taken for none.
+    /// Asks the kernel. A limit that cannot be read counts as no limit.
     pub(super) fn of_this_machine() -> Self {
         let default_stack_bytes = std::env::var("RUST_MIN_STACK").ok();
         Self {
@@ -39,18 +40,18 @@ fn rlimit(resource: Resource) -> Option<usize> {
 }
 
 fn threads() -> Vec<Left> {
-    // To count takes a look at every process, which a large limit is not worth.
-    let of_the_user = user_limit().filter(|limit| *limit < USER_LIMIT_MAX).map(|limit| Left {
-        amount: limit.saturating_sub(threads_of_the_user()),
+    // Counting reads the status of every process. A large limit is not worth that.
+    let for_user = user_limit().filter(|limit| *limit < USER_LIMIT_MAX).map(|limit| Left {
+        amount: limit.saturating_sub(threads_of_user()),
         limit: "the limit of threads for this user (ulimit -u)",
     });
-    let of_the_group = in_cgroups("pids", threads_left_in);
-    let of_the_group = of_the_group.map(|amount| Left {
+    let for_group = in_cgroups("pids", threads_left_in);
+    let for_group = for_group.map(|amount| Left {
         amount,
         limit: "the limit of threads for this service or container (pids.max)",
     });
-    let running = threads_of_the_machine().unwrap_or(0);
-    let of_the_machine = [
+    let running = threads_of_machine().unwrap_or(0);
+    let for_machine = [
         ("threads-max", "the kernel's limit of threads (kernel.threads-max)"),
         ("pid_max", "the kernel's limit of threads (kernel.pid_max)"),
     ]
@@ -59,21 +60,21 @@ fn threads() -> Vec<Left> {
         let max = number(&Path::new("/proc/sys/kernel").join(name))?;
         Some(Left { amount: max.saturating_sub(running), limit })
     });
-    of_the_user.into_iter().chain(of_the_group).chain(of_the_machine).collect()
+    for_user.into_iter().chain(for_group).chain(for_machine).collect()
 }
 
-/// The limit of threads for a user, where it binds this process.
+/// Returns the limit of threads per user, if it applies to this process.
 #[cfg(target_os = "linux")]
 fn user_limit() -> Option<usize> {
     use rustix::thread::{CapabilitySet, capabilities};
-    let above_it = CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_ADMIN;
+    let exempting = CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_ADMIN;
     let is_above = || {
-        getuid().is_root() || capabilities(None).is_ok_and(|it| it.effective.intersects(above_it))
+        getuid().is_root() || capabilities(None).is_ok_and(|it| it.effective.intersects(exempting))
     };
-    // Root of a container that has users of its own is no root for the kernel.
+    // Root of a container with its own user namespace is not root for the kernel.
     let users = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let are_the_machines = users.split_whitespace().eq(["0", "0", "4294967295"]);
-    rlimit(Resource::Nproc).filter(|_| !(are_the_machines && is_above()))
+    let is_host_namespace = users.split_whitespace().eq(["0", "0", "4294967295"]);
+    rlimit(Resource::Nproc).filter(|_| !(is_host_namespace && is_above()))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -81,19 +82,19 @@ fn user_limit() -> Option<usize> {
     None
 }
 
-/// How many threads all processes of this user have.
-fn threads_of_the_user() -> usize {
+/// Counts the threads of all processes of this user.
+fn threads_of_user() -> usize {
     let user = getuid().as_raw().to_string();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    // Beside the processes there are other names for this one.
+    // `/proc` also has entries that are not processes, such as `self`.
     let processes = entries.filter(|it| it.file_name().as_encoded_bytes()[0].is_ascii_digit());
     let statuses = processes.filter_map(|it| fs::read_to_string(it.path().join("status")).ok());
-    let of_the_user = statuses.filter(|status| field(status, "Uid") == Some(&user));
-    of_the_user.filter_map(|status| field(&status, "Threads")?.parse::<usize>().ok()).sum()
+    let for_user = statuses.filter(|status| field(status, "Uid") == Some(&user));
+    for_user.filter_map(|status| field(&status, "Threads")?.parse::<usize>().ok()).sum()
 }
 
-/// How many threads there are in all, as in `0.20 0.18 0.12 1/80 11206`.
-fn threads_of_the_machine() -> Option<usize> {
+/// Returns the number of all threads: 80 in `0.20 0.18 0.12 1/80 11206`.
+fn threads_of_machine() -> Option<usize> {
     let load = fs::read_to_string("/proc/loadavg").ok()?;
     load.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
 }
@@ -132,35 +133,35 @@ fn mappings() -> Option<Left> {
     Some(Left { amount, limit: "the kernel's limit of mappings (vm.max_map_count)" })
 }
 
-/// The least value among the control groups of this process and those around them.
+/// Returns the lowest value among the control groups of this process and their parents.
 fn in_cgroups(controller: &str, read: impl Fn(&Path) -> Option<usize>) -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let folders = group_folders(&groups, controller).into_iter();
-    folders.filter_map(|(mount, path)| least(Path::new(mount), path, &read)).min()
+    folders.filter_map(|(mount, path)| lowest(Path::new(mount), path, &read)).min()
 }
 
-/// The least of a group and of those around it. In a container the path may be the one outside: then
-/// only the mount itself is there.
-fn least(mount: &Path, path: &str, read: &impl Fn(&Path) -> Option<usize>) -> Option<usize> {
+/// Returns the lowest value of a group and its parents. In a container the path may be that of the
+/// host: then only the mount itself exists.
+fn lowest(mount: &Path, path: &str, read: &impl Fn(&Path) -> Option<usize>) -> Option<usize> {
     let groups = Path::new(path).ancestors();
     groups.filter_map(|group| read(&mount.join(group.strip_prefix("/").ok()?))).min()
 }
 
-/// How many more threads a group permits.
+/// Returns the number of threads that a group still permits.
 fn threads_left_in(group: &Path) -> Option<usize> {
     let limit = number(&group.join("pids.max"))?;
     Some(limit.saturating_sub(number(&group.join("pids.current")).unwrap_or(0)))
 }
 
-/// How much memory a group permits (bytes).
+/// Returns the memory that a group permits (bytes).
 fn memory_of(group: &Path) -> Option<usize> {
     let second = number(&group.join("memory.max"));
     let limit = second.or_else(|| number(&group.join("memory.limit_in_bytes")))?;
     Some(limit).filter(|limit| *limit < NO_MEMORY_LIMIT)
 }
 
-/// Where the groups are mounted, and the path there: of the first version of cgroups, which has a
-/// hierarchy for each controller, and of the second, which has one for all.
+/// Returns the mount point of each hierarchy with the controller, and the path of the group in it.
+/// Version 1 of cgroups has a hierarchy per controller, version 2 has one for all.
 fn group_folders<'a>(groups: &'a str, controller: &str) -> Vec<(&'static str, &'a str)> {
     let of_line = |line: &'a str| {
         let mut parts = line.splitn(3, ':').skip(1);
@@ -183,13 +184,13 @@ fn status() -> String {
     fs::read_to_string("/proc/self/status").unwrap_or_default()
 }
 
-/// The first word of a field in `/proc/PID/status`.
+/// Returns the first word of a field in `/proc/PID/status`.
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.split_whitespace().next()
 }
 
-/// Such a field in bytes.
+/// Returns a field that is given in KiB, in bytes.
 fn kib(status: &str, name: &str) -> usize {
     field(status, name).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) * 1024
 }
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_both_versions_are_found() {
+    fn cgroups_of_both_versions_are_found() {
         let first = "9:name=systemd:/a\n8:pids:/p\n4:cpu,memory:/m:1\n0::/u\n";
         let folders = |controller| group_folders(first, controller);
         assert_eq!(folders("pids"), [("/sys/fs/cgroup/pids", "/p"), ("/sys/fs/cgroup", "/u")]);
@@ -220,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_group_counts() {
+    fn the_lowest_limit_of_a_group_and_its_parents_counts() {
         let mount = std::env::temp_dir().join(format!("chinwag-{:016x}", rand::random::<u64>()));
         let group = mount.join("slice/unit");
         fs::create_dir_all(&group).unwrap();
         let write = |file: &str, text: &str| fs::write(mount.join(file), text).unwrap();
-        let threads = |path| least(&mount, path, &threads_left_in);
-        let memory = |path| least(&mount, path, &memory_of);
+        let threads = |path| lowest(&mount, path, &threads_left_in);
+        let memory = |path| lowest(&mount, path, &memory_of);
         write("slice/unit/pids.max", "max\n");
         assert_eq!((threads("/slice/unit"), memory("/slice/unit")), (None, None));
         write("slice/unit/pids.max", "100\n");
@@ -245,11 +246,11 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_machine_has_facts() {
+    fn the_limits_of_this_machine_are_read() {
         let facts = Facts::of_this_machine();
         assert!(facts.descriptors > 0);
         assert!(!facts.threads.is_empty() && facts.threads.iter().all(|it| it.amount > 0));
         assert!(facts.mappings.is_some_and(|it| it.amount > 0));
-        assert!(threads_of_the_user() > 0 && kib(&status(), "VmSize") > 0);
+        assert!(threads_of_user() > 0 && kib(&status(), "VmSize") > 0);
     }
 }

@@ -11,10 +11,11 @@ mod proxy;
 use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
-use chinwag::{Config, Limits};
+use chinwag::Limits;
 use proxy::Proxy;
 use serde_json::{Value, json};
 use testkit::{Client, TestServer, config, wait_for_exit};
@@ -119,8 +120,8 @@ fn no_example_loses_or_repeats_a_line_over_a_breaking_network() {
     const ROUNDS: usize = 4;
     const LINES: usize = 10;
     // Low limits, so that the examples have to wait and send again.
-    let limits = Limits { burst: 5, per_second: 20, ..Limits::default() };
-    let mut server = TestServer::start_with(&Config { limits, ..config() });
+    let limits = Limits::default().burst(5).per_second(NonZero::new(20));
+    let mut server = TestServer::start_with(&config().limits(limits));
     let proxy = Proxy::to(server.address());
     let mut observer = Observer::new(&mut server);
     let mut examples = Vec::new();

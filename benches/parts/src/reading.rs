@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::config::Limits;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::{UpgradedConnection, run};
 use crate::protocol::{Dialect, Handshake};
+use crate::turn::request;
 
 pub(crate) fn read(messages: usize, dialect: Dialect) {
     let connection = PreparedConnection::new(messages, dialect);
@@ -29,7 +31,6 @@ pub(crate) fn read(messages: usize, dialect: Dialect) {
     let is_well = |word: &&ClientMessage| match word {
         ClientMessage::Text(_) => true,
         ClientMessage::Request(asked) => asked.command.is_ok(),
-        ClientMessage::Echo(_) => false,
     };
     let words = |input: &Input| match input {
         Input::Messages { messages, .. } => messages.iter().filter(is_well).count(),
@@ -78,6 +79,7 @@ impl PreparedConnection {
             client: ClientId(1),
             address,
             handshake,
+            request: request(),
             outbox,
             early: Vec::new(),
             rate_limits: ClientRateLimits::boxed(&limits(), None, Instant::now()),
@@ -95,7 +97,7 @@ impl PreparedConnection {
 
 /// Limits that are checked and not reached.
 fn limits() -> Limits {
-    Limits { burst: 1_000_000, per_second: 1_000_000, ..Limits::default() }
+    Limits::default().burst(1_000_000).per_second(NonZeroU32::new(1_000_000))
 }
 
 fn masked_text(text: String) -> Vec<u8> {

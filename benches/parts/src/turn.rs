@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use http::HeaderMap;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broadcaster::broadcast;
+use crate::broadcaster::event::Request;
 use crate::broadcaster::history::{HistoryQueue, HistoryWriter, OpenedHistory};
 use crate::broadcaster::inbox::{Arrival, ClientMessage, INBOX_MAX, Input};
 use crate::cases::{counting_begins, counting_ends};
@@ -96,7 +98,8 @@ impl TestRoom {
         };
         let client = id_of(number);
         let address = Ipv4Addr::LOCALHOST.into();
-        let arrival = Arrival { client, address, handshake, outbox: Arc::new(outbox) };
+        let arrival =
+            Arrival { client, address, handshake, request: request(), outbox: Arc::new(outbox) };
         let arrived = Input::Connected(Box::new(arrival));
         let asked = requests.iter().map(|request| asked(client, request));
         std::iter::once(arrived).chain(asked).collect()
@@ -141,6 +144,11 @@ impl TestRoom {
         broadcast(inputs, answers, &Limits::default(), quota, Some(history));
         far_ends.iter().map(read_all).collect()
     }
+}
+
+/// Returns the request of a client, without headers.
+pub(crate) fn request() -> Arc<Request> {
+    Arc::new(Request::new("/".to_owned(), HeaderMap::new()))
 }
 
 fn id_of(number: usize) -> ClientId {

@@ -1,4 +1,4 @@
-//! Little address space, for machines and services where it is limited.
+//! Makes the program take little address space, for machines and services that limit it.
 
 use std::env;
 use std::os::unix::process::CommandExt as _;
@@ -9,23 +9,21 @@ use rustix::fs::{Access, access};
 use signal_hook::consts::SIGPIPE;
 use signal_hook::flag::register;
 
-/// The heaps of the C library ("arenas"): one, not one of 64 MiB for each of the first threads. How
-/// many there are is read from the environment alone when a process starts; to set it later takes
-/// `unsafe`.
+/// Number of heaps ("arenas") of the C library: one, instead of one of 64 MiB for each of the first
+/// threads. It is read from the environment when a process starts. To set it later takes `unsafe`.
 const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
-/// The stacks of threads for which no size is asked, as those of tiny_http are (bytes). The default
-/// is 2 MiB.
+/// Default stack of a thread, which those of tiny_http have (bytes). Without the variable it is 2 MiB.
 const STACKS: (&str, &str) = ("RUST_MIN_STACK", "262144");
 
-/// Starts the program once more, in this process, with an environment that makes it take little
-/// address space: 12 MiB at the start in place of 745. Variables that are set are left
-/// as they are. Where the program cannot be started once more, it goes on as it is.
+/// Starts the program once more, in this process, with variables that make it take little address
+/// space: 12 MiB at the start instead of 745. Variables that are set already are kept. If the program
+/// cannot be started once more, it continues as it is.
 pub(crate) fn take_little_address_space() {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) || env::var_os(ARENAS.0).is_some() {
         return;
     }
     let Ok(program) = env::current_exe() else { return };
-    // The file may have been replaced since the start, and then has another name.
+    // The file may have been replaced since the start. Then it has another name.
     if access(&program, Access::EXEC_OK).is_err() {
         return;
     }

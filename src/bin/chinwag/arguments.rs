@@ -1,10 +1,10 @@
-//! The arguments of the program and their variables, as a configuration.
+//! Turns the arguments of the program and their environment variables into a configuration.
 
 use std::env::{args_os, var_os};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
-use std::num::{IntErrorKind, ParseIntError};
+use std::num::{IntErrorKind, NonZeroU32, NonZeroUsize, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use log::LevelFilter;
 
 #[cfg(feature = "history")]
 use crate::history_command;
+use crate::with_source;
 
 const LISTENING: &str = "Where it listens";
 const ACCESS: &str = "Who is let in";
@@ -29,17 +30,17 @@ const MEMORY: &str = "What is held and kept";
     max_term_width = 100,
     after_long_help = "\
 Each option has a variable, as in CHINWAG_PORT. An option comes before its variable, and an empty
-variable is as none. Options that may be given more than once take a list with commas.
+variable counts as unset. Options that may be given more than once take a list with commas.
 
 Ctrl+C (SIGINT) and SIGTERM stop the server in order. So does SIGHUP, when the terminal is closed
-in which it was started."
+that started it."
 )]
 pub(crate) struct Arguments {
     #[cfg(feature = "history")]
     #[command(subcommand)]
     pub(crate) command: Option<history_command::Command>,
 
-    /// What is logged to stderr: off, error, warn, info, debug or trace
+    /// Lowest level of the log lines on stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "CHINWAG_LOG_LEVEL", default_value = "info",
         value_parser = log_level)]
     pub(crate) log_level: LevelFilter,
@@ -60,53 +61,51 @@ pub(crate) struct Arguments {
         value_parser = whole_number::<u16>, help_heading = LISTENING)]
     ws_port: u16,
 
-    /// Another name by which people reach this machine; may be given more than once
+    /// Another host name of this machine; may be given more than once
     ///
     /// Addresses, localhost and the names that a LAN gives are known without it.
     #[arg(long, value_name = "NAME", env = "CHINWAG_HOST_NAME", help_heading = ACCESS)]
     host_name: Vec<List<HostName>>,
 
-    /// Origin whose pages may talk to this server, as in https://example.org; may be given more
-    /// than once
+    /// Origin whose pages may connect, as in https://example.org; may be given more than once
     #[arg(long, value_name = "ORIGIN", env = "CHINWAG_ALLOW_ORIGIN", help_heading = ACCESS)]
     allow_origin: Vec<List<Origin>>,
 
-    /// Most clients at once [default: as many as there are descriptors for]
+    /// Maximum number of clients [default: as many as the limits of the machine permit]
     #[arg(long, value_name = "N", env = "CHINWAG_MAX_CLIENTS",
         value_parser = at_least_one::<usize>, help_heading = ACCESS)]
     max_clients: Option<usize>,
 
-    /// Most clients at once from one address; 0 for no limit
+    /// Maximum number of clients from one address; 0 for no limit
     #[arg(long, value_name = "N", env = "CHINWAG_MAX_CLIENTS_PER_ADDRESS", default_value_t = 64,
         value_parser = whole_number::<usize>, help_heading = ACCESS)]
     max_clients_per_address: usize,
 
-    /// Texts that a client may say at once, before the rate counts
+    /// Messages that a client may send at once, before the rate applies
     #[arg(long, value_name = "N", env = "CHINWAG_BURST",
         default_value_t = Limits::default().burst,
         value_parser = at_least_one::<u32>, help_heading = CLIENTS)]
     burst: u32,
 
-    /// Texts that a client may say in a second, in the long run; 0 for no limit
+    /// Messages per second that a client may send in the long run; 0 for no limit
     #[arg(long, value_name = "N", env = "CHINWAG_RATE",
-        default_value_t = Limits::default().per_second,
+        default_value_t = Limits::default().per_second.map_or(0, NonZeroU32::get),
         value_parser = whole_number::<u32>, help_heading = CLIENTS)]
     rate: u32,
 
-    /// For how many seconds a client whose connection broke keeps nickname and place; 0 for not
-    /// at all
+    /// How many seconds a user keeps nickname and rooms after the connection broke; 0 for none
     #[arg(long, value_name = "SECONDS", env = "CHINWAG_GRACE",
         default_value_t = Limits::default().grace.as_secs(),
         value_parser = whole_number::<u64>, help_heading = CLIENTS)]
     grace: u64,
 
-    /// Messages that are held in each room, for those who come later or come back; 0 for none
+    /// Messages of each room that are held in memory, for clients that join or come back; 0 for none
     #[arg(long, value_name = "N", env = "CHINWAG_HISTORY_LINES",
         default_value_t = HistoryLimits::default().lines_max,
         value_parser = whole_number::<usize>, help_heading = MEMORY)]
     history_lines: usize,
 
-    /// Rooms with nobody in them that are held for what was said there
+    /// Empty rooms that are held in memory for their messages
     #[arg(long, value_name = "N", env = "CHINWAG_IDLE_ROOMS",
         default_value_t = HistoryLimits::default().idle_rooms_max,
         value_parser = whole_number::<usize>, help_heading = MEMORY)]
@@ -114,11 +113,11 @@ pub(crate) struct Arguments {
 
     #[cfg(feature = "history")]
     #[command(flatten, next_help_heading = MEMORY)]
-    history: history_command::Flags,
+    history: history_command::Options,
 }
 
-/// One argument or variable with several values: `a, b`. Items may have blanks around them, and a
-/// comma at the end is no further item.
+/// An argument or variable with several values: `a, b`. Items may have blanks around them, and a comma
+/// at the end adds no item.
 #[derive(Clone, Debug)]
 struct List<T>(Vec<T>);
 
@@ -140,7 +139,7 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
     }
 }
 
-/// The items of all lists, in their order, each once.
+/// Returns the items of all lists, in their order, each once.
 fn items<T: Clone + PartialEq>(lists: &[List<T>]) -> Vec<T> {
     lists.iter().flat_map(|list| &list.0).fold(Vec::new(), |mut items, item| {
         if !items.contains(item) {
@@ -170,8 +169,7 @@ fn log_level(level: &str) -> Result<LevelFilter, &'static str> {
 }
 
 impl Arguments {
-    /// Reads the arguments and the variables. What cannot be read, `--help` and `--version` end the
-    /// process.
+    /// Parses the arguments and the variables. An error, `--help` and `--version` end the process.
     pub(crate) fn read() -> Self {
         let mut command = Self::command().mut_args(without_empty_variable);
         let matches = command.try_get_matches_from_mut(args_os());
@@ -180,38 +178,31 @@ impl Arguments {
     }
 
     pub(crate) fn config(&self) -> Config {
-        let default = Config::default();
         let bind = items(&self.bind);
-        Config {
-            bind: if bind.is_empty() { default.bind } else { bind },
-            page_port: self.port,
-            websocket_port: self.ws_port,
-            host_names: items(&self.host_name),
-            allowed_origins: items(&self.allow_origin),
-            clients_max: self.max_clients,
-            clients_per_address_max: self.max_clients_per_address,
-            limits: self.limits(),
-            #[cfg(feature = "history")]
-            history: self.history.config(),
-        }
+        let config = Config::default()
+            .page_port(self.port)
+            .websocket_port(self.ws_port)
+            .host_names(items(&self.host_name))
+            .allowed_origins(items(&self.allow_origin))
+            .clients_max(self.max_clients.and_then(NonZeroUsize::new))
+            .clients_per_address_max(NonZeroUsize::new(self.max_clients_per_address))
+            .limits(self.limits());
+        #[cfg(feature = "history")]
+        let config = config.history(self.history.config());
+        if bind.is_empty() { config } else { config.bind(bind) }
     }
 
     fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            burst: self.burst,
-            per_second: self.rate,
-            history: HistoryLimits {
-                lines_max: self.history_lines,
-                idle_rooms_max: self.idle_rooms,
-                ..default.history
-            },
-            grace: Duration::from_secs(self.grace),
-            ..default
-        }
+        let history =
+            HistoryLimits::default().lines_max(self.history_lines).idle_rooms_max(self.idle_rooms);
+        Limits::default()
+            .burst(self.burst)
+            .per_second(NonZeroU32::new(self.rate))
+            .history(history)
+            .grace(Duration::from_secs(self.grace))
     }
 
-    /// What went wrong, and what to do about it, in one sentence.
+    /// Returns the message of an error and its remedy, in one sentence.
     pub(crate) fn remedy(&self, error: &StartError) -> String {
         let flag = |address: &SocketAddr| {
             if address.port() == self.port { "--port" } else { "--ws-port" }
@@ -226,13 +217,12 @@ impl Arguments {
             #[cfg(feature = "history")]
             StartError::History(error) => history_command::remedy(error),
             StartError::NotOurAddress(_) => format!("{error}; choose another with --bind"),
-            _ => error.to_string(),
+            _ => with_source(error),
         }
     }
 }
 
-/// Takes a variable with nothing in it for one that is not set. Scripts and container platforms
-/// have many of them.
+/// Ignores an empty variable. Scripts and container platforms set many of them.
 fn without_empty_variable(arg: Arg) -> Arg {
     let Some(value) = arg.get_env().and_then(var_os) else { return arg };
     let is_list = matches!(arg.get_action(), ArgAction::Append);
@@ -243,13 +233,13 @@ fn without_empty_variable(arg: Arg) -> Arg {
     }
 }
 
-/// Says of an error which variable it is in, where it is in one.
+/// Adds the name of the variable to an error whose value comes from a variable.
 fn name_variable(mut error: Error, command: &Command) -> Error {
     let variables: Vec<_> =
         command.get_arguments().filter_map(|arg| Some((arg, variable_of(arg)?))).collect();
     let invalid = error.get(ContextKind::InvalidArg).map(ToString::to_string);
     let is_to_blame = |arg: &Arg, variable: &str| match error.kind() {
-        // The error does not say in which argument.
+        // This error does not name the argument.
         ErrorKind::InvalidUtf8 => var_os(variable).is_some_and(|value| value.to_str().is_none()),
         _ => invalid == Some(arg.to_string()),
     };
@@ -277,7 +267,7 @@ fn name_variable(mut error: Error, command: &Command) -> Error {
     error
 }
 
-/// The variable that an argument has its value from, if it is from one.
+/// Returns the variable that an argument takes its value from, if it does.
 fn variable_of(arg: &Arg) -> Option<String> {
     let variable = arg.get_env().filter(|name| var_os(name).is_some())?;
     let flag = format!("--{}", arg.get_long()?);

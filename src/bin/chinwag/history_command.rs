@@ -1,25 +1,29 @@
-//! The program's words about the history: flags, remedies, and the commands that work on a file.
+//! The options of the history, its errors with their remedies, and `chinwag history`.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal as _, Write as _};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use chinwag::{
-    Exported, HistoryConfig, HistoryError, Stats, Sync, TransferError, check, export, import, stats,
+use chinwag::history::{
+    Durability, Exported, HistoryConfig, HistoryError, Stats, TransferError, export, import, stats,
+    verify,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use humantime::{format_rfc3339_seconds, parse_duration};
 
-/// The flags.
+use crate::with_source;
+
+/// The options of a server that keeps a history.
 #[derive(Debug, Args)]
-pub(crate) struct Flags {
-    /// Keep everything that is said in this file, through restarts, and let it be searched
+pub(crate) struct Options {
+    /// Keep all messages in this file, across restarts, and make them searchable
     #[arg(long, value_name = "FILE", env = "CHINWAG_HISTORY")]
     history: Option<PathBuf>,
 
-    /// What a message in the file outlives: the end of the process, or with full also that of the
-    /// machine, at the price of waiting for the disk
+    /// The failures that a message in the file survives: the end of the process, or with full also a
+    /// power failure, at the cost of waiting for the disk
     #[arg(
         long,
         value_name = "WHEN",
@@ -27,22 +31,21 @@ pub(crate) struct Flags {
         default_value = "process",
         requires = "history"
     )]
-    history_sync: SyncArgument,
+    history_sync: DurabilityArgument,
 
-    /// For how long messages are kept in the file, as in 30d or 1y, and 1h at least [default: for
-    /// ever]
+    /// How long messages are kept in the file, as in 30d or 1y; at least 1h [default: for ever]
     #[arg(long, value_name = "TIME", env = "CHINWAG_KEEP", value_parser = at_least_an_hour,
         requires = "history")]
     keep: Option<Duration>,
 
-    /// Messages that are kept in the file for each room [default: all]
+    /// Messages of each room that are kept in the file [default: all]
     #[arg(long, value_name = "N", env = "CHINWAG_KEEP_MESSAGES", requires = "history",
         value_parser = clap::value_parser!(u64).range(1..))]
     keep_messages: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum SyncArgument {
+enum DurabilityArgument {
     Process,
     Full,
 }
@@ -53,25 +56,26 @@ fn at_least_an_hour(time: &str) -> Result<Duration, String> {
     if time < hour { Err("messages are kept for at least 1h".to_owned()) } else { Ok(time) }
 }
 
-impl Flags {
+impl Options {
     pub(crate) fn config(&self) -> Option<HistoryConfig> {
-        let sync = match self.history_sync {
-            SyncArgument::Process => Sync::Process,
-            SyncArgument::Full => Sync::Full,
+        let durability = match self.history_sync {
+            DurabilityArgument::Process => Durability::Process,
+            DurabilityArgument::Full => Durability::Machine,
         };
-        let (keep, keep_messages) = (self.keep, self.keep_messages);
-        self.history.as_ref().map(|path| HistoryConfig {
-            sync,
-            keep,
-            keep_messages,
-            ..HistoryConfig::new(path)
+        let keep_messages = self.keep_messages.and_then(NonZeroU64::new);
+        self.history.as_ref().map(|path| {
+            HistoryConfig::new(path)
+                .durability(durability)
+                .keep(self.keep)
+                .keep_messages(keep_messages)
         })
     }
 }
 
-/// What went wrong with a history, and what to do about it, in one sentence.
+/// Returns the message of an error and its remedy, in one sentence.
 pub(crate) fn remedy(error: &HistoryError) -> String {
-    let what_to_do = match error {
+    let message = with_source(error);
+    let remedy = match error {
         HistoryError::Locked(_) => "stop that one first, or choose another file",
         HistoryError::SymbolicLink(_) => "give the file itself, or remove the link",
         HistoryError::Io { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
@@ -83,39 +87,38 @@ pub(crate) fn remedy(error: &HistoryError) -> String {
             "it is left as it is: save what can be read with chinwag history export, and move it \
              away to begin anew"
         }
-        _ => return error.to_string(),
+        _ => return message,
     };
-    format!("{error}; {what_to_do}")
+    format!("{message}; {remedy}")
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Work on a history file
     #[command(subcommand)]
-    History(Work),
+    History(Task),
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Work {
-    /// Write every message to the standard output, as JSON, one a line
+pub(crate) enum Task {
+    /// Write all messages to the standard output, as JSON, one per line
     Export {
         /// The history; a server may have it open
         file: PathBuf,
     },
-    /// Add messages to a history, which is made if there is none; all of them or, if anything is
-    /// wrong, none
+    /// Add messages to a history, and create it if necessary; in case of an error none is added
     Import {
         /// The history; no server may have it open
         file: PathBuf,
-        /// What `export` wrote [default: the standard input]
+        /// The output of `export` [default: the standard input]
         lines: Option<PathBuf>,
     },
-    /// Read all of a history, and say what is wrong with it
+    /// Read all of a history, and print its defects
     Check {
         /// The history; a server may have it open
         file: PathBuf,
     },
-    /// Say what is in a history
+    /// Print the numbers and sizes of a history
     Stats {
         /// The history; a server may have it open
         file: PathBuf,
@@ -124,13 +127,13 @@ pub(crate) enum Work {
 
 impl Command {
     pub(crate) fn run(&self) -> Result<(), String> {
-        let Self::History(work) = self;
-        match work {
-            Work::Export { file } => run_export(file),
-            Work::Import { file, lines } => run_import(file, lines.as_deref()),
-            Work::Check { file } => run_check(file),
-            Work::Stats { file } => {
-                stats(file).map(|stats| say(&in_table(&stats))).map_err(|error| remedy(&error))
+        let Self::History(task) = self;
+        match task {
+            Task::Export { file } => run_export(file),
+            Task::Import { file, lines } => run_import(file, lines.as_deref()),
+            Task::Check { file } => run_check(file),
+            Task::Stats { file } => {
+                stats(file).map(|stats| print(&table(&stats))).map_err(|error| remedy(&error))
             }
         }
     }
@@ -139,11 +142,11 @@ impl Command {
 fn run_export(file: &Path) -> Result<(), String> {
     let exported = export(file, &mut BufWriter::new(io::stdout().lock()), progress("written"));
     let Exported { written, unreadable } = match exported {
-        // Who reads it has had enough.
+        // The reader of the pipe has closed it.
         Err(TransferError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        exported => exported.map_err(in_words)?,
+        exported => exported.map_err(message)?,
     };
-    whisper(&format!("{written} messages written"));
+    print_to_stderr(&format!("{written} messages written"));
     if unreadable > 0 {
         return Err(format!("{unreadable} messages cannot be read, and were left out"));
     }
@@ -158,39 +161,39 @@ fn run_import(file: &Path, lines: Option<&Path>) -> Result<(), String> {
             let mut lines = BufReader::new(File::open(lines).map_err(named)?);
             import(file, &mut lines, progress).map_err(|error| match error {
                 TransferError::Io(error) => named(error),
-                error => in_words(error),
+                error => message(error),
             })?
         }
-        None => import(file, &mut io::stdin().lock(), progress).map_err(in_words)?,
+        None => import(file, &mut io::stdin().lock(), progress).map_err(message)?,
     };
-    whisper(&format!("{added} messages added"));
+    print_to_stderr(&format!("{added} messages added"));
     Ok(())
 }
 
-fn in_words(error: TransferError) -> String {
+fn message(error: TransferError) -> String {
     match error {
         TransferError::History(error) => remedy(&error),
-        error => error.to_string(),
+        error => with_source(&error),
     }
 }
 
 fn run_check(file: &Path) -> Result<(), String> {
-    let findings = check(file).map_err(|error| remedy(&error))?;
-    let (file, messages) = (file.display(), findings.messages);
-    if findings.problems.is_empty() {
-        say(&format!("{file} is sound: {messages} messages\n"));
+    let report = verify(file).map_err(|error| remedy(&error))?;
+    let (file, messages) = (file.display(), report.messages);
+    if report.problems.is_empty() {
+        print(&format!("{file} is sound: {messages} messages\n"));
         return Ok(());
     }
-    say(&(findings.problems.join("\n") + "\n"));
+    print(&(report.problems.join("\n") + "\n"));
     Err(format!(
         "{file} is damaged; {messages} messages can be read, and saved with chinwag history export"
     ))
 }
 
-fn in_table(stats: &Stats) -> String {
-    // The end of the year 9999 is the last moment that has a name.
-    let named = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms.min(253_402_300_799_000));
-    let day = |ms: u64| format_rfc3339_seconds(named(ms)).to_string();
+fn table(stats: &Stats) -> String {
+    // Times after the year 9999 cannot be formatted.
+    let bounded = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms.min(253_402_300_799_000));
+    let day = |ms: u64| format_rfc3339_seconds(bounded(ms)).to_string();
     let times = stats
         .times
         .map_or("never".to_owned(), |(first, last)| format!("{} to {}", day(first), day(last)));
@@ -215,27 +218,27 @@ fn in_table(stats: &Stats) -> String {
     table
 }
 
-#[expect(clippy::cast_precision_loss, reason = "it is for people")]
+#[expect(clippy::cast_precision_loss, reason = "people read it")]
 fn in_mb(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Who reads it may have gone, which is no matter.
-fn say(text: &str) {
+/// Prints to the standard output. A reader that has closed the pipe is not an error.
+fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// For the person, not for the pipe.
-fn whisper(text: &str) {
+/// Prints a line for the user, not for the pipe.
+fn print_to_stderr(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Says on a terminal how far a long work has come.
+/// Returns a function that shows the progress on a terminal.
 fn progress(done: &'static str) -> impl FnMut(u64) {
-    let is_watched = io::stderr().is_terminal();
+    let is_terminal = io::stderr().is_terminal();
     move |count| {
-        if is_watched {
+        if is_terminal {
             let mut stderr = io::stderr();
             let _ = write!(stderr, "\r{count} messages {done}\r").and_then(|()| stderr.flush());
         }

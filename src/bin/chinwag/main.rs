@@ -1,4 +1,5 @@
-//! The program: arguments to a configuration, a banner, logs, signals, and an exit code.
+//! The program: turns arguments into a configuration, prints the banner, and serves until a signal.
+//! It uses only the public library.
 
 mod address_space;
 mod arguments;
@@ -6,12 +7,11 @@ mod arguments;
 mod history_command;
 mod logger;
 mod signals;
-#[allow(dead_code, reason = "the library uses the rest")]
-#[path = "../../chat/token_bucket.rs"]
-mod token_bucket;
 
+use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use chinwag::{Handle, Server};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -22,12 +22,12 @@ use logger::log_to_stderr;
 fn main() -> ExitCode {
     let arguments = Arguments::read();
     address_space::take_little_address_space();
-    signals::endure_meaningless();
-    let served = log_to_stderr(arguments.log_level)
+    signals::ignore_meaningless();
+    let result = log_to_stderr(arguments.log_level)
         .map_err(|error| no_thread(&error))
         .and_then(|()| run(&arguments));
     log::logger().flush();
-    match served {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             let _ = writeln!(io::stderr(), "chinwag: {sentence}");
@@ -47,14 +47,24 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 fn serve(arguments: &Arguments) -> Result<(), String> {
     raise_descriptor_limit();
     let server = Server::bind(&arguments.config()).map_err(|error| arguments.remedy(&error))?;
-    let signals = signals::Listening::new()?;
-    let handle = server.handle();
-    signals.stop(handle.clone())?;
-    print_banner(&handle);
-    server.run().map_err(|error| error.to_string())
+    let (serves, running) = mpsc::channel();
+    signals::StopSignals::new()?.stop(running)?;
+    let ready = |handle| {
+        print_banner(&handle);
+        let _ = serves.send(handle);
+    };
+    server.run(ready).map_err(|error| with_source(&error))
 }
 
-/// A thread of the program itself could not be had: these come before the server, which counts.
+/// Returns the message of an error and that of its source, as in `cannot serve: out of memory`. The
+/// sources further down are part of those messages already.
+fn with_source(error: &dyn Error) -> String {
+    let source = error.source().map_or(String::new(), |source| format!(": {source}"));
+    format!("{error}{source}")
+}
+
+/// Returns the message for a thread of the program itself that cannot be started. The limits of the
+/// machine have not been read at that point.
 fn no_thread(error: &io::Error) -> String {
     format!(
         "cannot start a thread ({error}): the server needs {THREADS_MIN} threads; raise the limit of \
@@ -63,10 +73,11 @@ fn no_thread(error: &io::Error) -> String {
     )
 }
 
-/// With both ports on one address, and one connection.
+/// Minimum number of threads: with both ports on one address, and one connection.
 const THREADS_MIN: usize = 13;
 
-/// The hard limit is the administrator's word; the soft one is a relic of `select`.
+/// Raises the soft limit of descriptors, which exists for programs that use `select`, to the hard
+/// limit, which is the administrator's.
 fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -78,7 +89,7 @@ fn raise_descriptor_limit() {
 fn print_banner(handle: &Handle) {
     let text = banner(handle);
     let mut stdout = io::stdout().lock();
-    // Nobody may be there to read it, which is no reason not to serve.
+    // The server runs without a reader of the banner, too.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 

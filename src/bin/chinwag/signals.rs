@@ -1,11 +1,12 @@
-//! Signals: which of them stop the server, and which end nothing.
+//! The signals that stop the server, and those that are ignored.
 //!
-//! SIGQUIT, and those that mean a defect (SIGSEGV, SIGABRT), do what they always do. SIGPIPE is
-//! ignored by the Rust runtime.
+//! SIGQUIT, and the signals of a defect (SIGSEGV, SIGABRT), keep their default action. The Rust
+//! runtime ignores SIGPIPE.
 
 use std::fs::{self, OpenOptions};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
 
 use chinwag::Handle;
 use signal_hook::consts::signal::{
@@ -15,55 +16,57 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 
-/// End a process by default, and have no meaning for this one. With a handler SIGXFSZ is an error
-/// of the write instead, and so a failing disk.
+/// The target of log lines about signals.
+pub(crate) const LOG_TARGET: &str = module_path!();
+
+/// Signals that end a process by default, and have no meaning for this one. With a handler for
+/// SIGXFSZ the write fails instead, as on a full disk.
 const MEANINGLESS: [i32; 8] =
     [SIGALRM, SIGIO, SIGPROF, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ];
-/// The same, on Linux: SIGSTKFLT, SIGPWR, and the real-time signals. The C library keeps 32 and 33
-/// for itself.
+/// More such signals on Linux: SIGSTKFLT, SIGPWR, and the real-time signals. The C library uses 32 and
+/// 33 itself.
 #[cfg(target_os = "linux")]
 const MEANINGLESS_ON_LINUX: [std::ops::RangeInclusive<i32>; 3] = [16..=16, 30..=30, 34..=64];
 
-/// From here on signals without a meaning end nothing.
-///
-/// A handler that does next to nothing stands in for `SIG_IGN`, which takes `unsafe`. System calls
-/// that it interrupts are restarted.
-pub(crate) fn endure_meaningless() {
+/// Makes the process ignore signals without a meaning. The handler only sets a flag, because
+/// `SIG_IGN` takes `unsafe`. Interrupted system calls are restarted.
+pub(crate) fn ignore_meaningless() {
     let signals = MEANINGLESS.into_iter();
     #[cfg(target_os = "linux")]
     let signals = signals.chain(MEANINGLESS_ON_LINUX.into_iter().flatten());
     for signal in signals {
-        // Where a system does not have the signal, there is nothing to endure.
+        // A system without this signal needs no handler.
         let _ = flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
 }
 
-/// The signals that the program listens for.
-pub(crate) struct Listening {
+/// The handlers of the signals that stop the server.
+pub(crate) struct StopSignals {
     signals: Signals,
     hangup_stops: bool,
 }
 
-impl Listening {
-    /// Signals that come from here on are heard.
+impl StopSignals {
+    /// Installs the handlers. A signal from here on is handled by [`StopSignals::stop`].
     ///
     /// # Errors
-    /// When the process has no descriptor left.
+    /// If the process has no descriptor left.
     pub(crate) fn new() -> Result<Self, String> {
-        // Before there is a handler, which hides what was before.
+        // Read before the handlers replace the disposition.
         let hangup_stops = has_terminal() && !ignores(SIGHUP);
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
         let signals = signals.map_err(|error| format!("cannot listen for signals: {error}"))?;
         Ok(Self { signals, hangup_stops })
     }
 
-    /// Stops the server after the first signal that asks for it, on a thread of its own. After that
-    /// another SIGINT or SIGTERM ends the process at once. SIGHUP does not: when a terminal is
-    /// closed, the shell and the kernel may both send it.
+    /// Starts a thread that stops the server after the first signal. The server is the one whose
+    /// handle comes through the channel. After the first signal, another SIGINT or SIGTERM ends the
+    /// process at once. SIGHUP does not: when a terminal is closed, the shell and the kernel may both
+    /// send it.
     ///
     /// # Errors
-    /// When no thread can be had.
-    pub(crate) fn stop(self, handle: Handle) -> Result<(), String> {
+    /// If the thread cannot be started.
+    pub(crate) fn stop(self, running: Receiver<Handle>) -> Result<(), String> {
         let wait = move || {
             let Self { mut signals, hangup_stops } = self;
             for signal in signals.forever() {
@@ -72,9 +75,13 @@ impl Listening {
                     log::info!("{name} is ignored; SIGTERM stops the server");
                     continue;
                 }
-                end_at_the_next();
+                end_at_next_signal();
                 log::info!("stopping, after {name}; a second signal ends the process at once");
-                return handle.stop();
+                // A signal before the server serves stops it as soon as it does.
+                if let Ok(handle) = running.recv() {
+                    handle.stop();
+                }
+                return;
             }
         };
         let thread = std::thread::Builder::new().name("signals".into()).spawn(wait);
@@ -82,7 +89,7 @@ impl Listening {
     }
 }
 
-fn end_at_the_next() {
+fn end_at_next_signal() {
     let stopping = Arc::new(AtomicBool::new(true));
     for signal in [SIGINT, SIGTERM] {
         let at_once = flag::register_conditional_shutdown(signal, 128 + signal, stopping.clone());
@@ -92,12 +99,13 @@ fn end_at_the_next() {
     }
 }
 
-/// Whether the process has a controlling terminal, which may be closed.
+/// Returns whether the process has a controlling terminal, which may be closed.
 fn has_terminal() -> bool {
     OpenOptions::new().read(true).open("/dev/tty").is_ok()
 }
 
-/// Whether the signal was ignored when the process began, as `nohup` has it. Known on Linux alone.
+/// Returns whether the signal was ignored when the process started, as under `nohup`. Only Linux
+/// tells this.
 fn ignores(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -24,6 +24,7 @@ pub(crate) struct ServerInfo {
 impl ServerInfo {
     pub(crate) fn new(limits: &config::Limits, epoch: &str, has_search: bool) -> Self {
         let config::Limits { text_bytes_max, burst, per_second, .. } = *limits;
+        let per_second = per_second.map_or(0, std::num::NonZeroU32::get);
         Self { epoch: epoch.to_owned(), has_search, text_bytes_max, burst, per_second }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
-use chinwag::{ClientId, Config, Event, Handle, Limits, Server};
-use crossbeam_channel::Receiver;
+use chinwag::{ClientId, Config, Event, Events, Handle, Limits, RunError, Running, Server};
 
 use crate::client::connect_json;
 use crate::{Client, DEADLINE, connect, tcp};
@@ -12,7 +12,9 @@ use crate::{Client, DEADLINE, connect, tcp};
 /// A server on free ports, and its events.
 pub struct TestServer {
     pub handle: Handle,
-    pub events: Receiver<Event>,
+    pub events: Events,
+    /// `None` once it was joined. A test may join it in another thread.
+    running: Mutex<Option<Running>>,
     /// Close codes and reasons of the clients that have left.
     closed: HashMap<ClientId, (u16, String)>,
 }
@@ -20,14 +22,12 @@ pub struct TestServer {
 /// Returns a configuration for free ports of the loopback interface, without a limit per address
 /// and without a limit of messages per second.
 pub fn config() -> Config {
-    Config {
-        bind: vec![Ipv4Addr::LOCALHOST.into()],
-        page_port: 0,
-        websocket_port: 0,
-        clients_per_address_max: 0,
-        limits: Limits { per_second: 0, ..Limits::default() },
-        ..Config::default()
-    }
+    Config::default()
+        .bind([Ipv4Addr::LOCALHOST])
+        .page_port(0)
+        .websocket_port(0)
+        .clients_per_address_max(None)
+        .limits(Limits::default().per_second(None))
 }
 
 impl TestServer {
@@ -37,14 +37,27 @@ impl TestServer {
 
     pub fn start_with(config: &Config) -> Self {
         let server = Server::bind(config).expect("free ports can be opened");
-        let events = server.handle().events(100_000);
-        let handle = server.start().expect("a thread can be started");
-        Self { handle, events, closed: HashMap::new() }
+        let events = server.events(100_000);
+        let running = server.start().expect("a thread can be started");
+        let handle = running.handle();
+        Self { handle, events, running: Mutex::new(Some(running)), closed: HashMap::new() }
+    }
+
+    /// Stops the server, and waits until it has ended.
+    pub fn stop(&self) {
+        self.handle.stop();
+        self.wait().expect("the server does not crash");
+    }
+
+    /// Waits until the server has ended.
+    pub fn wait(&self) -> Result<(), RunError> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        running.map_or(Ok(()), Running::join)
     }
 
     /// Starts a server with these limits, but without a limit of messages per second.
     pub fn start_with_limits(limits: Limits) -> Self {
-        Self::start_with(&Config { limits: Limits { per_second: 0, ..limits }, ..config() })
+        Self::start_with(&config().limits(limits.per_second(None)))
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -65,7 +78,7 @@ impl TestServer {
         let socket = connect(self.address(), target).expect("the server upgrades");
         let (id, nick, room) = loop {
             match self.next_event() {
-                Event::Joined { client, nickname, room } => break (client, nickname, room),
+                Event::Joined { client, nickname, room, .. } => break (client, nickname, room),
                 event => self.record(&event),
             }
         };
@@ -100,14 +113,8 @@ impl TestServer {
     }
 
     fn record(&mut self, event: &Event) {
-        if let Event::Close { client, code, reason } = event {
+        if let Event::Close { client, code, reason, .. } = event {
             self.closed.insert(*client, (*code, reason.clone()));
         }
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        self.handle.stop();
     }
 }

@@ -1,0 +1,156 @@
+//! The threads of a running server, and the order in which they end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, JoinHandle, Scope};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use super::accept::accept_loop;
+use super::capacity::STACK_BYTES;
+use super::running::RunError;
+use crate::broadcaster::inbox::Input;
+use crate::config::Config;
+#[cfg(feature = "history")]
+use crate::history::HistoryWorkers;
+use crate::http::{ConnectionLimits, Context, Frontend};
+
+/// Everything that a server needs to serve.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) context: Context,
+    pub(super) config: Config,
+    pub(super) connections: ConnectionLimits,
+    pub(super) broadcaster: BroadcasterThread,
+    #[cfg(feature = "history")]
+    pub(super) workers: Option<HistoryWorkers>,
+    pub(super) stop: Receiver<()>,
+}
+
+impl Serving {
+    /// Serves until the server is stopped. Calls `ready` when it serves.
+    pub(super) fn run(self, ready: impl FnOnce()) -> Result<(), RunError> {
+        let Self { listeners, context, config, connections, broadcaster, stop, .. } = self;
+        #[cfg(feature = "history")]
+        let workers = self.workers;
+        let frontend = Frontend::new(&context, &config, &connections);
+        #[cfg_attr(not(feature = "history"), expect(unused_variables, reason = "for the history"))]
+        thread::scope(|threads| {
+            // Ends with this block, even if a thread cannot be started. The threads of the history
+            // end after it.
+            let mut broadcaster = broadcaster;
+            #[cfg(feature = "history")]
+            if let Some(workers) = &workers {
+                spawn(threads, "history".into(), || workers.read())?;
+                spawn(threads, "search".into(), || workers.search())?;
+                spawn(threads, "maintenance".into(), || workers.run_maintenance())?;
+            }
+            let served = thread::scope(|threads| {
+                let served = open(threads, &listeners, &context, &frontend);
+                // The order of shutdown begins here: at once if a thread is missing.
+                if served.is_ok() {
+                    ready();
+                    select! {
+                        recv(stop) -> _ => {}
+                        // The broadcaster has panicked.
+                        recv(broadcaster.ended) -> _ => {}
+                    }
+                }
+                // 1. The accept loops end, and the connections that are not clients.
+                context.stopping.wake();
+                context.page.stop();
+                // 2. The broadcaster asks the connection of every client to end.
+                let _ = broadcaster.inbox.send(Input::Stop);
+                served
+                // 3. This scope ends with the last connection.
+            });
+            // 4. The broadcaster has nothing left to do.
+            let broadcast = broadcaster.end();
+            served?;
+            broadcast.map_err(|_| RunError::Crashed)
+        })
+        // 5. The ports and the history are closed.
+    }
+}
+
+/// The thread of the broadcaster. It runs from the binding of the server on, so that a question to
+/// it before the start is answered, and ends at the latest when this is dropped.
+#[derive(Debug)]
+pub(super) struct BroadcasterThread {
+    inbox: Sender<Input>,
+    /// Nothing is ever sent. It is disconnected when the thread has ended: before the shutdown this
+    /// means a panic.
+    pub(super) ended: Receiver<Infallible>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl BroadcasterThread {
+    pub(super) fn start(
+        inbox: Sender<Input>,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (alive, ended) = bounded(0);
+        let work = move || {
+            let _alive: Sender<Infallible> = alive;
+            work();
+        };
+        let builder = thread::Builder::new().name("broadcaster".into()).stack_size(STACK_BYTES);
+        Ok(Self { inbox, ended, thread: Some(builder.spawn(work)?) })
+    }
+
+    /// Ends the thread after all that is in the inbox, waits for it, and returns its panic if it
+    /// panicked.
+    fn end(&mut self) -> thread::Result<()> {
+        let _ = self.inbox.send(Input::End);
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl Drop for BroadcasterThread {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Starts the thread of the page, and the accept loops.
+fn open<'scope>(
+    threads: &'scope Scope<'scope, '_>,
+    listeners: &'scope [TcpListener],
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
+) -> io::Result<()> {
+    spawn(threads, "page".into(), || keep_running(|| context.page.serve()))?;
+    for listener in listeners {
+        let name = format!("accept-{}", listener.local_addr()?.port());
+        let accept = move || keep_running(|| accept_loop(threads, listener, context, frontend));
+        spawn(threads, name, accept)?;
+    }
+    Ok(())
+}
+
+/// Runs a loop that ends only when the server stops. After a panic, which the panic hook has logged,
+/// it begins again.
+fn keep_running(work: impl Fn()) {
+    while catch_unwind(AssertUnwindSafe(&work)).is_err() {}
+}
+
+fn spawn<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, 'env>,
+    name: String,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
+    spawn_with(STACK_BYTES, scope, name, work)
+}
+
+/// Starts a named thread with a stack of this size.
+pub(super) fn spawn_with<'scope, 'env, T: Send + 'scope>(
+    stack_bytes: usize,
+    scope: &'scope Scope<'scope, 'env>,
+    name: String,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().name(name).stack_size(stack_bytes).spawn_scoped(scope, work)
+}

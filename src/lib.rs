@@ -106,27 +106,6 @@ mod http;
 
 mod connection;
 
-/// A history in a file: its configuration, and tools that work on such a file.
-///
-/// A server keeps a history if [`Config::history`] names a file. The functions here export, import,
-/// verify and count one. All but [`import`](history::import) also work while a server has it open.
-///
-/// ```
-/// use chinwag::history::{export, import, stats, verify};
-///
-/// # let folder = std::env::temp_dir().join(format!("chinwag-doc-{}", std::process::id()));
-/// # std::fs::create_dir_all(&folder)?;
-/// # let file = folder.join("chat.db");
-/// let lines = r#"{"room":"lobby","seq":1,"time":1770000000000,"nick":"ana","text":"hello"}"#;
-/// assert_eq!(import(&file, &mut lines.as_bytes(), |_| {})?, 1);
-/// assert!(verify(&file)?.problems.is_empty());
-/// assert_eq!(stats(&file)?.messages, 1);
-/// let mut exported = Vec::new();
-/// export(&file, &mut exported, |_| {})?;
-/// assert!(exported.starts_with(br#"{"room":"lobby","seq":1"#));
-/// # std::fs::remove_dir_all(folder)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[cfg(feature = "history")]
 pub mod history;
 

@@ -12,51 +12,54 @@ const PROBLEMS_MAX: usize = 20;
 /// Maximum number of rooms in the result: the largest.
 const ROOMS_MAX: usize = 20;
 
-/// What [`verify`] has found.
+/// The result of [`verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
-    /// How many messages could be read.
+    /// Number of messages that could be read.
     pub messages: u64,
-    /// What is wrong, a sentence each. Empty for a sound history.
+    /// The defects, a sentence each; at most 20. Empty for a sound history.
     pub problems: Vec<String>,
 }
 
-/// What is in a history.
+/// The result of [`stats`]: the numbers and sizes of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// The version of the format.
     pub version: i64,
-    /// The name of this history, by which clients know it again.
+    /// The id of this history, by which clients recognise it.
     pub epoch: String,
-    /// How many messages there are.
+    /// Number of messages.
     pub messages: u64,
-    /// How many rooms there are.
+    /// Number of rooms.
     pub rooms: u64,
-    /// When the first and the last were said: Unix time (ms).
+    /// Times of the first and the last message: Unix time (ms).
     pub times: Option<(u64, u64)>,
-    /// The size of the file with what SQLite keeps beside it (bytes).
+    /// Size of the file, with the files of SQLite next to it (bytes).
     pub bytes: u64,
-    /// The size of the search index (bytes).
+    /// Size of the search index (bytes).
     pub index_bytes: u64,
-    /// The largest rooms, the largest first.
+    /// The 20 largest rooms, the largest first.
     pub largest: Vec<RoomStats>,
 }
 
-/// What is in a room.
+/// The numbers of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RoomStats {
-    /// Its name.
+    /// The name of the room.
     pub room: String,
-    /// How many messages are kept.
+    /// Number of messages.
     pub messages: u64,
-    /// The number of the first that is kept, and of the last.
+    /// The numbers (`seq`) of the first and the last message.
     pub numbers: (u64, u64),
 }
 
-/// Reads all of a history, and says what is wrong with it. A server may have it open.
+/// Reads all of a history, and returns its defects. A server may have it open.
 ///
 /// # Errors
-/// When it cannot be read at all.
+/// If the history cannot be read at all.
 pub fn verify(path: &Path) -> Result<Report, HistoryError> {
     let connection = open_to_read(path)?;
     let mut report = Report { messages: 0, problems: Vec::new() };
@@ -94,7 +97,7 @@ fn read_all(connection: &Connection, report: &mut Report) -> rusqlite::Result<()
 /// Counts what is in a history. A server may have it open.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If the history cannot be read.
 pub fn stats(path: &Path) -> Result<Stats, HistoryError> {
     let connection = open_to_read(path)?;
     let version = schema::version_of(&connection, path)?;

@@ -1,10 +1,34 @@
-//! The history on disk: all messages of the rooms, in SQLite.
+//! A history in a file: its configuration, and tools that work on such a file.
+//!
+//! A server keeps a history if [`Config::history`](crate::Config::history) names a file. The functions here export, import,
+//! verify and count one. All but [`import`] also work while a server has it open.
+//!
+//! ```
+//! use chinwag::history::{export, import, stats, verify};
+//!
+//! # let folder = std::env::temp_dir().join(format!("chinwag-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let file = folder.join("chat.db");
+//! let lines = r#"{"room":"lobby","seq":1,"time":1770000000000,"nick":"ana","text":"hello"}"#;
+//! assert_eq!(import(&file, &mut lines.as_bytes(), |_| {})?, 1);
+//! assert!(verify(&file)?.problems.is_empty());
+//! assert_eq!(stats(&file)?.messages, 1);
+//! let mut exported = Vec::new();
+//! export(&file, &mut exported, |_| {})?;
+//! assert!(exported.starts_with(br#"{"room":"lobby","seq":1"#));
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The threads
+//!
+//! The history is an SQLite file. Its parts run on these threads of the server:
 //!
 //! | module | thread | task |
 //! |---|---|---|
-//! | [`writer`] | `broadcaster` | commits the messages of a turn before any client gets them, and deletes old ones. No other thread writes the file |
-//! | [`reader`] | `history`, `search` | reads older messages, and searches |
-//! | [`maintenance`] | `maintenance` | fills the search index, which is a separate file, and moves the WAL into the file |
+//! | `writer` | `broadcaster` | commits the messages of a turn before any client gets them, and deletes old ones. No other thread writes the file |
+//! | `reader` | `history`, `search` | reads older messages, and searches |
+//! | `maintenance` | `maintenance` | fills the search index, which is a separate file, and moves the WAL into the file |
 //!
 //! Each thread has its own connection to the file. In WAL mode readers and the writer do not wait for
 //! each other.
@@ -67,41 +91,41 @@ fn check_config(config: &HistoryConfig) -> Result<HistoryConfig, HistoryError> {
     }
 }
 
-/// Why a history cannot be used.
+/// The reason why a history cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// Another server has it open.
+    /// Another server has the file open.
     #[error("{} is in use by another server", .0.display())]
     Locked(PathBuf),
-    /// It would be written to wherever somebody else says.
+    /// The file is a symbolic link, which could lead to any file.
     #[error("{} is a symbolic link, which is not followed", .0.display())]
     SymbolicLink(PathBuf),
-    /// It is something else.
+    /// The file is something else.
     #[error("{} is no history of chinwag", .0.display())]
     Foreign(PathBuf),
-    /// A newer chinwag wrote it.
+    /// A newer version of chinwag wrote the file.
     #[error("{} was written by a newer chinwag (version {found} of the format; this one knows {known})", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
         /// The version of its format.
         found: i64,
-        /// The newest version that this program knows.
+        /// The newest version of the format that this program knows.
         known: i64,
     },
-    /// It cannot be read as what it is. It is left as it is.
+    /// The file is damaged. It is not changed.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The message of SQLite.
         reason: String,
     },
-    /// Messages would be deleted nearly as soon as they are said.
+    /// Messages would be deleted soon after they are sent.
     #[error("messages are kept for at least 1 h, and {} is less", humantime::format_duration(*.0))]
     KeepTooShort(Duration),
-    /// The file, or its folder, cannot be used.
+    /// The file or its folder cannot be used.
     #[error("cannot use {}", path.display())]
     Io {
         /// The file.

@@ -30,7 +30,7 @@ const PART_MESSAGES: usize = 1000;
 /// How often progress is reported (messages).
 const REPORT_EVERY: u64 = 10_000;
 
-/// Why an export or an import did not come to its end. An import then leaves the history as it was.
+/// The reason why an export or an import fails. An import then leaves the history as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
@@ -40,12 +40,12 @@ pub enum TransferError {
     /// The reader or the writer failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A line is no message.
+    /// A line of the import is not a message, or contradicts the history.
     #[error("line {line}: {reason}")]
     Line {
-        /// Counted from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The defect of the line.
         reason: String,
     },
 }
@@ -76,20 +76,22 @@ enum LineKind {
     Me,
 }
 
-/// What [`export`] has done.
+/// The result of [`export`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Exported {
-    /// How many messages were written.
+    /// Number of messages that were written.
     pub written: u64,
-    /// How many cannot be read, and were left out.
+    /// Number of messages that cannot be read, and were left out.
     pub unreadable: u64,
 }
 
-/// Writes every message of a history, in the order in which they were said. A server may have it
-/// open; what is said meanwhile may be among them. `progress` is told how many there were.
+/// Writes every message of a history as a line of JSON, in the order of their arrival. A server may
+/// have it open; messages that arrive meanwhile may be included. `progress` is called with the number
+/// of messages so far.
 ///
 /// # Errors
-/// When the history cannot be read, or the lines cannot be written.
+/// If the history cannot be read, or the lines cannot be written.
 pub fn export(
     path: &Path,
     out: &mut impl Write,
@@ -145,12 +147,13 @@ fn write_line(out: &mut impl Write, message: &Message) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Adds messages to a history, which is made if there is none. What it has already is passed over.
-/// Returns how many were added; `progress` is told in between. No server may have it open.
+/// Adds messages, one line of JSON each, to a history, and creates it if necessary. Messages that the
+/// history already has are skipped. Returns the number of messages that were added. `progress` is
+/// called with the number of lines so far. No server may have the history open.
 ///
 /// # Errors
-/// When the history cannot be written, and when a line is no message or another than the history
-/// has. Nothing is added then.
+/// If the history cannot be written, or if a line is not a message or contradicts the history. No
+/// message is added then.
 pub fn import(
     path: &Path,
     lines: &mut impl BufRead,

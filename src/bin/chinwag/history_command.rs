@@ -141,7 +141,7 @@ impl Command {
 
 fn run_export(file: &Path) -> Result<(), String> {
     let exported = export(file, &mut BufWriter::new(io::stdout().lock()), progress("written"));
-    let Exported { written, unreadable } = match exported {
+    let Exported { written, unreadable, .. } = match exported {
         // The reader of the pipe has closed it.
         Err(TransferError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         exported => exported.map_err(message)?,

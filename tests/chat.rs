@@ -194,7 +194,7 @@ fn two_servers_in_one_process_know_nothing_of_each_other() {
     let (mut ana, mut bo) = (here.join(), there.join());
     ana.send_and_receive("here");
     bo.send_and_receive("there");
-    here.handle.stop();
+    here.stop();
     assert_eq!(ana.close_frame().0, 1001);
     bo.send_and_receive("still there");
 }

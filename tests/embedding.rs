@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-use std::error::Error as _;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
@@ -413,6 +412,7 @@ fn errors_have_sources_and_do_not_repeat_them() {
     assert_sources(&RunError::Resources(failure()));
     #[cfg(feature = "history")]
     {
+        use std::error::Error as _;
         let error = chinwag::history::stats(std::path::Path::new("/no/such/file")).unwrap_err();
         assert_sources(&error);
         // A transparent error shows the message of its source, and has the source of that.

@@ -222,7 +222,7 @@ fn stopping_tells_three_hundred_clients_that_send() {
             }
         }
         let since = Instant::now();
-        server.handle.stop();
+        server.stop();
         let took = since.elapsed();
         assert!(took < Duration::from_secs(3), "stopping took {took:?}");
         for client in clients {
@@ -230,7 +230,7 @@ fn stopping_tells_three_hundred_clients_that_send() {
         }
     });
     assert!(std::net::TcpStream::connect(address).is_err(), "the port is free");
-    server.handle.stop();
+    server.stop();
     let nobody = chinwag::Nickname::parse("nobody").unwrap();
     let said = server.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
     assert_eq!(said, Err(chinwag::SayError::Stopped));
@@ -242,7 +242,7 @@ fn a_closed_client_is_read_until_it_goes() {
     let mut server = with_limits(limits);
     let mut client = server.join();
     std::thread::scope(|scope| {
-        let stopped = scope.spawn(|| server.handle.stop());
+        let stopped = scope.spawn(|| server.stop());
         assert_eq!(client.close_frame().0, 1001);
         assert_eq!(client.socket.get_mut().read(&mut [0]).unwrap(), 0, "nothing more comes");
         for _ in 0..1000 {
@@ -264,7 +264,7 @@ fn a_violating_client_is_not_read_for_long() {
     assert_eq!(client.close_frame().0, 1003);
     let since = Instant::now();
     // It does not answer. The server has ended when its connection has.
-    server.handle.stop();
+    server.stop();
     let took = since.elapsed();
     assert!(took < testkit::DEADLINE / 2, "it took {took:?}");
 }

@@ -30,7 +30,7 @@ fn stopping_leaves_no_thread_no_descriptor_and_no_file() {
         }
         // Two clients are connected. They are told, and answer.
         let stopped = std::thread::scope(|scope| {
-            let stopped = scope.spawn(|| server.handle.stop());
+            let stopped = scope.spawn(|| server.stop());
             for client in &mut clients {
                 client.close_frame();
             }

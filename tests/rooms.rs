@@ -314,7 +314,7 @@ fn rooms_are_listed_with_their_members() {
         .map(|room| (room.name.as_str(), room.members.iter().map(Nickname::as_str).collect()))
         .collect();
     assert_eq!(rooms, [("attic", vec!["ana"]), ("lobby", vec!["ana", "bo"])]);
-    script.server.handle.stop();
+    script.server.stop();
     assert_eq!(script.server.handle.rooms(), Err(chinwag::Stopped));
 }
 

@@ -32,9 +32,9 @@ use crate::config::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain_and_close;
 use crate::protocol::json::{self, Asked, RequestError};
-#[cfg(conformance)]
-use crate::protocol::message_frame;
 use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
+#[cfg(conformance)]
+use crate::protocol::{ECHOES, message_frame};
 use deadlines::{Deadlines, Next};
 use rate_limits::{ClientRateLimits, RateLimited};
 use stream::Stream;
@@ -232,7 +232,9 @@ impl<'a> Connection<'a> {
     fn handle_message(&mut self, message: Message, now: Instant) -> Result<(), CloseReason> {
         let message = match message {
             #[cfg(conformance)]
-            Message::Text(_) | Message::Binary(_) => ClientMessage::Echo(message_frame(message)),
+            Message::Text(_) | Message::Binary(_) if ECHOES => {
+                ClientMessage::Echo(message_frame(message))
+            }
             Message::Text(text) if self.dialect == Dialect::Json => {
                 ClientMessage::Request(self.parse_request(&text, now)?)
             }

@@ -8,7 +8,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::capacity::CONNECTION_STACK_BYTES;
-use super::serving::spawn_with;
+use super::spawn::spawn_with;
 use crate::connection;
 use crate::http::{Context, Frontend, PendingConnection, turn_away};
 use crate::net::poll::{Interest, Waker, wait, wait_for_wake};

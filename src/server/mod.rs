@@ -7,6 +7,7 @@ mod listen;
 mod machine;
 mod running;
 mod serving;
+mod spawn;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

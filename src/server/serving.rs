@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use super::accept::accept_loop;
 use super::capacity::STACK_BYTES;
 use super::running::RunError;
+use super::spawn::spawn;
 use crate::broadcaster::inbox::Input;
 use crate::config::Config;
 #[cfg(feature = "history")]
@@ -135,22 +136,4 @@ fn open<'scope>(
 /// it begins again.
 fn keep_running(work: impl Fn()) {
     while catch_unwind(AssertUnwindSafe(&work)).is_err() {}
-}
-
-fn spawn<'scope, 'env, T: Send + 'scope>(
-    scope: &'scope Scope<'scope, 'env>,
-    name: String,
-    work: impl FnOnce() -> T + Send + 'scope,
-) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
-    spawn_with(STACK_BYTES, scope, name, work)
-}
-
-/// Starts a named thread with a stack of this size.
-pub(super) fn spawn_with<'scope, 'env, T: Send + 'scope>(
-    stack_bytes: usize,
-    scope: &'scope Scope<'scope, 'env>,
-    name: String,
-    work: impl FnOnce() -> T + Send + 'scope,
-) -> io::Result<thread::ScopedJoinHandle<'scope, T>> {
-    thread::Builder::new().name(name).stack_size(stack_bytes).spawn_scoped(scope, work)
 }

@@ -214,7 +214,7 @@ impl Events {
     /// Returns the next event if there is one.
     ///
     /// # Errors
-    /// If there is none, and if the server has ended.
+    /// If no event waits, and if the server has ended.
     pub fn try_next(&self) -> Result<Event, NoEvent> {
         let received = self.receiver.try_recv();
         received.map_err(|error| if error.is_empty() { NoEvent::Timeout } else { NoEvent::Ended })

@@ -1,4 +1,4 @@
-//! Opening the ports.
+//! Opens the ports.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -66,6 +66,7 @@ pub enum StartError {
     Resources(#[from] io::Error),
 }
 
+/// Returns the local addresses of the listeners.
 pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr]>> {
     listeners.iter().map(TcpListener::local_addr).collect()
 }
@@ -107,6 +108,7 @@ fn covers(one: IpAddr, other: IpAddr, counts_equal: bool) -> bool {
     }
 }
 
+/// Listens on the same port of all addresses. Tries again if port 0 finds no port that is free on all.
 pub(super) fn listen_on_all(
     addresses: &[IpAddr],
     port: u16,
@@ -133,7 +135,7 @@ fn listen_on_each(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, S
     Ok(listeners)
 }
 
-/// Where a machine has no IPv6, every interface means every interface with IPv4.
+/// Listens on an address. On a machine without IPv6, `::` means `0.0.0.0`.
 fn listen_or_fall_back(address: SocketAddr) -> Result<TcpListener, StartError> {
     let any_v4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
     let is_any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
@@ -145,7 +147,7 @@ fn listen_or_fall_back(address: SocketAddr) -> Result<TcpListener, StartError> {
     }
 }
 
-/// The kernel knows no IPv6, or does not let this process have it.
+/// Returns whether the kernel has no IPv6, or does not permit it to this process.
 fn is_unsupported(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }

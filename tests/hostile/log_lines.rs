@@ -11,8 +11,8 @@ use tungstenite::protocol::CloseFrame;
 fn ten_thousand_refusals_leave_a_few_lines() {
     const VIOLATIONS: usize = 10_000;
     const THREADS: usize = 4;
-    /// A burst of 500, and 10 a second.
-    const LINES_MAX: u64 = 500 + 10 * 60;
+    /// Two windows of 600 lines each.
+    const LINES_MAX: u64 = 2 * 600;
     let arguments = ["--log-level", "debug", "--max-clients-per-address", "1"];
     let mut program = ServerProcess::with(arguments);
     let mut stderr = program.child.stderr.take().unwrap();

@@ -85,7 +85,7 @@ pub(crate) fn remedy(error: &HistoryError) -> String {
         HistoryError::Newer { .. } => "use that one, or choose another file",
         HistoryError::Damaged { .. } => {
             "it is left as it is: save what can be read with chinwag history export, and move it \
-             away to begin anew"
+             away to start a new one"
         }
         _ => return message,
     };

@@ -79,7 +79,7 @@ export function setUpTimeline(chat, actions) {
 	function update(event) {
 		switch (event.type) {
 			case 'joined':
-				if (event.conversation !== chat.shown) return;
+				if (event.conversation !== chat.active) return;
 				if (isFollowing) show();
 				else scrolled();
 				return;

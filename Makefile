@@ -53,6 +53,8 @@ check:
 	sh tests/tools.sh $(CHECK_NEEDS)
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
+	sh tests/prose.sh --test
+	sh tests/prose.sh
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --all-features -- -D warnings

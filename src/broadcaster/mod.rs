@@ -134,7 +134,7 @@ impl Broadcaster {
 
     fn begin_turn(&mut self) {
         self.now = now();
-        self.change_chat(|chat, turn| chat.tick(turn));
+        self.change_chat(Chat::tick);
         self.carry_out(None, &RequestTags::default());
     }
 

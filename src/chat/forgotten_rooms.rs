@@ -44,3 +44,21 @@ impl ForgottenRooms {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_rooms_start_above_the_numbers_of_rooms_that_are_not_remembered() {
+        let name = |number: usize| RoomName::parse(&format!("room-{number}")).unwrap();
+        let mut rooms = ForgottenRooms::default();
+        rooms.insert(&name(0), 7);
+        assert_eq!((rooms.seq_of(&name(0)), rooms.seq_of(&name(1))), (7, 0));
+        for number in 1..=EMPTY_ROOMS_MAX {
+            rooms.insert(&name(number), 3);
+        }
+        assert_eq!((rooms.seq_of(&name(0)), rooms.seq_of(&name(1))), (7, 3));
+        assert_eq!(rooms.seq_of(&name(EMPTY_ROOMS_MAX + 1)), 7);
+    }
+}

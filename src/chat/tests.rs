@@ -170,7 +170,7 @@ impl Stage {
         }
     }
 
-    /// Writes down which client is told what, as a fan-out would carry it out.
+    /// Adds to the transcript the notices that each client gets, as the fan-out carries them out.
     fn write_down(&mut self, out: Vec<Delivery>) {
         let mut entering: Vec<_> = out
             .iter()

@@ -21,7 +21,7 @@ pub(crate) enum Dialect {
     Json,
 }
 
-/// What a client asks for with its WebSocket handshake.
+/// The wishes of a client in its WebSocket handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
     /// A plain client joins a room with its request. The nickname is a wish.
@@ -126,7 +126,7 @@ fn encode(frame: Frame) -> Arc<[u8]> {
     bytes.into()
 }
 
-/// Does what `str::floor_char_boundary` does, which needs a newer compiler than we support.
+/// `str::floor_char_boundary` for older compilers.
 fn floor_char_boundary(text: &str, bytes_max: usize) -> usize {
     let is_boundary = |end: &usize| text.is_char_boundary(*end);
     (0..=bytes_max.min(text.len())).rev().find(is_boundary).unwrap_or_default()

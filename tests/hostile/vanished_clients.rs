@@ -12,14 +12,14 @@ use crate::connection_storm::{json_request, storm};
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const OBSERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Number of hellos. `CHINWAG_GHOSTS` sets another.
+/// Number of hellos. `VANISHED_CLIENTS` sets another.
 const CLIENTS: usize = 30_000;
 const GROWTH_MAX: usize = 16 * 1024 * 1024;
 /// How long an answer to another client may take.
 const LATENCY_MAX: Duration = Duration::from_millis(500);
 
 fn clients() -> usize {
-    std::env::var("CHINWAG_GHOSTS").map_or(CLIENTS, |number| number.parse().unwrap())
+    std::env::var("VANISHED_CLIENTS").map_or(CLIENTS, |number| number.parse().unwrap())
 }
 
 fn server(grace: &str) -> ServerProcess {

@@ -10,7 +10,7 @@ use crate::chat::{
 };
 use crate::config;
 
-/// What `welcome` tells every client about the server.
+/// The description of the server in `welcome`.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerInfo {
     pub(crate) epoch: String,

@@ -107,7 +107,7 @@ fn replace(members: &mut [(String, String)], name: &str, value: &str) {
     members.iter_mut().filter(|it| it.0 == name).for_each(|it| value.clone_into(&mut it.1));
 }
 
-/// Reads a frame, and looks at what holds for every answer.
+/// Parses a frame, and checks the properties of every answer.
 fn read(frame: &str) -> Asked {
     let asked = parse(frame, TEXT_BYTES_MAX);
     match &asked.command {
@@ -168,7 +168,7 @@ proptest! {
         let known = |name: &str| MEMBERS.iter().any(|member| member.0 == name);
         let is_wrong = |(name, written): &(String, String)| {
             let is_number = matches!(name.as_str(), "after" | "before" | "limit");
-            // What it is depends on the request.
+            // Its value depends on the request.
             let is_either = name == "after";
             match serde_json::from_str::<Value>(written) {
                 Ok(Value::Null) => false,

@@ -2,7 +2,7 @@
 
 use crate::chat::{NicknameError, QueryError, TooLong};
 
-/// What is wrong with a request.
+/// Why a request is refused before it reaches the chat.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RequestError {
     #[error("{0}")]

@@ -16,19 +16,19 @@ const HANDSHAKE: &str = "Connection: Upgrade\nUpgrade: websocket\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
 
 /// Sends a request to both ports. Checks that both have the same status.
-fn answer(server: &TestServer, head: &str) -> HttpResponse {
-    let [one, other] = [server.page_address(), server.address()].map(|address| {
+fn exchange(server: &TestServer, head: &str) -> HttpResponse {
+    let [page, websocket] = [server.page_address(), server.address()].map(|address| {
         HttpResponse::parse(&exchange_bytes(address, head), head.starts_with("HEAD "))
     });
-    assert_eq!(one.status, other.status, "both ports say the same to {head}");
-    one
+    assert_eq!(page.status, websocket.status, "the ports differ for {head}");
+    page
 }
 
 #[test]
 fn the_page_and_its_parts_are_on_both_ports() {
     let server = TestServer::start();
     for path in ["/", "/?room=kitchen", "/style.css", "/main.js", "/icon.svg", "/healthz"] {
-        let part = answer(&server, &format!("GET {path} HTTP/1.1\nHost: localhost\n\n"));
+        let part = exchange(&server, &format!("GET {path} HTTP/1.1\nHost: localhost\n\n"));
         assert_eq!(part.status, 200, "{path}");
         let policy = part.header("Content-Security-Policy").unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
@@ -36,9 +36,9 @@ fn the_page_and_its_parts_are_on_both_ports() {
         assert_eq!(part.header("Referrer-Policy"), Some("no-referrer"));
         let etag = part.header("ETag").unwrap();
         let again = format!("GET {path} HTTP/1.1\nHost: localhost\nIf-None-Match: {etag}\n\n");
-        assert_eq!(answer(&server, &again).status, 304, "{path}");
+        assert_eq!(exchange(&server, &again).status, 304, "{path}");
         let head = format!("HEAD {path} HTTP/1.1\nHost: localhost\n\n");
-        assert_eq!(answer(&server, &head).status, 200);
+        assert_eq!(exchange(&server, &head).status, 200);
     }
 }
 
@@ -46,7 +46,7 @@ fn the_page_and_its_parts_are_on_both_ports() {
 fn parts_are_compressed_for_clients_that_accept_it() {
     let server = TestServer::start();
     let request = |method: &str, path: &str, fields: &str| {
-        answer(&server, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
+        exchange(&server, &format!("{method} {path} HTTP/1.1\nHost: localhost\n{fields}\n"))
     };
     const GZIP: &str = "Accept-Encoding: gzip, deflate, br\n";
     for path in ["/", "/style.css", "/main.js"] {
@@ -91,8 +91,8 @@ fn parts_are_compressed_for_clients_that_accept_it() {
 #[test]
 fn a_healthy_server_says_ok() {
     let server = TestServer::start();
-    let answer = exchange_text(server.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"));
+    let response = exchange_text(server.address(), "GET /healthz HTTP/1.1\nHost: localhost\n\n");
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\nok\n"));
 }
 
 /// Returns the status of a handshake.
@@ -120,7 +120,7 @@ fn a_handshake_may_spread_its_lists_over_several_fields() {
 }
 
 #[test]
-fn load_balancers_get_an_answer() {
+fn load_balancers_are_served() {
     let server = TestServer::start();
     for head in [
         "GET /healthz HTTP/1.0\n\n",
@@ -130,35 +130,35 @@ fn load_balancers_get_an_answer() {
         "OPTIONS * HTTP/1.1\nHost: localhost\n\n",
         "OPTIONS / HTTP/1.1\nHost: localhost\nAccess-Control-Request-Method: GET\n\n",
     ] {
-        let answer = answer(&server, head);
-        assert_eq!(answer.status, 200, "{head}");
+        let response = exchange(&server, head);
+        assert_eq!(response.status, 200, "{head}");
         for name in ["Origin", "Methods", "Headers", "Credentials", "Private-Network"] {
-            assert_eq!(answer.header(&format!("Access-Control-Allow-{name}")), None, "{head}");
+            assert_eq!(response.header(&format!("Access-Control-Allow-{name}")), None, "{head}");
         }
         if head.starts_with("OPTIONS") {
-            assert_eq!(answer.header("Allow"), Some("GET, HEAD, OPTIONS"));
+            assert_eq!(response.header("Allow"), Some("GET, HEAD, OPTIONS"));
         }
     }
 }
 
 #[test]
-fn the_cookies_of_other_services_are_no_hindrance() {
+fn the_cookies_of_other_services_are_accepted() {
     let server = TestServer::start();
     let get = |bytes: usize| {
         let cookie = "a".repeat(bytes);
-        answer(&server, &format!("GET / HTTP/1.1\nHost: localhost\nCookie: {cookie}\n\n"))
+        exchange(&server, &format!("GET / HTTP/1.1\nHost: localhost\nCookie: {cookie}\n\n"))
     };
     assert_eq!([9_000, 16_000].map(|bytes| get(bytes).status), [200, 200]);
     for bytes in [16_384, 100_000] {
-        let refusal = get(bytes);
-        let told = String::from_utf8(refusal.body).unwrap();
-        assert_eq!(refusal.status, 431);
-        assert!(told.contains("Cookie: delete the cookies of this host"), "{told}");
+        let rejection = get(bytes);
+        let reason = String::from_utf8(rejection.body).unwrap();
+        assert_eq!(rejection.status, 431);
+        assert!(reason.contains("Cookie: delete the cookies of this host"), "{reason}");
     }
 }
 
 #[test]
-fn every_refusal_is_a_complete_answer() {
+fn every_rejection_is_a_complete_response() {
     let server = TestServer::start();
     let get = |fields: &str| format!("GET / HTTP/1.1\nHost: localhost\n{fields}\n");
     let cases = [
@@ -184,12 +184,12 @@ fn every_refusal_is_a_complete_answer() {
         (405, format!("POST / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n")),
     ];
     for (code, head) in cases {
-        let refusal = answer(&server, &head);
-        assert_eq!(refusal.status, code, "{head}");
-        assert!(refusal.body.is_empty() || refusal.body.ends_with(b"\n"), "{head}");
+        let rejection = exchange(&server, &head);
+        assert_eq!(rejection.status, code, "{head}");
+        assert!(rejection.body.is_empty() || rejection.body.ends_with(b"\n"), "{head}");
         match code {
-            405 => assert_eq!(refusal.header("Allow"), Some("GET, HEAD, OPTIONS")),
-            426 => assert_eq!(refusal.header("Sec-WebSocket-Version"), Some("13")),
+            405 => assert_eq!(rejection.header("Allow"), Some("GET, HEAD, OPTIONS")),
+            426 => assert_eq!(rejection.header("Sec-WebSocket-Version"), Some("13")),
             _ => {}
         }
     }
@@ -219,9 +219,9 @@ fn a_head_may_come_byte_by_byte() {
     for byte in "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".bytes() {
         stream.write_all(&[byte]).unwrap();
     }
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("ok\n"));
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("ok\n"));
 }
 
 #[test]
@@ -249,22 +249,22 @@ fn a_missing_head_times_out() {
     let mut idle = tcp(server.address());
     let mut slow = tcp(server.page_address());
     slow.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
-    let mut answer = String::new();
-    idle.read_to_string(&mut answer).unwrap();
-    assert_eq!(answer, "", "a silent client gets no response");
-    slow.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let mut response = String::new();
+    idle.read_to_string(&mut response).unwrap();
+    assert_eq!(response, "", "a silent client gets no response");
+    slow.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
 }
 
 #[test]
-fn a_full_server_says_when_to_come_again() {
+fn a_full_server_says_when_to_retry() {
     let mut server = TestServer::start_with(&config().clients_max(NonZero::new(2)));
     let first = server.join();
     let mut second = server.join();
     let head = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
-    let refusal = answer(&server, &head);
-    assert_eq!(refusal.status, 503);
-    assert!(refusal.header("Retry-After").is_some());
+    let rejection = exchange(&server, &head);
+    assert_eq!(rejection.status, 503);
+    assert!(rejection.header("Retry-After").is_some());
     second.send_and_receive("those who are in notice nothing");
     let id = first.id();
     first.close();
@@ -274,26 +274,26 @@ fn a_full_server_says_when_to_come_again() {
 }
 
 #[test]
-fn a_refused_browser_is_told_why() {
+fn a_page_may_ask_why_its_handshake_was_rejected() {
     const WHY: &str = "GET /healthz?why=http%3A%2F%2Flocalhost HTTP/1.1\nHost: localhost\n\n";
     let handshake = format!("GET / HTTP/1.1\nHost: localhost\n{HANDSHAKE}\n");
-    for (config, told) in [
+    for (config, reason) in [
         (config().clients_max(NonZero::new(1)), "full"),
         (config().clients_per_address_max(NonZero::new(1)), "from your address"),
     ] {
         let mut server = TestServer::start_with(&config);
-        let open = answer(&server, WHY);
+        let open = exchange(&server, WHY);
         assert_eq!((open.status, &*open.body), (200, &b"ok\n"[..]));
         assert_eq!(open.header("Cache-Control"), Some("no-store"));
         // A request takes no slot.
         let client = server.join();
-        let (refusal, why) = (answer(&server, &handshake), answer(&server, WHY));
-        assert_eq!((refusal.status, why.status), (503, 503));
-        assert_eq!(refusal.body, why.body);
-        assert!(String::from_utf8(why.body.clone()).unwrap().contains(told), "{told}");
+        let (rejection, why) = (exchange(&server, &handshake), exchange(&server, WHY));
+        assert_eq!((rejection.status, why.status), (503, 503));
+        assert_eq!(rejection.body, why.body);
+        assert!(String::from_utf8(why.body.clone()).unwrap().contains(reason), "{reason}");
         assert_eq!(why.header("Cache-Control"), Some("no-store"));
-        assert_eq!(answer(&server, &WHY.replace("GET", "HEAD")).status, 503);
-        assert_eq!(answer(&server, "GET /healthz HTTP/1.1\nHost: localhost\n\n").status, 200);
+        assert_eq!(exchange(&server, &WHY.replace("GET", "HEAD")).status, 503);
+        assert_eq!(exchange(&server, "GET /healthz HTTP/1.1\nHost: localhost\n\n").status, 200);
         let id = client.id();
         client.close();
         server.wait_for_close(id);
@@ -303,7 +303,7 @@ fn a_refused_browser_is_told_why() {
         });
     }
     let server = TestServer::start();
-    let foreign = answer(&server, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));
+    let foreign = exchange(&server, &WHY.replace("%2Flocalhost", "%2Fchat.example.org"));
     assert_eq!(foreign.status, 403);
     assert!(String::from_utf8(foreign.body).unwrap().contains("--allow-origin"));
 }
@@ -314,6 +314,6 @@ fn one_address_does_not_take_every_slot() {
     let _two = (server.join(), server.join());
     let refused = connect(server.address(), "/").expect_err("a third is one too many");
     assert!(refused.contains("503"), "{refused}");
-    let answer = exchange_text(server.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "pages do not count");
+    let response = exchange_text(server.page_address(), "GET / HTTP/1.1\nHost: localhost\n\n");
+    assert!(response.starts_with("HTTP/1.1 200 "), "pages do not count");
 }

@@ -9,11 +9,11 @@ use testkit::{HttpResponse, TestServer, config, exchange_bytes};
 /// Requests the invitation as a browser does that has loaded the page from this host.
 fn invited(server: &TestServer, method: &str, target: &str, host: &str) -> HttpResponse {
     let head = format!("{method} {target} HTTP/1.1\nHost: {host}\n\n");
-    let answer = exchange_bytes(server.page_address(), &head);
-    let answer = HttpResponse::parse(&answer, method == "HEAD");
-    assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{head}");
-    assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{head}");
-    answer
+    let response = exchange_bytes(server.page_address(), &head);
+    let response = HttpResponse::parse(&response, method == "HEAD");
+    assert_eq!(response.header("Cache-Control"), Some("no-store"), "{head}");
+    assert_eq!(response.header("X-Content-Type-Options"), Some("nosniff"), "{head}");
+    response
 }
 
 /// Returns the address as text. Checks that the picture has the same.

@@ -2,7 +2,7 @@
 //!
 //! A page on the internet can make its own name resolve to an address of the LAN (DNS rebinding),
 //! and any page can open a WebSocket to any host. Against the first, the server accepts only names
-//! that nobody can register in public DNS. Against the second, it accepts only pages of the same host.
+//! that cannot be registered in public DNS. Against the second, it accepts only pages of the same host.
 
 use std::collections::HashSet;
 

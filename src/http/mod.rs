@@ -1,8 +1,8 @@
 //! The HTTP front end of both ports.
 //!
-//! It reads one request head per connection, within a time and a size, and checks it. Then it upgrades
-//! the connection to a WebSocket, or sends one response and closes the connection. tungstenite's
-//! handshake and tiny_http only get checked requests, because neither has such limits.
+//! It reads one request head per connection, within limits of time and size, and checks it. Then it
+//! upgrades the connection to a WebSocket, or sends one response and closes the connection. tiny_http
+//! and tungstenite's handshake have no such limits, and only get checked requests.
 
 mod head;
 #[cfg(test)]

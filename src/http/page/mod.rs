@@ -48,7 +48,7 @@ pub(crate) struct Page {
     instance: Mutex<Option<Arc<Instance>>>,
 }
 
-/// One life of tiny_http.
+/// A running tiny_http, with its only connection.
 struct Instance {
     server: Server,
     /// The listener of tiny_http, by which its accept loop is ended.
@@ -167,7 +167,9 @@ impl Instance {
     }
 }
 
-/// Ends the accept loop. tiny_http would connect to its own path for that, which is removed.
+/// Ends the accept loop, which tiny_http then logs as an error. tiny_http itself would connect to its
+/// path for that, which is removed. On a system where `shutdown` does not end `accept`, the thread of
+/// the loop remains.
 impl Drop for Instance {
     fn drop(&mut self) {
         let _ = shutdown(&self.listener, Shutdown::Both);

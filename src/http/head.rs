@@ -26,11 +26,19 @@ const FIELDS_MAX: usize = 100;
 /// keep a freed block of this size for the thread.
 const FIELDS_USUAL: usize = 12;
 
+/// A request for a WebSocket, with the response that accepts it.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    pub(crate) response: Response,
+    pub(crate) handshake: Handshake,
+    pub(crate) request: Arc<ClientRequest>,
+}
+
 /// An accepted request, by its handler.
 #[derive(Debug)]
 pub(crate) enum Route {
-    /// A WebSocket, with the response that accepts it.
-    Chat { response: Response, handshake: Handshake, request: Arc<ClientRequest> },
+    /// A WebSocket.
+    Chat(Upgrade),
     /// A file of the page.
     Page(PageRequest),
     /// The health check.
@@ -105,6 +113,8 @@ pub(crate) fn is_head_request(read: &[u8]) -> bool {
 }
 
 /// Parses and checks a complete head.
+// Stack pages: see ARCHITECTURE.
+#[inline(never)]
 pub(crate) fn parse_request(head: &[u8], host_policy: &HostPolicy) -> Result<Route, Rejection> {
     Head::parse(head)?.check(host_policy)
 }
@@ -118,7 +128,7 @@ struct Head {
 // Stack pages: see ARCHITECTURE.
 impl Head {
     #[inline(never)]
-    fn parse(head: &[u8]) -> Result<Self, Rejection> {
+    fn parse(head: &[u8]) -> Result<Box<Self>, Rejection> {
         const MALFORMED: Rejection = Rejection::Malformed("This is not a request of HTTP/1.1.");
         // On the heap, to touch fewer pages of the stack.
         let mut fields = vec![httparse::EMPTY_HEADER; FIELDS_MAX];
@@ -142,10 +152,10 @@ impl Head {
             let value = HeaderValue::from_bytes(field.value).map_err(|_| MALFORMED)?;
             request.headers_mut().append(name, value);
         }
-        Ok(Self { request, target: target.to_owned() })
+        Ok(Box::new(Self { request, target: target.to_owned() }))
     }
 
-    fn check(self, host_policy: &HostPolicy) -> Result<Route, Rejection> {
+    fn check(self: Box<Self>, host_policy: &HostPolicy) -> Result<Route, Rejection> {
         let fields = self.request.headers();
         let host_field = self.host_field()?.to_owned();
         let host = HostName::of_field(&host_field)
@@ -226,7 +236,7 @@ impl Head {
 
     /// Checks a handshake. Any path leads to the chat.
     #[inline(never)]
-    fn chat_route(mut self) -> Result<Route, Rejection> {
+    fn chat_route(mut self: Box<Self>) -> Result<Route, Rejection> {
         const INVALID_HANDSHAKE: Rejection =
             Rejection::Malformed("This is not a handshake of WebSocket (RFC 6455).");
         let fields = self.request.headers_mut();
@@ -253,9 +263,11 @@ impl Head {
         Ok(self.accepted(response, Handshake::Plain { room, wish: nickname }))
     }
 
-    fn accepted(self, response: Response, handshake: Handshake) -> Route {
+    // Stack pages: see ARCHITECTURE.
+    #[inline(never)]
+    fn accepted(self: Box<Self>, response: Response, handshake: Handshake) -> Route {
         let request = ClientRequest::new(self.target, self.request.into_parts().0.headers);
-        Route::Chat { response, handshake, request: Arc::new(request) }
+        Route::Chat(Upgrade { response, handshake, request: Arc::new(request) })
     }
 
     fn path_and_query(&self) -> (&str, &str) {
@@ -377,7 +389,8 @@ mod tests {
 
     fn chat(target: &str) -> (String, Option<String>) {
         match handshake(target, "Sec-WebSocket-Version: 13\n") {
-            Ok(Route::Chat { handshake: Handshake::Plain { room, wish }, .. }) => {
+            Ok(Route::Chat(upgrade)) => {
+                let Handshake::Plain { room, wish } = upgrade.handshake else { panic!() };
                 (room.to_string(), wish.map(|wish| wish.to_string()))
             }
             other => panic!("{other:?}"),
@@ -424,7 +437,8 @@ mod tests {
             let version = "Sec-WebSocket-Version: 13\n";
             let head = format!("GET / HTTP/1.1\nHost: localhost\n{version}{KEY}{fields}\n");
             match parse(&head) {
-                Ok(Route::Chat { response, .. }) if is_handshake => {
+                Ok(Route::Chat(upgrade)) if is_handshake => {
+                    let response = upgrade.response;
                     assert_eq!(
                         response.headers()["sec-websocket-accept"],
                         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -531,10 +545,7 @@ mod tests {
         }
         page("GET /invite.png?room=kitchen HTTP/1.1\nHost: chat.lan\n\n");
         page("GET /invite/?room=a.b HTTP/1.1\nHost: chat.lan\n\n");
-        assert!(matches!(
-            handshake("/invite", "Sec-WebSocket-Version: 13\n"),
-            Ok(Route::Chat { .. })
-        ));
+        assert!(matches!(handshake("/invite", "Sec-WebSocket-Version: 13\n"), Ok(Route::Chat(_))));
     }
 
     #[test]
@@ -542,14 +553,14 @@ mod tests {
         for offer in ["chinwag.v1", "soap, chinwag.v1", "soap\nSec-WebSocket-Protocol: chinwag.v1"]
         {
             let fields = format!("Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: {offer}\n");
-            let Ok(Route::Chat { response, handshake, .. }) = handshake("/", &fields) else {
-                panic!()
-            };
+            let Ok(Route::Chat(upgrade)) = handshake("/", &fields) else { panic!() };
+            let Upgrade { response, handshake, .. } = *upgrade;
             assert_eq!(handshake, Handshake::Json);
             assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
         }
         let fields = "Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: chinwag.v2\n";
-        let Ok(Route::Chat { response, handshake, .. }) = handshake("/", fields) else { panic!() };
+        let Ok(Route::Chat(upgrade)) = handshake("/", fields) else { panic!() };
+        let Upgrade { response, handshake, .. } = *upgrade;
         assert!(matches!(handshake, Handshake::Plain { .. }));
         assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
@@ -577,11 +588,14 @@ mod tests {
 
     #[test]
     fn the_response_to_a_handshake_is_that_of_the_rfc() {
-        let Ok(Route::Chat { response, .. }) = handshake("/", "Sec-WebSocket-Version: 13\n") else {
+        let Ok(Route::Chat(upgrade)) = handshake("/", "Sec-WebSocket-Version: 13\n") else {
             panic!("the handshake is valid");
         };
-        assert_eq!(response.status(), 101);
-        assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(upgrade.response.status(), 101);
+        assert_eq!(
+            upgrade.response.headers()["sec-websocket-accept"],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
     }
 
     #[test]

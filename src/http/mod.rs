@@ -22,9 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
-use tungstenite::handshake::server::{Response, write_response};
+use tungstenite::handshake::server::write_response;
 
-use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::Input;
 use crate::broadcaster::outbox::Outbox;
 use crate::chat::{ClientId, Network};
@@ -34,8 +33,7 @@ use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::shared_buckets::SharedBuckets;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain_and_close};
-use crate::protocol::Handshake;
-use head::{Route, end_of_head, is_head_request, parse_request};
+use head::{Route, Upgrade, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
 use page::Page;
@@ -146,13 +144,15 @@ impl<'a> Frontend<'a> {
     pub(crate) fn accept<'b>(&'b self, connection: PendingConnection<'b>) -> Option<Upgraded<'b>> {
         let PendingConnection { client, peer, slot, pending_slot } = connection;
         let mut read = Vec::new();
-        let end = self.read_head(&peer.transport, &mut read)?;
-        let route = end.and_then(|end| Ok((parse_request(&read[..end], &self.host_policy)?, end)));
+        let route = match self.read_head(&peer.transport, &mut read)? {
+            Ok(end) => parse_request(&read[..end], &self.host_policy).map(|route| (route, end)),
+            Err(rejection) => Err(rejection),
+        };
         match route {
-            Ok((Route::Chat { response, handshake, request }, end)) => {
+            Ok((Route::Chat(upgrade), end)) => {
                 drop(pending_slot);
                 let (connection, client_slot) =
-                    self.upgrade(client, peer, &response, (handshake, request), &read[end..])?;
+                    self.upgrade(client, peer, upgrade, &read[end..])?;
                 Some((connection, [slot, client_slot]))
             }
             other => {
@@ -183,7 +183,7 @@ impl<'a> Frontend<'a> {
                 self.respond_within_limit(peer, is_head, invite);
             }
             Ok(Route::Options) => self.send(&peer.transport, &options_response()),
-            Ok(Route::Chat { .. }) => unreachable!("`accept` upgrades it"),
+            Ok(Route::Chat(_)) => unreachable!("`accept` upgrades it"),
             Err(rejection) => self.reject(peer, &rejection, is_head),
         }
     }
@@ -232,8 +232,7 @@ impl<'a> Frontend<'a> {
         &self,
         client: ClientId,
         peer: Peer,
-        response: &Response,
-        (handshake, request): (Handshake, Arc<Request>),
+        upgrade: Upgrade,
         early: &[u8],
     ) -> Option<(Box<UpgradedConnection<'_>>, Slot<'_>)> {
         let limits = &self.context.limits;
@@ -249,9 +248,10 @@ impl<'a> Frontend<'a> {
             return None;
         };
         let Peer { address, .. } = peer;
-        let mut upgrade = Vec::with_capacity(UPGRADE_BYTES);
-        write_response(&mut upgrade, response).expect("writing to memory does not fail");
-        outbox.push(&upgrade.into());
+        let Upgrade { response, handshake, request } = upgrade;
+        let mut accepted = Vec::with_capacity(UPGRADE_BYTES);
+        write_response(&mut accepted, &response).expect("writing to memory does not fail");
+        outbox.push(&accepted.into());
         let outbox = Arc::new(outbox);
         let lender = self.shared_buckets.as_ref().map(|it| it.lender(Network::of(address)));
         let rate_limits = ClientRateLimits::boxed(limits, lender, Instant::now());

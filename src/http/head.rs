@@ -554,13 +554,13 @@ mod tests {
         {
             let fields = format!("Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: {offer}\n");
             let Ok(Route::Chat(upgrade)) = handshake("/", &fields) else { panic!() };
-            let Upgrade { response, handshake, .. } = *upgrade;
+            let Upgrade { response, handshake, .. } = upgrade;
             assert_eq!(handshake, Handshake::Json);
             assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "chinwag.v1");
         }
         let fields = "Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: chinwag.v2\n";
         let Ok(Route::Chat(upgrade)) = handshake("/", fields) else { panic!() };
-        let Upgrade { response, handshake, .. } = *upgrade;
+        let Upgrade { response, handshake, .. } = upgrade;
         assert!(matches!(handshake, Handshake::Plain { .. }));
         assert!(!response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }

@@ -294,7 +294,7 @@ fn help_names_every_flag_and_its_variable() {
         );
     }
     assert!(help.starts_with("Chat for your LAN. Start it,"), "{help}");
-    for heading in ["Where it listens:", "Who is let in:", "Limits of each client:"] {
+    for heading in ["Where it listens:", "Access:", "Limits of each client:"] {
         assert!(help.contains(&format!("\n{heading}\n")), "{heading}: {help}");
     }
     let short = String::from_utf8(chinwag().arg("-h").output().unwrap().stdout).unwrap();

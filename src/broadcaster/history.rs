@@ -15,11 +15,11 @@ use crate::chat::{
 use crate::protocol::json::{self, RequestTags, ServerInfo};
 use crate::protocol::text_frame;
 
-/// Capacity of the queue of readings (queries). Each holds the messages of its answer that are in
+/// Capacity of the queue of reads (queries). Each holds the messages of its answer that are in
 /// memory. When the queue is full, a client that joins a room gets those messages. Any other client
 /// is told to try again.
 #[cfg(feature = "history")]
-pub(crate) const READINGS_MAX: usize = 4096;
+pub(crate) const READS_MAX: usize = 4096;
 /// Capacity of the search queue (queries). A hostile query can take a few tenths of a second. When
 /// the queue is full, the client is told to try again.
 #[cfg(feature = "history")]
@@ -68,14 +68,14 @@ pub(crate) trait HistoryWriter {
 
 /// The queues to the threads that read the history.
 pub(crate) struct HistoryQueue {
-    pub(crate) readings: Sender<Box<HistoryQuery>>,
+    pub(crate) reads: Sender<Box<HistoryQuery>>,
     pub(crate) searches: Sender<Box<HistoryQuery>>,
 }
 
 impl HistoryQueue {
     /// Passes a query on, or returns it if the queue is full.
     pub(crate) fn pass(&self, query: Box<HistoryQuery>) -> Result<(), Box<HistoryQuery>> {
-        let queue = if query.is_search() { &self.searches } else { &self.readings };
+        let queue = if query.is_search() { &self.searches } else { &self.reads };
         queue.try_send(query).map_err(TrySendError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use super::event::{EventSink, Request};
 use super::outbox::{Frames, Outbox};
 use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
 use crate::protocol::Handshake;
-use crate::protocol::json::Asked;
+use crate::protocol::json::ParsedRequest;
 
 /// Capacity of the inbox (inputs). When it is full, the thread of a connection waits, and reads no
 /// more from its client.
@@ -62,7 +62,7 @@ pub(crate) enum ClientMessage {
     /// A text of a plain client.
     Text(Text),
     /// A request of a JSON client.
-    Request(Asked),
+    Request(ParsedRequest),
     /// Frames that are sent back to the client alone, in the build for the conformance suite.
     #[cfg(conformance)]
     Echo(Frames),

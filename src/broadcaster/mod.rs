@@ -22,7 +22,7 @@ use crate::chat::{
     Rules, Turn,
 };
 use crate::config::Limits;
-use crate::protocol::json::{Asked, RequestTags, ServerInfo};
+use crate::protocol::json::{ParsedRequest, RequestTags, ServerInfo};
 use crate::protocol::{ECHOES, Handshake};
 use close_reason::CloseReason;
 use event::{Event, EventSink};
@@ -228,8 +228,8 @@ impl Broadcaster {
         }
     }
 
-    fn take_request(&mut self, client: ClientId, request: Asked) {
-        let Asked { tags, command } = request;
+    fn take_request(&mut self, client: ClientId, request: ParsedRequest) {
+        let ParsedRequest { tags, command } = request;
         if !self.fanout.has(client) {
             // Another connection took over its session while this request was on its way.
             return;

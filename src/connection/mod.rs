@@ -31,7 +31,7 @@ use crate::chat::{ClientId, Text};
 use crate::config::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain_and_close;
-use crate::protocol::json::{self, Asked, RequestError};
+use crate::protocol::json::{self, ParsedRequest, RequestError};
 use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
 #[cfg(conformance)]
 use crate::protocol::{ECHOES, message_frame};
@@ -263,7 +263,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Parses a request and charges it. A request above the rate limits becomes an error.
-    fn parse_request(&mut self, text: &str, now: Instant) -> Result<Asked, CloseReason> {
+    fn parse_request(&mut self, text: &str, now: Instant) -> Result<ParsedRequest, CloseReason> {
         let mut request = json::parse(text, self.limits.text_bytes_max);
         match self.rate_limits.charge(request.command.as_ref().ok(), now) {
             Ok(()) => {}

@@ -70,7 +70,7 @@ pub use transfer::{Exported, TransferError, export, import};
 pub use crate::config::{Durability, HistoryConfig};
 
 use crate::broadcaster::history::{
-    HistoryQuery, HistoryQueue, OpenedHistory, READINGS_MAX, SEARCHES_MAX,
+    HistoryQuery, HistoryQueue, OpenedHistory, READS_MAX, SEARCHES_MAX,
 };
 use crate::chat::HistoryLimits;
 use file::HistoryFile;
@@ -186,7 +186,7 @@ pub(crate) struct History {
 pub(crate) struct HistoryWorkers {
     file: Arc<HistoryFile>,
     index: Index,
-    readings: Receiver<Box<HistoryQuery>>,
+    reads: Receiver<Box<HistoryQuery>>,
     searches: Receiver<Box<HistoryQuery>>,
     wakeups: Receiver<()>,
     /// Messages are deleted after some time, and must then be removed from the index.
@@ -226,20 +226,20 @@ impl History {
     pub(crate) fn into_parts(self) -> (OpenedHistory, HistoryWorkers) {
         let Self { writer, epoch, restored, file, index, wakeups } = self;
         let Restored { rooms, floor, names } = restored;
-        let (to_reader, readings) = bounded(READINGS_MAX);
+        let (to_reader, reads) = bounded(READS_MAX);
         let (to_searcher, searches) = bounded(SEARCHES_MAX);
-        let queue = HistoryQueue { readings: to_reader, searches: to_searcher };
+        let queue = HistoryQueue { reads: to_reader, searches: to_searcher };
         let deletes_messages = writer.deletes_messages();
         let opened = OpenedHistory { epoch, rooms, floor, names, writer: Box::new(writer), queue };
-        let workers = HistoryWorkers { file, index, readings, searches, wakeups, deletes_messages };
+        let workers = HistoryWorkers { file, index, reads, searches, wakeups, deletes_messages };
         (opened, workers)
     }
 }
 
 impl HistoryWorkers {
-    /// Answers readings until the broadcaster has ended.
+    /// Answers reads until the broadcaster has ended.
     pub(crate) fn read(&self) {
-        reader::serve(&self.file, &self.index, &self.readings);
+        reader::serve(&self.file, &self.index, &self.reads);
     }
 
     /// Answers searches until the broadcaster has ended. A search may take a hundred times as long as

@@ -134,7 +134,7 @@ impl TestRoom {
             names: Vec::new(),
             writer: Box::new(script),
             // Never used: all messages are in memory.
-            queue: HistoryQueue { readings: bounded(0).0, searches: bounded(0).0 },
+            queue: HistoryQueue { reads: bounded(0).0, searches: bounded(0).0 },
         };
         let quota = Quota {
             people_max: 5000,

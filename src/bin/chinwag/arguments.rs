@@ -19,7 +19,7 @@ use crate::history_command;
 use crate::with_source;
 
 const LISTENING: &str = "Where it listens";
-const ACCESS: &str = "Who is let in";
+const ACCESS: &str = "Access";
 const CLIENTS: &str = "Limits of each client";
 const MEMORY: &str = "What is held and kept";
 

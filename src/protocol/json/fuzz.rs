@@ -108,9 +108,9 @@ fn replace(members: &mut [(String, String)], name: &str, value: &str) {
 }
 
 /// Parses a frame, and checks the properties of every answer.
-fn read(frame: &str) -> Asked {
-    let asked = parse(frame, TEXT_BYTES_MAX);
-    match &asked.command {
+fn read(frame: &str) -> ParsedRequest {
+    let request = parse(frame, TEXT_BYTES_MAX);
+    match &request.command {
         Ok(
             Command::Say(NewMessage { text, .. }) | Command::Tell(NewPrivateMessage { text, .. }),
         ) => {
@@ -119,19 +119,19 @@ fn read(frame: &str) -> Asked {
         Ok(Command::History { limit, .. }) => assert!((1..=100).contains(limit)),
         Ok(_) => {}
         Err(wrong) => {
-            let answer = error(wrong, &asked.tags);
+            let answer = error(wrong, &request.tags);
             let answer: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!(answer["type"], "error");
             assert!(answer["message"].as_str().unwrap().chars().count() < 300, "{answer}");
-            assert_eq!(answer["id"].as_str(), asked.tags.id.as_ref().map(Id::as_str));
-            assert_eq!(answer["ref"].as_str(), asked.tags.reference.as_ref().map(Id::as_str));
+            assert_eq!(answer["id"].as_str(), request.tags.id.as_ref().map(Id::as_str));
+            assert_eq!(answer["ref"].as_str(), request.tags.reference.as_ref().map(Id::as_str));
         }
     }
-    asked
+    request
 }
 
-fn is_bad(asked: &Asked) -> bool {
-    matches!(asked.command, Err(RequestError::BadRequest(_)))
+fn is_bad(request: &ParsedRequest) -> bool {
+    matches!(request.command, Err(RequestError::BadRequest(_)))
 }
 
 proptest! {
@@ -140,9 +140,9 @@ proptest! {
     #[test]
     fn any_bytes_are_parsed_or_refused(bytes in vec(any::<u8>(), 0..300)) {
         let frame = String::from_utf8_lossy(&bytes);
-        let asked = read(&frame);
+        let request = read(&frame);
         let is_object = serde_json::from_str::<Value>(&frame).is_ok_and(|it| it.is_object());
-        prop_assert!(is_object || is_bad(&asked));
+        prop_assert!(is_object || is_bad(&request));
     }
 
     #[test]
@@ -150,9 +150,9 @@ proptest! {
         values in vec(value(), 0..16),
         start in prop::sample::select(vec!["", " ", "\n\t"]),
     ) {
-        let asked = read(&format!("{start}[{}]", values.join(",")));
-        prop_assert!(is_bad(&asked));
-        prop_assert_eq!(asked.tags.reference, None);
+        let request = read(&format!("{start}[{}]", values.join(",")));
+        prop_assert!(is_bad(&request));
+        prop_assert_eq!(request.tags.reference, None);
     }
 
     #[test]
@@ -160,7 +160,7 @@ proptest! {
         let members = changed(&changes);
         let written = members.iter().map(|(name, value)| format!("\"{name}\":{value}"));
         let frame = format!("{{{}}}", written.collect::<Vec<_>>().join(","));
-        let asked = read(&frame);
+        let request = read(&frame);
         let values = |name: &str| {
             let values = members.iter().filter(|it| it.0 == name).map(|it| it.1.as_str());
             values.collect::<Vec<_>>()
@@ -179,9 +179,9 @@ proptest! {
         };
         let doubled = |name: &str| values(name).len() > 1;
         let malformed = members.iter().any(|it| known(&it.0) && (is_wrong(it) || doubled(&it.0)));
-        prop_assert!(!malformed || is_bad(&asked), "{frame}: {asked:?}");
+        prop_assert!(!malformed || is_bad(&request), "{frame}: {request:?}");
         // A tag is readable where it is one, and the rest is JSON.
-        for (tag, read) in [("ref", &asked.tags.reference), ("id", &asked.tags.id)] {
+        for (tag, read) in [("ref", &request.tags.reference), ("id", &request.tags.id)] {
             if serde_json::from_str::<Value>(&frame).is_ok() && !doubled(tag) {
                 let written = values(tag).first().and_then(|it| serde_json::from_str(it).ok());
                 let written = written.and_then(|it: String| Id::parse(&it));
@@ -198,8 +198,8 @@ fn brackets_without_an_end_are_refused() {
             let nested = open.repeat(depth.min(16 * 1024 / open.len()));
             assert!(is_bad(&read(&nested)));
             read(&format!("{nested}1{}", close.repeat(depth)));
-            let asked = read(&format!("{{\"type\":\"ping\",\"ref\":\"r1\",\"x\":{nested}"));
-            assert!(is_bad(&asked));
+            let request = read(&format!("{{\"type\":\"ping\",\"ref\":\"r1\",\"x\":{nested}"));
+            assert!(is_bad(&request));
         }
     }
 }
@@ -208,19 +208,19 @@ fn brackets_without_an_end_are_refused() {
 fn an_array_of_members_is_refused() {
     let values: Vec<_> = MEMBERS.iter().map(|(_, value)| *value).collect();
     for count in 0..=values.len() {
-        let asked = read(&format!("[{}]", values[..count].join(",")));
-        assert!(is_bad(&asked));
-        assert_eq!(asked.tags.reference, None);
+        let request = read(&format!("[{}]", values[..count].join(",")));
+        assert!(is_bad(&request));
+        assert_eq!(request.tags.reference, None);
     }
     assert_eq!(read("[\"r1\"]").tags, RequestTags::default());
 }
 
 #[test]
 fn a_lone_surrogate_invalidates_its_own_member_only() {
-    let asked = read(r#"{"ref":"r1","type":"say","room":"lobby","id":"1","text":"\ud800"}"#);
-    assert!(is_bad(&asked));
-    assert_eq!(asked.tags, RequestTags { reference: Id::parse("r1"), id: Id::parse("1") });
-    let asked = read(r#"{"ref":"\ud800","type":"ping"}"#);
-    assert!(is_bad(&asked));
-    assert_eq!(asked.tags.reference, None);
+    let request = read(r#"{"ref":"r1","type":"say","room":"lobby","id":"1","text":"\ud800"}"#);
+    assert!(is_bad(&request));
+    assert_eq!(request.tags, RequestTags { reference: Id::parse("r1"), id: Id::parse("1") });
+    let request = read(r#"{"ref":"\ud800","type":"ping"}"#);
+    assert!(is_bad(&request));
+    assert_eq!(request.tags.reference, None);
 }

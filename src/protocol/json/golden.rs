@@ -349,7 +349,7 @@ fn every_request_is_parsed() {
         (r#"{"type":"members","room":"lobby","after":"Zoe\u0308"}"#, members(Some(nick("Zoë")))),
         (r#"{"type":"ping"}"#, Command::Ping),
     ] {
-        let asked = parse(frame, 8192);
+        let request = parse(frame, 8192);
         let name = match &command {
             Command::Say(NewMessage { id, .. }) | Command::Tell(NewPrivateMessage { id, .. }) => {
                 Some(id.clone())
@@ -357,12 +357,12 @@ fn every_request_is_parsed() {
             _ => None,
         };
         let tags = RequestTags { reference: None, id: name.clone() };
-        assert_eq!(asked, Asked { tags, command: Ok(command) }, "{frame}");
+        assert_eq!(request, ParsedRequest { tags, command: Ok(command) }, "{frame}");
         let with_reference = frame.trim().replacen('{', "{\"ref\":\"r1\",", 1);
         let again = parse(&with_reference, 8192);
         assert_eq!(
             again,
-            Asked { tags: RequestTags { reference: Some(id("r1")), id: name }, ..asked },
+            ParsedRequest { tags: RequestTags { reference: Some(id("r1")), id: name }, ..request },
             "{with_reference}"
         );
     }
@@ -411,7 +411,7 @@ fn malformed_requests_get_the_right_error() {
         (r#"{"type":"search","query":"?!"}"#, RequestError::Query(QueryError::Empty)),
         (r#"{"type":"ping","ref":""}"#, bad("ref is 1 to 64 visible ASCII characters")),
     ] {
-        let asked = parse(frame, 10);
-        assert_eq!(asked.command, Err(expected), "{frame}");
+        let request = parse(frame, 10);
+        assert_eq!(request.command, Err(expected), "{frame}");
     }
 }

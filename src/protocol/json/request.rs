@@ -32,7 +32,7 @@ pub(crate) struct RequestTags {
 
 /// A parsed request, or its error.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ParsedRequest {
     pub(crate) tags: RequestTags,
     pub(crate) command: Result<Command, RequestError>,
 }
@@ -129,17 +129,17 @@ impl Deref for Str<'_> {
 }
 
 /// Parses a text frame. `text_bytes_max` is the maximum length of a text in it.
-pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
+pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> ParsedRequest {
     // serde would take an array of the values for an object.
     if !frame.trim_start().starts_with('{') {
         let error = RequestError::BadRequest("a request is a JSON object".into());
-        return Asked { tags: RequestTags::default(), command: Err(error) };
+        return ParsedRequest { tags: RequestTags::default(), command: Err(error) };
     }
     match serde_json::from_str::<Members<'_>>(frame) {
         Ok(members) => {
             let tags = RequestTags::read(members.reference.as_deref(), members.id.as_deref());
             let command = members.command(&tags, text_bytes_max);
-            Asked { tags, command }
+            ParsedRequest { tags, command }
         }
         Err(error) => malformed(frame, &error),
     }
@@ -149,14 +149,14 @@ pub(crate) fn parse(frame: &str, text_bytes_max: usize) -> Asked {
 // Stack pages: see ARCHITECTURE.
 #[cold]
 #[inline(never)]
-fn malformed(frame: &str, error: &serde_json::Error) -> Asked {
+fn malformed(frame: &str, error: &serde_json::Error) -> ParsedRequest {
     let reference = serde_json::from_str(frame).map(|it: ReferenceTag| it.reference);
     let id = serde_json::from_str(frame).map(|it: IdTag| it.id);
     let (reference, id) = (reference.unwrap_or_default(), id.unwrap_or_default());
     // The message may quote a long value.
     let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
     let error = RequestError::BadRequest(format!("this is no request: {error}"));
-    Asked { tags: RequestTags::read(reference.as_str(), id.as_str()), command: Err(error) }
+    ParsedRequest { tags: RequestTags::read(reference.as_str(), id.as_str()), command: Err(error) }
 }
 
 impl RequestTags {

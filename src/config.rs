@@ -47,9 +47,10 @@ pub struct Config {
     pub clients_max: Option<NonZeroUsize>,
     /// Maximum number of clients from one address, or from one /64 network of IPv6; 64 by default.
     /// Several people may share an address, but no single machine should fill the server. With
-    /// `None` no limit is counted by address: neither clients nor their messages and requests.
+    /// `None` clients, their messages and their requests are not counted by address. Connections that
+    /// have not sent a request yet always are.
     pub clients_per_address_max: Option<NonZeroUsize>,
-    /// Limits of each client in time, space and rate.
+    /// Limits in time, space and rate.
     pub limits: Limits,
     /// The file in which all messages are kept. With `None`, the default, they are held in memory
     /// only, within [`Limits::history`].
@@ -74,7 +75,7 @@ impl Default for Config {
     }
 }
 
-/// Limits of each client in time, space and rate. The defaults are for a LAN with phones on it.
+/// Limits of clients, requests and the messages in memory. The defaults are for a LAN with phones on it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -122,7 +123,7 @@ pub struct Limits {
     /// (768 KiB) and some more. A client with more is closed with 4008. The kernel holds some 128 KiB
     /// besides. A backlog also has at most 1,024 runs of frames.
     pub backlog_bytes_max: usize,
-    /// How long the end of a connection may take; 2 s by default. Stopping the server takes no
+    /// How long the end of a connection may take; 2 s by default. Stopping the server takes hardly
     /// longer.
     pub close_within: Duration,
     /// How long a request head may take to arrive, and a page to be sent; 5 s by default.

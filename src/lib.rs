@@ -44,8 +44,8 @@
 //!
 //! # Answer
 //!
-//! [`Handle::say`] sends a message to a room. No client can take the nickname of the embedder, and
-//! [`Server::reserve`] makes sure of that before the first client connects.
+//! [`Handle::say`] sends a message to a room. From then on no client can take the
+//! nickname that it was sent under. [`Server::reserve`] reserves it before the first client connects.
 //!
 //! ```
 //! # use chinwag::{Config, Event, Handle, Nickname, SayError, Server};
@@ -61,8 +61,8 @@
 //!
 //! # Moderate
 //!
-//! [`Handle::rooms`] lists the rooms and their members, and [`Handle::kick`] closes the connection
-//! of a client. [`Limits`] bound the rate, the length and the memory of every client from the start.
+//! [`Handle::rooms`] lists the rooms and their members. [`Handle::kick`] closes the connection of a
+//! client, whose id each [`Event::Message`] has. [`Limits`] bound the rate, the length and the memory of every client from the start.
 //!
 //! # Stop
 //!
@@ -79,7 +79,7 @@
 //! - `cli` (default): the dependencies of the program `chinwag`. A library does not need them:
 //!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables"] }`.
 //!
-//! Log lines go to the [`log`] crate.
+//! Log lines go to the [`log`] crate. The library is for Unix, and needs Rust 1.85.
 //!
 //! # The threads
 //!

@@ -13,8 +13,8 @@ use crate::protocol::Dialect;
 /// Something that happened in the chat.
 ///
 /// Events come in the order in which the chat saw them. The first event of a client is
-/// [`Event::Open`], its last is [`Event::Close`]. A client is in no room before [`Event::Joined`],
-/// which for a plain client follows at once.
+/// [`Event::Open`], its last is [`Event::Close`]. A client is in no room before [`Event::Joined`].
+/// For a plain client it follows at once, unless the chat refuses the client.
 ///
 /// ```
 /// use chinwag::Event;
@@ -54,7 +54,7 @@ pub enum Event {
     },
     /// A user is no longer a member of a room. A user whose connection broke is a member until the
     /// grace is over ([`Limits::grace`](crate::Limits::grace)), so this can come after
-    /// [`Event::Close`].
+    /// [`Event::Close`]. It does not come while the server stops.
     #[non_exhaustive]
     Left {
         /// The nickname of the user.
@@ -81,7 +81,8 @@ pub enum Event {
         nickname: Nickname,
         /// The room.
         room: RoomName,
-        /// The number of the message in its room. The first message has 1, and there are no gaps.
+        /// The number of the message in its room. Numbers only grow. Those of new messages have no
+        /// gaps; an imported history may have some.
         seq: u64,
         /// When the server took the message.
         time: SystemTime,
@@ -89,7 +90,7 @@ pub enum Event {
         id: Option<String>,
         /// How the message is meant to be shown.
         kind: MessageKind,
-        /// The text as it was broadcast, without control characters but line feed and tab.
+        /// The text as JSON clients get it, without control characters but line feed and tab.
         text: String,
     },
     /// A connection has failed. [`Event::Close`] follows.
@@ -166,8 +167,8 @@ impl Request {
 
 /// The receiving end of a subscription to the events of a chat.
 ///
-/// The chat never waits for it: if it is full, events are lost, and [`Event::Lost`] has their
-/// number. As an iterator it waits for the next event, and ends when the server has ended.
+/// The chat never waits for it: if it is full, events are lost, and before the next event
+/// [`Event::Lost`] has their number. As an iterator it waits for the next event, and ends when the server has ended.
 ///
 /// ```
 /// # use chinwag::{Config, Event, Server};
@@ -192,8 +193,9 @@ pub struct Events {
 
 /// The reason why [`Events`] returned no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoEvent {
-    /// No event has come in time.
+    /// No event has come in time, or none waits.
     #[error("no event has come in time")]
     Timeout,
     /// The server has ended, and all of its events were returned.
@@ -239,28 +241,23 @@ pub(crate) struct EventSink {
 
 impl EventSink {
     pub(crate) fn new(capacity: usize) -> (Self, Events) {
-        // For an event, and the number of those lost before it.
+        // Two: an event, and the `Lost` before it.
         let (events, receiver) = bounded(capacity.max(2));
         (Self { events, lost: 0 }, Events { receiver })
     }
 
     /// Sends an event. Returns false if the receiver was dropped.
     pub(crate) fn send(&mut self, event: Event) -> bool {
-        if self.lost > 0 && self.events.try_send(Event::Lost { count: self.lost }).is_ok() {
-            self.lost = 0;
-        }
+        let mut result = Ok(());
         if self.lost > 0 {
-            self.lost += 1;
-            return true;
+            result = self.events.try_send(Event::Lost { count: self.lost });
         }
-        match self.events.try_send(event) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                self.lost = 1;
-                true
-            }
-            Err(TrySendError::Disconnected(_)) => false,
+        if result.is_ok() {
+            self.lost = 0;
+            result = self.events.try_send(event);
         }
+        self.lost += u64::from(matches!(result, Err(TrySendError::Full(_))));
+        !matches!(result, Err(TrySendError::Disconnected(_)))
     }
 }
 
@@ -305,6 +302,16 @@ mod tests {
         assert_eq!(events.try_next(), Err(NoEvent::Ended));
         assert_eq!(events.recv_timeout(Duration::ZERO), Err(NoEvent::Ended));
         assert_eq!(events.next(), None);
+    }
+
+    #[test]
+    fn a_sink_that_was_full_notices_that_the_receiver_was_dropped() {
+        let (mut sink, events) = EventSink::new(2);
+        for code in 1..=3 {
+            assert!(sink.send(close(code)));
+        }
+        drop(events);
+        assert!(!sink.send(close(4)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The notices of a room in one turn make up a run of frames, which each listener gets at once. A
 //! frame for one client alone keeps its place among them: the client first gets the part of the run
-//! before it, and later only the rest. Nothing is sent before the turn ends, so that messages are
+//! before it, and later only the rest. Frames of a turn are sent at its end, so that its messages are
 //! committed to the history first.
 
 #[cfg(test)]
@@ -23,12 +23,11 @@ use crate::chat::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
 use crate::protocol::json::{self, RequestError, RequestTags, ServerInfo};
 use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
 
-/// Length of a run at which the turn ends (bytes). So it bounds the part of a run that a client can
-/// be waiting for.
+/// Length of a run at which the turn ends (bytes).
 const RUN_BYTES_MAX: usize = 128 * 1024;
-/// Length of all answers of a turn at which it ends (full backlogs): 32 MiB, or less if memory is
-/// short. When thousands of clients join a room at once, the answers are a notice of each new member
-/// for each listener.
+/// The turn also ends when its answers are as long as this number of full backlogs: 32 MiB, or less if
+/// memory is short. When thousands of clients join a room at once, each of them is a notice for each
+/// member.
 const BACKLOGS_OF_ANSWERS: usize = 32;
 
 /// The subscribers, and the frames of this turn that are on their way to them.
@@ -37,7 +36,7 @@ pub(crate) struct Fanout {
     subscribers: FxHashMap<ClientId, Subscriber>,
     /// The runs of this turn, by room.
     runs: HashMap<RoomName, Run>,
-    /// Answers to single clients, which are sent before the rest of the runs.
+    /// What single clients are sent before the runs: answers, notices, and parts of runs.
     answers: Vec<(ClientId, Answer)>,
     answers_bytes: usize,
     answers_bytes_max: usize,
@@ -50,7 +49,7 @@ pub(crate) struct Fanout {
     inbox: Sender<Input>,
 }
 
-/// An answer to one client, which is sent at the end of the turn.
+/// What one client is sent at the end of the turn, or has done for it.
 enum Answer {
     Frames(Frames),
     /// A query to the history. The frames after it wait for its answer.
@@ -63,9 +62,9 @@ enum Answer {
 struct Run {
     plain: Vec<u8>,
     json: Vec<u8>,
-    /// Length of the part, in the client's dialect, that the client has already or is not to get
-    /// (bytes).
-    sent: FxHashMap<ClientId, usize>,
+    /// Length of the part, in the client's dialect, that a client does not get with the run (bytes): it
+    /// was sent that part before, or was not in the room yet.
+    skipped: FxHashMap<ClientId, usize>,
 }
 
 impl Run {
@@ -76,13 +75,13 @@ impl Run {
         }
     }
 
-    /// Returns the part that a client does not have, and counts it as sent.
+    /// Returns the part that a client has not skipped, and marks all of it as skipped.
     fn rest(&mut self, client: ClientId, dialect: Dialect) -> &[u8] {
         let end = self.frames(dialect).len();
         if end == 0 {
             return &[];
         }
-        let start = self.sent.insert(client, end).unwrap_or(0);
+        let start = self.skipped.insert(client, end).unwrap_or(0);
         &self.frames(dialect)[start..]
     }
 }
@@ -114,7 +113,7 @@ impl Fanout {
 
     /// Removes a client at the end of the turn. It gets its own last messages before its close frame.
     pub(crate) fn remove(&mut self, client: ClientId, chat: &Chat) {
-        self.catch_up(client, chat.rooms_of(client));
+        self.send_rest(client, chat.rooms_of(client));
         self.release_later(client, None);
     }
 
@@ -171,17 +170,18 @@ impl Fanout {
                 if let (Some(run), Some(subscriber)) =
                     (self.runs.get_mut(room), self.subscribers.get(client))
                 {
-                    run.rest(*client, subscriber.dialect);
+                    // Messages from before it entered are not for it.
+                    let _ = run.rest(*client, subscriber.dialect);
                 }
             }
-            Delivery::Leaves { client, room } => self.catch_up(*client, [room]),
+            Delivery::Leaves { client, room } => self.send_rest(*client, [room]),
             Delivery::Replaced { client } => {
                 self.release_later(*client, Some(CloseReason::Replaced));
             }
         }
     }
 
-    /// Sends a client the error for a malformed request.
+    /// Sends a client the error for a request that is refused before it reaches the chat.
     pub(crate) fn refuse(
         &mut self,
         client: ClientId,
@@ -228,7 +228,7 @@ impl Fanout {
 
     /// Prepares a query to the history, to be passed on at the end of the turn.
     fn query(&mut self, client: ClientId, lookup: &Lookup, tags: &RequestTags, chat: &Chat) {
-        self.catch_up(client, chat.rooms_of(client));
+        self.send_rest(client, chat.rooms_of(client));
         let Some(subscriber) = self.subscribers.get(&client) else { return };
         self.queries_count += 1;
         let query = HistoryQuery {
@@ -284,13 +284,13 @@ impl Fanout {
     }
 
     fn send_run(&mut self, room: &RoomName, run: Run, chat: &Chat) {
-        let Run { plain, json, sent } = run;
+        let Run { plain, json, skipped } = run;
         let (plain, json): (Frames, Frames) = (plain.into(), json.into());
         for listener in chat.listeners(room) {
             let Some(subscriber) = self.subscribers.get_mut(&listener.client) else { continue };
             let frames = if subscriber.dialect == Dialect::Plain { &plain } else { &json };
-            match sent.get(&listener.client) {
-                Some(sent) if *sent < frames.len() => subscriber.send(&frames[*sent..].into()),
+            match skipped.get(&listener.client) {
+                Some(start) if *start < frames.len() => subscriber.send(&frames[*start..].into()),
                 None if !frames.is_empty() => subscriber.send(frames),
                 _ => {}
             }
@@ -301,13 +301,13 @@ impl Fanout {
     fn send_to(&mut self, clients: &[ClientId], text: &str, chat: &Chat) {
         let frame = text_frame(text);
         for client in clients {
-            self.catch_up(*client, chat.rooms_of(*client));
+            self.send_rest(*client, chat.rooms_of(*client));
             self.push(*client, &frame);
         }
     }
 
-    /// Sends a client the rest of the runs of these rooms.
-    fn catch_up<'a>(&mut self, client: ClientId, rooms: impl IntoIterator<Item = &'a RoomName>) {
+    /// Sends a client the part of the runs of these rooms that it has not been sent.
+    fn send_rest<'a>(&mut self, client: ClientId, rooms: impl IntoIterator<Item = &'a RoomName>) {
         let Some(subscriber) = self.subscribers.get(&client) else { return };
         for room in rooms {
             let Some(run) = self.runs.get_mut(room) else { continue };

@@ -58,8 +58,8 @@ pub(crate) trait HistoryWriter {
     fn take_names(&mut self, changes: Vec<NameChange>);
 
     /// Commits the messages and changes of this turn, before any client gets them. Does other work
-    /// that is due. Returns a warning for all clients when messages are no longer stored, and a
-    /// notice when they are stored again.
+    /// that is due. Returns a warning for all JSON clients when messages are no longer stored, and
+    /// a notice when they are stored again.
     fn end_turn(&mut self, chat: &Chat, now: Instant) -> Option<(&'static str, Level)>;
 
     /// Returns when [`end_turn`](Self::end_turn) has to be called next, even if nothing happens.

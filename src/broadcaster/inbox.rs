@@ -12,8 +12,8 @@ use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
 use crate::protocol::Handshake;
 use crate::protocol::json::ParsedRequest;
 
-/// Capacity of the inbox (inputs). When it is full, the thread of a connection waits, and reads no
-/// more from its client.
+/// Maximum capacity of the inbox (inputs); the server makes it smaller if memory is short. When
+/// the inbox is full, a thread that sends to it waits. A connection reads no more from its client then.
 pub(crate) const INBOX_MAX: usize = 1024;
 
 /// An item of the inbox.

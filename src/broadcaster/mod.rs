@@ -31,16 +31,17 @@ use history::{HistoryWriter, OpenedHistory, RestoredRoom};
 use inbox::{Arrival, ClientMessage, Input};
 
 /// Runs the loop of the broadcaster's thread, until [`Input::End`]. If it panics, it drops the inbox,
-/// so that no thread waits to send into it. `inbox_sender` is for the answers of the history.
+/// so that no thread waits to send into it. `sender` sends to the same inbox: the history
+/// answers there.
 #[expect(clippy::needless_pass_by_value, reason = "the inbox must be dropped with this loop")]
 pub(crate) fn broadcast(
     inbox: Receiver<Input>,
-    inbox_sender: Sender<Input>,
+    sender: Sender<Input>,
     limits: &Limits,
     quota: Quota,
     history: Option<OpenedHistory>,
 ) {
-    let mut broadcaster = Broadcaster::new(limits, quota, history, inbox_sender);
+    let mut broadcaster = Broadcaster::new(limits, quota, history, sender);
     loop {
         let next = match broadcaster.next_tick() {
             Some(tick) => inbox.recv_deadline(tick),

@@ -24,7 +24,7 @@ use crate::net::poll::Waker;
 use crate::net::socket::{Sent, Transport};
 
 /// Capacity of the backlog of a client (runs). At a hundred turns per second these are the 10 s after
-/// which a stalled client is cut anyway. A client with more is cut.
+/// which the connection of a stalled client is closed anyway. So is that of a client with more.
 const BACKLOG_RUNS_MAX: usize = 1024;
 
 /// Maximum length of the first run in a backlog, whatever the limit of the backlog is (bytes). The
@@ -34,8 +34,8 @@ const FIRST_BYTES_MAX: usize = 1024 * 1024;
 /// One or more complete frames, shared by all clients that get them.
 pub(crate) type Frames = Arc<[u8]>;
 
-/// The sending end of one client. The broadcaster pushes frames, and the connection's thread drains
-/// the backlog.
+/// The way of frames to one client. The broadcaster pushes frames, and the connection's thread pushes
+/// pings and pongs, and drains the backlog.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) transport: Arc<Transport>,

@@ -89,13 +89,13 @@ pub(crate) enum Level {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) room: RoomName,
-    /// The number of the newest message, or 0 if there was none yet.
+    /// The number of the newest message when the client asked, or 0 if there was none yet.
     pub(crate) seq: u64,
     /// `messages` follow the one that the client named without a gap.
     pub(crate) recovered: bool,
     pub(crate) messages: Vec<Arc<Message>>,
-    /// The client missed more messages, and must join again to get them. Until then it gets no new
-    /// ones.
+    /// The client may have missed more messages, and must join again to get them. Until then it gets
+    /// no new ones.
     pub(crate) more: bool,
     pub(crate) members: Members,
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     interval: Duration,
-    /// How far a burst may run ahead of the steady bucket.
+    /// How far a burst may run ahead of the steady rate.
     slack: Duration,
-    /// When the next event is due at the steady bucket.
+    /// When the next event is due at the steady rate.
     due: Instant,
 }
 

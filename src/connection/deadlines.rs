@@ -44,7 +44,7 @@ impl<'a> Deadlines<'a> {
     }
 
     /// Ends a pause that is over. Returns whether one was.
-    pub(super) fn resume(&mut self, now: Instant) -> bool {
+    pub(super) fn end_pause(&mut self, now: Instant) -> bool {
         self.paused_until.take_if(|until| *until <= now).is_some()
     }
 
@@ -255,12 +255,12 @@ mod tests {
     fn a_pause_ends_at_its_deadline() {
         let (start, limits) = (Instant::now(), limits());
         let mut deadlines = Deadlines::new(&limits, false, start);
-        assert!(!deadlines.resume(start), "there was no pause");
+        assert!(!deadlines.end_pause(start), "there was no pause");
         let until = start + Duration::from_secs(5);
         deadlines.paused_until = Some(until);
-        assert!(!deadlines.resume(until - Duration::from_nanos(1)));
+        assert!(!deadlines.end_pause(until - Duration::from_nanos(1)));
         assert_eq!(deadlines.paused_until, Some(until));
-        assert!(deadlines.resume(until));
+        assert!(deadlines.end_pause(until));
         assert_eq!(deadlines.paused_until, None);
     }
 }

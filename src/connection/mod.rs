@@ -1,9 +1,9 @@
 //! The life of one client. Its thread reads the socket, watches the deadlines, and closes the
 //! connection.
 //!
-//! The thread waits for its socket, for its outbox's waker and for a deadline, and for nothing else.
-//! Messages of the client go to the broadcaster. Frames for the client come past this thread only
-//! while the client is slow. tungstenite reads. The frames that it writes (pongs, and the answer to a
+//! The thread waits for its socket, its outbox's waker and a deadline, and for space in the inbox of
+//! the broadcaster. Messages of the client go to that inbox. The broadcaster writes the frames for
+//! the client to the socket itself; this thread writes them only while the client is slow. tungstenite reads. The frames that it writes (pongs, and the answer to a
 //! close frame) are collected and pushed to the outbox like all others, so that frames never
 //! interleave.
 
@@ -30,7 +30,7 @@ use crate::broadcaster::outbox::{Drained, Outbox};
 use crate::chat::{ClientId, Text};
 use crate::config::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
-use crate::net::socket::drain_and_close;
+use crate::net::socket::drain;
 use crate::protocol::json::{self, ParsedRequest, RequestError};
 use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
 #[cfg(conformance)]
@@ -156,7 +156,7 @@ impl<'a> Connection<'a> {
         loop {
             // The socket is read before the outbox is drained. If the client has closed, writing to
             // it fails, and reading finds its close frame.
-            if ready.readable || self.resume(ready)? {
+            if ready.readable || self.end_pause(ready)? {
                 self.read()?;
             }
             if ready.woken || ready.writable {
@@ -175,14 +175,14 @@ impl<'a> Connection<'a> {
     /// Ends the pause of a client that sent too many messages, if it is over. Returns whether the
     /// client is to be read again. If the client has left, its unread messages are lost: at its rate
     /// they would come for a long time, from a user without a connection.
-    fn resume(&mut self, ready: Ready) -> Result<bool, CloseReason> {
+    fn end_pause(&mut self, ready: Ready) -> Result<bool, CloseReason> {
         if self.deadlines.paused_until.is_none() {
             return Ok(false);
         }
         if ready.broken {
             return Err(CloseReason::lost("the client left before all its messages were read"));
         }
-        Ok(self.deadlines.resume(Instant::now()))
+        Ok(self.deadlines.end_pause(Instant::now()))
     }
 
     /// Reads the bytes that have come, up to the maximum of one turn. The plain dialect cannot tell a
@@ -327,7 +327,7 @@ impl<'a> Connection<'a> {
             self.outbox.transport.finish();
             let patience = close_reason.patience(self.limits.close_within);
             self.outbox.waker.clear();
-            drain_and_close(
+            drain(
                 &self.outbox.transport,
                 &self.outbox.waker,
                 deadline.min(Instant::now() + patience),
@@ -335,8 +335,8 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Waits until the broadcaster has pushed the last frames for the client. The broadcaster never
-    /// blocks, so this takes a moment.
+    /// Waits until the broadcaster has pushed the last frames for the client. The broadcaster waits
+    /// for no client, so this takes a moment.
     fn wait_for_release(&self, deadline: Instant) {
         while !self.outbox.is_released() && wait_for_wake(&self.outbox.waker, deadline) {
             self.outbox.waker.clear();

@@ -26,7 +26,7 @@
 //!
 //! | module | thread | task |
 //! |---|---|---|
-//! | `writer` | `broadcaster` | commits the messages of a turn before any client gets them, and deletes old ones. No other thread writes the file |
+//! | `writer` | `broadcaster` | commits the messages of a turn before any client gets them, and deletes old ones. No other thread writes messages |
 //! | `reader` | `history`, `search` | reads older messages, and searches |
 //! | `maintenance` | `maintenance` | fills the search index, which is a separate file, and moves the WAL into the file |
 //!

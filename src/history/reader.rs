@@ -23,10 +23,13 @@ pub(super) fn serve(file: &HistoryFile, index: &Index, queries: &Receiver<Box<Hi
         if !query.is_wanted() {
             continue;
         }
-        let lookup = query.lookup.clone();
-        let found = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup)));
-        let found = found.unwrap_or(Err(rusqlite::Error::InvalidQuery));
-        query.answer(found.map_err(|error| log_error(file, &error)).ok());
+        // A panic costs the answer to this query and no other. The panic hook has logged it.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let lookup = query.lookup.clone();
+            let found = catch_unwind(AssertUnwindSafe(|| reader.look_up(lookup)));
+            let found = found.unwrap_or(Err(rusqlite::Error::InvalidQuery));
+            query.answer(found.map_err(|error| log_error(file, &error)).ok());
+        }));
     }
 }
 

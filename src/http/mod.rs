@@ -1,8 +1,8 @@
 //! The HTTP front end of both ports.
 //!
 //! It reads one request head per connection, within limits of time and size, and checks it. Then it
-//! upgrades the connection to a WebSocket, or sends one response and closes the connection. tiny_http
-//! and tungstenite's handshake have no such limits, and only get checked requests.
+//! upgrades the connection to a WebSocket, or sends one response and closes the connection. tungstenite's
+//! handshake and tiny_http have no such limits, so they never see an unchecked request.
 
 mod head;
 #[cfg(test)]
@@ -32,7 +32,7 @@ use crate::connection::UpgradedConnection;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::shared_buckets::SharedBuckets;
 use crate::net::poll::{Interest, Waker, wait};
-use crate::net::socket::{Sent, Transport, drain_and_close};
+use crate::net::socket::{Sent, Transport, drain};
 use head::{Route, Upgrade, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
@@ -61,7 +61,8 @@ pub(crate) struct ConnectionLimits {
     /// Pending connections from one address: half of those that clients leave free, so that one
     /// address cannot block all others.
     pub(crate) pending_per_address_max: usize,
-    /// Requests for the page or an invitation. Further requests are rejected.
+    /// Responses that are being made, of the page, an invitation or a health check. Further requests
+    /// are rejected.
     pub(crate) page_requests_max: usize,
 }
 
@@ -125,7 +126,7 @@ impl<'a> Frontend<'a> {
     }
 
     /// Returns a new connection with its slots, or `None` if a limit is reached.
-    pub(crate) fn take(
+    pub(crate) fn admit(
         &self,
         transport: Arc<Transport>,
         address: IpAddr,
@@ -141,7 +142,10 @@ impl<'a> Frontend<'a> {
     /// Reads the request and responds to it. Returns the connection if it is now a WebSocket.
     // Stack pages: see ARCHITECTURE.
     #[inline(never)]
-    pub(crate) fn accept<'b>(&'b self, connection: PendingConnection<'b>) -> Option<Upgraded<'b>> {
+    pub(crate) fn handle_request<'b>(
+        &'b self,
+        connection: PendingConnection<'b>,
+    ) -> Option<Upgraded<'b>> {
         let PendingConnection { client, peer, slot, pending_slot } = connection;
         let mut read = Vec::new();
         let route = match self.read_head(&peer.transport, &mut read)? {
@@ -183,7 +187,7 @@ impl<'a> Frontend<'a> {
                 self.respond_within_limit(peer, is_head, invite);
             }
             Ok(Route::Options) => self.send(&peer.transport, &options_response()),
-            Ok(Route::Chat(_)) => unreachable!("`accept` upgrades it"),
+            Ok(Route::Chat(_)) => unreachable!("`handle_request` upgrades it"),
             Err(rejection) => self.reject(peer, &rejection, is_head),
         }
     }
@@ -317,7 +321,7 @@ impl<'a> Frontend<'a> {
             }
         }
         transport.finish();
-        drain_and_close(transport, stopping, Instant::now() + DRAIN_WITHIN);
+        drain(transport, stopping, Instant::now() + DRAIN_WITHIN);
     }
 }
 
@@ -335,7 +339,8 @@ fn rejection(reached: LimitReached) -> Rejection {
 
 /// Rejects a connection that has no thread, without waiting for its head.
 pub(crate) fn turn_away(transport: &Transport) {
-    // Closing the socket with unread bytes would reset the connection. Most heads have arrived by now.
+    // Closing the socket with unread bytes would reset the connection. Most heads have arrived by now,
+    // and most are short.
     let _ = transport.discard();
     let _ = transport.send(&FULL.response(false));
     transport.finish();

@@ -101,7 +101,7 @@ impl Transport {
 /// Waits until the peer ends the stream, and discards its bytes. Closing a socket with unread bytes
 /// would reset the connection, and the peer could lose the last bytes that were sent to it. Returns
 /// at the deadline at the latest, or when `waker` is woken.
-pub(crate) fn drain_and_close(transport: &Transport, waker: &Waker, deadline: Instant) {
+pub(crate) fn drain(transport: &Transport, waker: &Waker, deadline: Instant) {
     loop {
         match wait(transport, Interest::READABLE, waker, Some(deadline)) {
             Ok(ready) if ready.readable && !ready.woken => {

@@ -1,4 +1,4 @@
-//! The two dialects: from notices to frames, and from frames to commands.
+//! The two dialects: from notices to frames, and from JSON requests to commands.
 //!
 //! tungstenite does the framing. Server frames are not masked (RFC 6455, section 5.1), so one encoded
 //! frame serves every client of the same dialect.

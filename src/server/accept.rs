@@ -64,7 +64,7 @@ fn start_connection<'scope>(
     frontend: &'scope Frontend<'scope>,
 ) {
     let transport = Arc::new(transport);
-    let Some(connection) = frontend.take(transport.clone(), address) else {
+    let Some(connection) = frontend.admit(transport.clone(), address) else {
         return turn_away(&transport);
     };
     let name = format!("conn-{}", connection.client.0);
@@ -79,7 +79,7 @@ fn start_connection<'scope>(
 /// panic hook has logged it.
 fn run_contained(context: &Context, frontend: &Frontend<'_>, connection: PendingConnection<'_>) {
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        if let Some((connection, _slots)) = frontend.accept(connection) {
+        if let Some((connection, _slots)) = frontend.handle_request(connection) {
             connection::run(connection, &context.inbox, &context.limits);
         }
     }));

@@ -185,8 +185,7 @@ pub(super) fn capacity(
 }
 
 /// Returns the number of connections that clients leave free for page requests and rejections: a
-/// quarter of all, at least
-/// [`PENDING_MIN`], at most half.
+/// quarter of all, at least [`PENDING_MIN`], at most half.
 fn reserve(connections: usize) -> usize {
     (connections / 4).max(PENDING_MIN.min(connections / 2)).clamp(1, PENDING_MAX)
 }

@@ -111,8 +111,9 @@ impl Handle {
     }
 
     /// Subscribes to all events from now on. `capacity` is the maximum number of events that wait to
-    /// be received: further ones are lost, and counted in an [`Event::Lost`](crate::Event::Lost). If
-    /// the server has stopped, there are none.
+    /// be received, and at least 2: further ones are lost, and counted in an
+    /// [`Event::Lost`](crate::Event::Lost). Memory for all of them is taken at once. Private messages
+    /// are no events. If the server has stopped, there are none.
     pub fn events(&self, capacity: usize) -> Events {
         let (sink, events) = EventSink::new(capacity);
         match self.ask(|answer| Input::Subscribe { sink, answer }) {

@@ -156,10 +156,11 @@ impl Server {
         self.handle.say(room, nickname, text)
     }
 
-    /// Reserves a nickname, as [`Handle::reserve`] does. Before the start no client can have it.
+    /// Reserves a nickname, as [`Handle::reserve`] does. Before the start no client can have it,
+    /// unless a history holds it for a user of an earlier run.
     ///
     /// # Errors
-    /// If the server has crashed.
+    /// If a history holds the nickname for a user, or the server has crashed.
     pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
         self.handle.reserve(nickname)
     }

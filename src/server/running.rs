@@ -35,7 +35,8 @@ pub enum RunError {
     /// A thread could not be started.
     #[error("cannot serve")]
     Resources(#[from] io::Error),
-    /// A thread of the server panicked. This is a defect of chinwag: please report it.
+    /// The broadcaster panicked, the thread that owns the chat. This is a defect of chinwag: please
+    /// report it.
     #[error("the broadcaster failed")]
     Crashed,
 }
@@ -55,7 +56,7 @@ impl Running {
     /// The idle threads of tiny_http's pool end up to 5 s later; they hold no descriptor.
     ///
     /// # Errors
-    /// If the server had crashed.
+    /// If the server had crashed, or a thread could not be started.
     pub fn stop(self) -> Result<(), RunError> {
         self.handle.stop();
         self.join()
@@ -65,7 +66,7 @@ impl Running {
     /// threads have ended. The ports and the history are free then.
     ///
     /// # Errors
-    /// If the server could not go on.
+    /// If the server has crashed, or a thread could not be started.
     pub fn join(mut self) -> Result<(), RunError> {
         self.join_thread()
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::{self, JoinHandle, Scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -32,7 +32,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves until the server is stopped. Calls `ready` when it serves.
+    /// Serves until the server is stopped. Calls `ready` when it serves. If `ready` panics, stops the
+    /// server and passes the panic on.
     pub(super) fn run(self, ready: impl FnOnce()) -> Result<(), RunError> {
         let Self { listeners, context, config, connections, broadcaster, stop, .. } = self;
         #[cfg(feature = "history")]
@@ -51,25 +52,30 @@ impl Serving {
             }
             let served = thread::scope(|threads| {
                 let served = open(threads, &listeners, &context, &frontend);
-                // The order of shutdown begins here: at once if a thread is missing.
-                if served.is_ok() {
-                    ready();
+                // `ready` is the embedder's. If it panics, the server still stops in order.
+                let serving = served.is_ok().then(|| catch_unwind(AssertUnwindSafe(ready)));
+                if let Some(Ok(())) = serving {
                     select! {
                         recv(stop) -> _ => {}
                         // The broadcaster has panicked.
                         recv(broadcaster.ended) -> _ => {}
                     }
                 }
+                // The shutdown begins here, at once if a thread could not be started.
                 // 1. The accept loops end, and the connections that are not clients.
                 context.stopping.wake();
                 context.page.stop();
                 // 2. The broadcaster asks the connection of every client to end.
                 let _ = broadcaster.inbox.send(Input::Stop);
-                served
+                (served, serving)
                 // 3. This scope ends with the last connection.
             });
+            let (served, serving) = served;
             // 4. The broadcaster has nothing left to do.
             let broadcast = broadcaster.end();
+            if let Some(Err(panic)) = serving {
+                resume_unwind(panic);
+            }
             served?;
             broadcast.map_err(|_| RunError::Crashed)
         })

@@ -23,7 +23,7 @@ pub(crate) fn reply(notice: &Notice, tags: &RequestTags, server: &ServerInfo) ->
     tagged(Event::of(notice, server), tags)
 }
 
-/// Encodes the error for a malformed request.
+/// Encodes the error for a request that is malformed, or above the rate limit.
 pub(crate) fn error(error: &RequestError, tags: &RequestTags) -> String {
     let retry_ms = match error {
         RequestError::RateLimited { retry_ms } => Some(*retry_ms),

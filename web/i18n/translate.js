@@ -1,9 +1,7 @@
-// @ts-check
 // Texts, dates and times in the first language of the browser that has texts, or English.
 
 import { LANGUAGES, STRINGS } from './strings.js';
 
-/** @import { LocalizedText } from './strings.js' */
 /** @typedef {keyof typeof STRINGS} StringKey */
 
 /** @param {string} tag such as `de-CH` */
@@ -20,17 +18,14 @@ const pluralRules = new Intl.PluralRules(locale);
  * @returns {string}
  */
 export function translate(key, values = {}) {
-	/** @type {LocalizedText} */
-	const entry = STRINGS[key][column];
-	const form = pluralRules.select(Number(values.n ?? 0)) === 'one' ? 'one' : 'other';
-	const text = typeof entry === 'string' ? entry : entry[form];
+	const [one, other = one] = STRINGS[key].split('|')[column].split('~');
+	const text = pluralRules.select(Number(values.n ?? 0)) === 'one' ? one : other;
 	return text.replace(/\{(\w+)\}/gu, (_, name) => {
 		const value = values[name];
 		return typeof value === 'number' ? value.toLocaleString(locale) : value;
 	});
 }
 
-/** Sets the texts of elements with data attributes. */
 export function translatePage() {
 	document.documentElement.lang = locale;
 	translateElements('text', (element, text) => (element.textContent = text));
@@ -39,10 +34,7 @@ export function translatePage() {
 	translateElements('placeholder', (element, text) => element.setAttribute('placeholder', text));
 }
 
-/**
- * @param {string} name of the data attribute
- * @param {(element: HTMLElement, text: string) => void} setText
- */
+/** @param {string} name @param {(element: HTMLElement, text: string) => void} setText */
 function translateElements(name, setText) {
 	for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`[data-${name}]`))) {
 		setText(element, translate(/** @type {StringKey} */ (element.dataset[name])));

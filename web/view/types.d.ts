@@ -1,10 +1,7 @@
-// Types of the view. Browsers do not load this file: it is for the compiler that
-// checks the types.
-
-import type { UnsentMessage } from '../net/types';
+// Types of the view.
 
 /** The elements of index.html that have an id. */
-export interface Page {
+interface Page {
 	address: HTMLElement;
 	choices: HTMLDialogElement;
 	code: HTMLImageElement;
@@ -40,10 +37,4 @@ export interface Page {
 	topic: HTMLElement;
 	unsent: HTMLElement;
 	wish: HTMLInputElement;
-}
-
-/** Actions of the user for a message that is not sent. */
-export interface UnsentActions {
-	retry(message: UnsentMessage): void;
-	withdraw(message: UnsentMessage): void;
 }

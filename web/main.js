@@ -1,6 +1,6 @@
 // Starts the page: shows the changes of the chat in the parts of the view.
 
-import { translatePage } from './i18n/translate.js';
+import { translatePage } from './i18n/texts.js';
 import { chat } from './model/chat.js';
 import { LOBBY } from './model/rooms.js';
 import { RequestError } from './net/connection.js';
@@ -10,8 +10,7 @@ import { notify, setStatus, showStatus, showTitle, showUnread } from './view/hea
 import { drawSide, find, join, updateSearch } from './view/side.js';
 import * as timeline from './view/timeline.js';
 
-/** @type {number | undefined} */
-let listTimer;
+let listTimer = 0;
 
 /** @param {ChatEvent} event */
 function show(event) {
@@ -40,10 +39,10 @@ function show(event) {
 	}
 }
 
-/** Shows conversations, members and unread counts, once for all changes of the moment. */
+/** Once for all changes of the moment. */
 function showListsSoon() {
-	listTimer ??= setTimeout(() => {
-		listTimer = undefined;
+	listTimer ||= setTimeout(() => {
+		listTimer = 0;
 		drawSide();
 		showUnread();
 	});
@@ -70,7 +69,7 @@ visualViewport?.addEventListener('resize', () => {
 document.onvisibilitychange = reportVisibility;
 onhashchange = joinFromAddress;
 onunhandledrejection = (event) => {
-	// A request that the page makes by itself. It makes it again when needed.
+	// The page repeats its own requests when needed.
 	if (event.reason instanceof RequestError) event.preventDefault();
 };
 reportVisibility();

@@ -51,6 +51,7 @@ const TAGS = {
   HTMLImageElement: 'img',
   HTMLInputElement: 'input',
   HTMLLinkElement: 'link',
+  HTMLSelectElement: 'select',
   HTMLTextAreaElement: 'textarea',
 };
 

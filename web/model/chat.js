@@ -1,6 +1,6 @@
 // The state of the chat, in step with the server. The view is told of changes, and not asked.
 
-import { translate } from '../i18n/translate.js';
+import { translate } from '../i18n/texts.js';
 import { KICKED } from '../net/connection.js';
 import { addOwnNick, Session } from '../net/session.js';
 import { browser, tab } from '../storage/storage.js';
@@ -19,7 +19,6 @@ class Chat {
 	limits = {};
 	canSearch = false;
 	rooms = new Rooms(this);
-	/** @type {Attention} */
 	#attention = { isVisible: false, isAtEnd: false };
 
 	/** Set by the view. @type {(event: ChatEvent) => void} */
@@ -51,12 +50,12 @@ class Chat {
 	/** @param {string} key */
 	async visit(key) {
 		this.show(this.open(key));
-		if (this.#mustJoin(this.active)) await this.rooms.join(this.active);
+		await this.#joinIfReady(this.active);
 	}
 
-	/** @param {Conversation | undefined} conversation */
-	#mustJoin(conversation) {
-		return conversation?.isRoom && !conversation.isJoined && this.session.isReady;
+	/** @param {Conversation} [conversation] */
+	async #joinIfReady(conversation) {
+		if (conversation?.isRoom && !conversation.isJoined && this.session.isReady) await this.rooms.join(conversation);
 	}
 
 	/** @param {Conversation} conversation */
@@ -81,8 +80,7 @@ class Chat {
 
 	/** @param {UnsentMessage} message */
 	async retry(message) {
-		const conversation = this.conversations.get(message.key);
-		const joining = conversation && this.#mustJoin(conversation) ? this.rooms.join(conversation) : null;
+		const joining = this.#joinIfReady(this.conversations.get(message.key));
 		this.session.queue.retry(message);
 		await joining;
 	}

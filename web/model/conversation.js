@@ -3,6 +3,8 @@
 import { RequestError } from '../net/connection.js';
 import { isOwn } from '../net/session.js';
 
+const OPPOSITES = { joined: 'left', left: 'joined', renamed: '' };
+
 /** @param {ReceivedMessage} message @returns {MessageItem} */
 const itemOf = (message) => ({ kind: 'say', ...message, isOwn: isOwn(message) });
 
@@ -35,7 +37,7 @@ export class PastItems extends ItemList {
 		return this.items.at(-1)?.seq ?? 0;
 	}
 
-	/** Returns how many are newer. @param {ReceivedMessage[]} messages */
+	/** @param {ReceivedMessage[]} messages */
 	append(messages) {
 		const last = this.lastSeq;
 		const newer = messages.filter(({ seq = 0 }) => seq > last);
@@ -58,7 +60,7 @@ export class Conversation extends ItemList {
 	/** Number of the newest message. */
 	#seq = 0;
 
-	/** @param {string} key the name of a room, or a nickname after an @ */
+	/** @param {string} key a room, or a nickname after an @ */
 	constructor(key) {
 		super();
 		this.key = key;
@@ -104,12 +106,7 @@ export class Conversation extends ItemList {
 		return this.items.slice(this.items.indexOf(gap) + 1).find((item) => item.seq)?.seq;
 	}
 
-	/**
-	 * Adds the newest of the missing messages. The gap stays if others are lost for good.
-	 * @param {GapItem} gap
-	 * @param {MessagePage} page
-	 * @returns {GapChange}
-	 */
+	/** The gap stays if messages are lost for good. @param {GapItem} gap @param {MessagePage} page @returns {GapChange} */
 	fillGap(gap, { messages, more }) {
 		const end = this.seqAfter(gap) ?? 0;
 		const missing = messages.filter(({ seq }) => seq > gap.floor && seq < end);
@@ -135,7 +132,7 @@ export class Conversation extends ItemList {
 		return item;
 	}
 
-	/** Replaces the items if `past` reaches up to the newest message. Returns whether it does. @param {PastItems} past */
+	/** Returns whether `past` reaches up to the newest message. @param {PastItems} past */
 	adopt(past) {
 		if (!past.items.length || past.lastSeq < this.#seq) return false;
 		this.items = past.items;
@@ -148,11 +145,7 @@ export class Conversation extends ItemList {
 		this.items.push({ kind: 'note', time: Date.now(), text });
 	}
 
-	/**
-	 * Changes between two messages make one item. An arrival and a departure cancel out.
-	 * Returns whether the item is new.
-	 * @param {MemberChange} change
-	 */
+	/** Changes between two messages make one item. Returns whether it is new. @param {MemberChange} change */
 	recordChange(change) {
 		this.members.apply(change);
 		const last = this.items.at(-1);
@@ -160,19 +153,16 @@ export class Conversation extends ItemList {
 			this.items.push({ kind: 'changes', time: Date.now(), changes: [change] });
 			return true;
 		}
-		const undone = last.changes.findIndex((other) => other.nick === change.nick && isOpposite(other.type, change.type));
+		const undone = last.changes.findIndex((other) => other.nick === change.nick && other.type === OPPOSITES[change.type]);
 		if (undone < 0) last.changes.push(change);
 		else last.changes.splice(undone, 1);
 		return false;
 	}
 }
 
-/** @param {MemberChange['type']} a @param {MemberChange['type']} b */
-const isOpposite = (a, b) => (a === 'joined' && b === 'left') || (a === 'left' && b === 'joined');
-
-/** The members of a room. The server lists those of a large room in pages. */
+/** The server lists the members of a large room in pages. */
 class MemberList {
-	/** The first of them in the order of their arrival. @type {string[]} */
+	/** In the order of their arrival. @type {string[]} */
 	nicks = [];
 	count = 0;
 	/** How many came in pages. The others arrived later. */

@@ -1,11 +1,6 @@
-// Parses the markup of messages: links, `code`, ```blocks```, *bold*, _italic_,
-// :emoji: and mentions. It takes linear time, whatever the text.
+// Parses links, `code`, ```blocks```, *bold*, _italic_, :emoji: and mentions, in linear time.
 
-/**
- * A class of a regular expression: space, controls, format characters, fillers,
- * variation selectors, and symbols that are blank by design (an empty Braille
- * cell, a null notehead, two blank hieroglyphs).
- */
+/** Space, controls, format characters, fillers, variation selectors, and symbols that are blank by design. */
 const INVISIBLE = String.raw`[\s\p{Cc}\p{DI}\u2800\ufff9-\ufffb\u{13430}-\u{1343f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]`;
 const BLANK = new RegExp(`^${INVISIBLE}*$`, 'u');
 
@@ -79,13 +74,12 @@ const LOOKS_LATIN = /^[асԁеһіјӏкорԛѕԝхуѵѡгпьъыАВСЕН�
 /** A letter or digit in a script that has spaces between words. Chinese and Japanese do not. */
 const LETTER = String.raw`(?:(?![\p{Ideographic}\p{sc=Hira}\p{sc=Kana}])[\p{L}\p{M}\p{N}])`;
 
-// Emphasis opens before a word and closes after one, with the same marks. A mark
-// beside a slash, before the dot of `*.js`, or alone in quotation marks or brackets
-// is part of a glob or a path.
+// Emphasis opens before a word and closes after one. A mark beside a slash, before the dot of
+// `*.js`, or alone in quotation marks or brackets is part of a glob or a path.
 const WORD_FOLLOWS = String.raw`(?![\s/\\,;)\]}~?|&=-]|\.(?!\.)|(?<=["'][*_]+)["'])`;
 const WORD_PRECEDES = String.raw`(?<![\s/\\([{])`;
 
-/** @param {'bold' | 'italic'} name of the group for the text between the marks @param {string} mark @param {string} marks */
+/** @param {'bold' | 'italic'} name of the group @param {string} mark @param {string} marks */
 function emphasis(name, mark, marks) {
 	const opening = String.raw`(?<!${LETTER}|[\\/]|${mark})(?<${name}Mark>${marks})(?!${mark})${WORD_FOLLOWS}`;
 	const code = String.raw`\x60[^\x60\n]+\x60`;

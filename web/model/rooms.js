@@ -4,10 +4,10 @@ import { RequestError } from '../net/connection.js';
 import { PastItems } from './conversation.js';
 
 export const LOBBY = 'lobby';
-/** Page size towards the newest. Even the longest messages fit into one answer. */
+/** Even the longest messages fit into one answer. */
 const NEWER_PAGE = 15;
 const GAP_PAGE = 100;
-/** Number of messages that are requested after a search result. */
+/** Number of messages after a search result. */
 const RESULT_CONTEXT = 7;
 
 export class Rooms {
@@ -19,13 +19,13 @@ export class Rooms {
 		this.#chat = chat;
 	}
 
-	/** A second call waits for the first. @param {Conversation} room */
+	/** @param {Conversation} room */
 	join(room) {
 		room.joining ??= this.#joinInParts(room);
 		return room.joining;
 	}
 
-	/** Returns false if it is not one of the user's rooms. @param {string} key */
+	/** @param {string} key */
 	rejoin(key) {
 		const room = this.#chat.conversations.get(key);
 		if (!room?.isRoom) return false;

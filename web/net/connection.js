@@ -1,5 +1,7 @@
 // A WebSocket to the server that reconnects by itself, and the errors of its protocol.
 
+import { translate } from '../i18n/texts.js';
+
 /** Maximum pause before the first retry. It doubles with each failure. */
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
@@ -15,7 +17,7 @@ const RETRY_MS = 1_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 60_000;
 
-/** Close code: a newer connection has the session. */
+/** A newer connection has the session. */
 export const REPLACED = 4001;
 export const KICKED = 4009;
 /** The connection broke without a close frame. */
@@ -38,18 +40,18 @@ export class RequestError extends Error {
 	}
 }
 
-/** Returns the size and the maximum if a request is too long. @param {object} request */
-export function excessOf(request) {
+/** @param {object} request */
+export function sizeError(request) {
 	const bytes = new TextEncoder().encode(JSON.stringify(request)).length;
-	return bytes > REQUEST_BYTES_MAX ? { bytes, max: REQUEST_BYTES_MAX } : null;
+	if (bytes <= REQUEST_BYTES_MAX) return null;
+	return new RequestError({ code: 'too_long', message: translate('too_long', { bytes, max: REQUEST_BYTES_MAX }) });
 }
 
 export class Connection {
 	#handlers;
 	/** @type {WebSocket | null} */
 	#socket = null;
-	/** @type {number | undefined} */
-	#timer;
+	#timer = 0;
 	#failures = 0;
 	/** @type {number | null} */
 	#openedAt = null;

@@ -1,11 +1,11 @@
-// The session of this tab, over any number of connections. The user's messages are sent singly,
-// and again with the same id after a broken connection, so that each arrives once and in order.
+// The session of this tab, over any number of connections. Messages are sent singly, and again with
+// the same id after a broken connection: each arrives once and in order.
 
-import { translate } from '../i18n/translate.js';
+import { translate } from '../i18n/texts.js';
 import { browser, isReload, offerSessionOnClose, tab, takeClosedSession } from '../storage/storage.js';
-import { ABNORMAL, Connection, excessOf, isCausedByMessage, REPLACED, RequestError } from './connection.js';
+import { ABNORMAL, Connection, isCausedByMessage, REPLACED, RequestError, sizeError } from './connection.js';
 
-/** Maximum number of connections that break with the same message in flight. */
+/** Maximum number of connections that break with a message in flight. */
 const BREAKS_MAX = 3;
 
 const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
@@ -20,7 +20,7 @@ const ownNicks = new Set(isReload ? tab.get('nicks', []) : []);
 /** @param {string} nick */
 export const addOwnNick = (nick) => tab.set('nicks', [...ownNicks.add(nick)]);
 
-/** Returns whether this tab has sent a message. @param {{ id: string, nick: string }} message */
+/** @param {{ id: string, nick: string }} message */
 export const isOwn = ({ id, nick }) => id.startsWith(ID_PREFIX) && ownNicks.has(nick);
 
 const closedError = () => new RequestError({ code: 'closed', message: translate('disconnected') });
@@ -76,8 +76,8 @@ class SendQueue {
 		const { key, text, kind, id } = next;
 		const target = key.startsWith('@') ? { type: 'tell', to: key.slice(1) } : { type: 'say', room: key, kind };
 		const request = { ...target, text, id, ref: id };
-		const excess = excessOf(request);
-		if (excess) return this.#refuse(next, translate('too_long', excess));
+		const error = sizeError(request);
+		if (error) return this.#refuse(next, error.message);
 		this.#inFlight = id;
 		this.#handlers.send(request);
 	}
@@ -146,7 +146,7 @@ export class Session {
 	#handlers;
 	/** @type {string | null} */
 	#token = isReload ? tab.get('session', null) : takeClosedSession();
-	/** Requests by `ref`, and pauses, until the connection ends. @type {Map<string | symbol | undefined, Pending>} */
+	/** Requests by `ref`, and pauses. @type {Map<string | symbol | undefined, Pending>} */
 	#pending = new Map();
 	#requestCount = 0;
 
@@ -175,15 +175,14 @@ export class Session {
 	request(type, members) {
 		const ref = String((this.#requestCount += 1));
 		const request = { type, ref, ...members };
-		const excess = excessOf(request);
-		if (excess) return Promise.reject(new RequestError({ code: 'too_long', message: translate('too_long', excess) }));
-		if (!this.connection.isOpen) return Promise.reject(closedError());
+		const error = sizeError(request) ?? (this.connection.isOpen ? null : closedError());
+		if (error) return Promise.reject(error);
 		this.connection.send(request);
 		return new Promise((resolve, reject) => this.#pending.set(ref, { resolve, reject }));
 	}
 
 	/**
-	 * Sends a request again each time the server asks the client to wait.
+	 * Sends the request again when the server asks the client to wait.
 	 * @template {keyof Answers} T @param {T} type @param {object} members @param {() => void} [onWait]
 	 */
 	async requestWithRetry(type, members, onWait) {

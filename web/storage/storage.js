@@ -1,5 +1,4 @@
-// Values that the browser stores: `browser` for all tabs, `tab` for this tab and
-// its reloads. If storage is not allowed, nothing is stored.
+// Values that the browser stores for all tabs, or for this tab and its reloads, if storage is allowed.
 
 /** @param {() => Storage} storage throws if storage is not allowed */
 const store = (storage) => ({

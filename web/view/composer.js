@@ -1,13 +1,13 @@
-// The input, with a draft for each conversation. A text that begins with a slash is a command,
-// unless it begins with two.
+// The input, with a draft for each conversation. A text with a slash in front is a command; two
+// slashes stand for one.
 
-import { translate } from '../i18n/translate.js';
+import { translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
 import { emojiMatching, isBlank } from '../model/markup.js';
 import { LOBBY } from '../model/rooms.js';
 import { RequestError } from '../net/connection.js';
 import { tab } from '../storage/storage.js';
-import { field, keepFocus, onSubmit, page } from './elements.js';
+import { keepFocus, onSubmit, page } from './elements.js';
 
 const SENT_MAX = 50;
 const HELP = '/nick ana\n/me waves\n/msg bo psst\n/join kitchen\n/part\n/who\n/rooms';
@@ -134,7 +134,7 @@ const COMMANDS = {
 
 const commandNames = () => Object.keys(COMMANDS).filter((name) => name !== 'search' || chat.canSearch);
 
-/** Performs a command, or sends a message. @param {string} text */
+/** @param {string} text */
 export async function perform(text) {
 	const [, name, rest] = /^\/(?!\/)(\S*)\s*([^]*)$/u.exec(text) ?? [];
 	if (name === undefined) return chat.say(text.replace(/^\/\//u, '/'));
@@ -142,7 +142,7 @@ export async function perform(text) {
 	await COMMANDS[name](rest);
 }
 
-/** Returns the longest nickname that `text` begins with. It may contain spaces. @param {string} text */
+/** Nicknames may contain spaces. @param {string} text */
 function knownNickAt(text) {
 	const known = [...chat.conversations.values()].flatMap((conversation) => conversation.members.nicks);
 	const matching = known.filter((nick) => `${text} `.toLowerCase().startsWith(`${nick} `.toLowerCase()));
@@ -152,7 +152,7 @@ function knownNickAt(text) {
 /** The last press of Tab, and the `value` after it. */
 let completion = { value: '', before: '', after: '', options: [''], taken: 0 };
 
-/** Completes the word before the caret. Returns false if Tab should move the focus. */
+/** Returns false if Tab should move the focus. */
 function complete() {
 	const { value, selectionStart: caret } = input;
 	if (!completion.taken || completion.value !== value) {
@@ -186,4 +186,4 @@ input.enterKeyHint = isTouchOnly ? 'enter' : 'send';
 input.onkeydown = pressed;
 input.oninput = edited;
 onSubmit(form, submit);
-keepFocus(field(form, 'send', HTMLButtonElement));
+keepFocus(page.send);

@@ -7,13 +7,6 @@ export const page = /** @type {Page} */ (
 	/** @type {unknown} */ (Object.fromEntries([...document.querySelectorAll('[id]')].map((element) => [element.id, element])))
 );
 
-/** @template {HTMLElement} T @param {HTMLFormElement} form @param {string} name @param {new () => T} type @returns {T} */
-export function field(form, name, type) {
-	const element = form.elements.namedItem(name);
-	if (!(element instanceof type)) throw new Error(`${name} is missing`);
-	return element;
-}
-
 /** @template {keyof HTMLElementTagNameMap} N @param {N} name @param {string} className @param {(Node | string)[]} content */
 export function create(name, className, ...content) {
 	const element = document.createElement(name);
@@ -31,7 +24,7 @@ export function button(className, act, ...content) {
 	return element;
 }
 
-/** Keeps the focus in the input when a button is pressed: on a phone, the keyboard stays. @param {HTMLElement} element */
+/** The input keeps the focus, and a phone shows the keyboard. @param {HTMLElement} element */
 export function keepFocus(element) {
 	element.onpointerdown = (event) => event.preventDefault();
 }
@@ -72,19 +65,13 @@ function nodesOf(token) {
 	}
 }
 
-// Four marks on one letter are enough for Vietnamese, Arabic and phonetics, whose
-// marks belong to no script; six for a syllable of Burmese or Tibetan. Joiners and
-// tags between marks do not end a stack.
+// Four marks on a letter are enough for Vietnamese, Arabic and phonetics, whose marks belong to no
+// script; six for a syllable of Burmese or Tibetan.
 const JOINERS = String.raw`[\u200c\u200d\u{e0020}-\u{e007f}]*`;
 const STACK = String.raw`\p{sc=Zinh}{4}|\p{M}(?:${JOINERS}\p{M}){5}`;
 const EXCESS = new RegExp(`(?<=${STACK})((?:${JOINERS}\\p{M})+)`, 'u');
 
-/**
- * Excess marks are in the page, for search and copying, but are not drawn: thousands
- * of them on a letter take a browser a tenth of a second.
- * @param {string} text
- * @returns {(Node | string)[]}
- */
+/** Hides excess marks: thousands on a letter take a browser a tenth of a second. @param {string} text @returns {(Node | string)[]} */
 export function drawable(text) {
 	// Every second part is a match.
 	return text.split(EXCESS).map((part, index) => (index % 2 ? create('span', 'excess', part) : part));
@@ -97,7 +84,7 @@ export function author(nick) {
 	return element;
 }
 
-/** FNV-1a over the characters, folded to degrees. @param {string} nick in any letter case */
+/** FNV-1a, folded to degrees. @param {string} nick */
 export function hueOf(nick) {
 	let hash = 0x811c9dc5;
 	for (const character of nick.toLowerCase()) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);

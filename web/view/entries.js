@@ -1,6 +1,6 @@
 // The entries of the timeline. Only a part of the items is drawn, and long texts are folded.
 
-import { formatDay, formatTime, translate } from '../i18n/translate.js';
+import { formatDay, formatTime, translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
 import { isBlank } from '../model/markup.js';
 import { author, button, create, drawable, page, render } from './elements.js';
@@ -66,8 +66,7 @@ export function shift(count) {
 }
 
 /**
- * Draws items that were added in a gap. The entry below stays in place, or the
- * entry above if the gap is in the lower half of the screen.
+ * The entry below stays in place, or that above if the gap is in the lower half of the screen.
  * @param {GapChange} change @param {boolean} keepsEnd whether the last entry stays
  */
 export function fillGap({ at, added, isClosed }, keepsEnd) {
@@ -158,7 +157,7 @@ function messageNodes(item, nick) {
 	];
 }
 
-/** Returns a line such as "ana, bo joined · cy left". @param {MemberChange[]} changes */
+/** @param {MemberChange[]} changes */
 function summary(changes) {
 	const parts = [];
 	for (const type of /** @type {const} */ (['joined', 'left'])) {
@@ -191,7 +190,7 @@ const resizeObserver = new ResizeObserver((entries) => {
 	}
 });
 
-/** Returns a button for a long text. @param {MessageItem} item @param {HTMLElement} body */
+/** @param {MessageItem} item @param {HTMLElement} body */
 function fold(item, body) {
 	if (item.text.length + LINE_FEED * item.text.split('\n').length < SHORT_MAX) return [];
 	const toggle = button('unfold', () => setUnfolded(!unfolded.has(item)));

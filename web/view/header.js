@@ -1,16 +1,15 @@
-// The header: status, nickname, invitation and settings. Also the title and icon of the page, and
-// notifications.
+// The header with the status, nickname, invitation and settings; the title and icon; notifications.
 
-import { translate } from '../i18n/translate.js';
+import { translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
 import { LOBBY } from '../model/rooms.js';
 import { browser } from '../storage/storage.js';
-import { field, onSubmit, page } from './elements.js';
+import { onSubmit, page } from './elements.js';
 
 /** How long a connection is lost before the page says so. */
 const BANNER_DELAY_MS = 1_000;
 
-const { address, code, copy, icon, me, rename: renameForm, status: statusLine, wish: nickInput } = page;
+const { address, code, copy, me, notify: notifyBox, rename: renameForm, sound, status: statusLine, theme, wish: nickInput } = page;
 
 async function invite() {
 	const { key, isRoom } = chat.active;
@@ -34,56 +33,19 @@ async function copyAddress() {
 	copy.textContent = translate('copied');
 }
 
-function setUpSettings() {
-	const form = page.choices.querySelector('form');
-	if (!form) throw new Error('the settings are missing');
-	const theme = field(form, 'theme', HTMLSelectElement);
-	const sound = field(form, 'sound', HTMLInputElement);
-	const notify = field(form, 'notify', HTMLInputElement);
-
-	const applyTheme = () => {
-		document.documentElement.style.colorScheme = theme.value.replace('auto', '');
-	};
-	theme.value = browser.get('theme', 'auto');
-	applyTheme();
-	theme.onchange = () => {
-		browser.set('theme', theme.value);
-		applyTheme();
-	};
-
-	sound.checked = browser.get('sound', false);
-	sound.onchange = () => browser.set('sound', sound.checked);
-
-	notify.labels?.forEach((label) => (label.hidden = !hasNotifications));
-	notify.checked = canNotify();
-	notify.onchange = async () => {
-		browser.set('notify', notify.checked);
-		if (notify.checked) await Notification.requestPermission();
-		notify.checked = canNotify();
-	};
+function applyTheme() {
+	document.documentElement.style.colorScheme = theme.value.replace('auto', '');
 }
 
-function setUpNickname() {
-	me.onclick = () => {
-		showNicknameForm(true);
-		nickInput.value = browser.get('nickname', chat.nick);
-		nickInput.select();
-	};
-	page.keep.onclick = () => showNicknameForm(false);
-	renameForm.onkeydown = ({ key, isComposing }) => {
-		if (key === 'Escape' && !isComposing) showNicknameForm(false);
-	};
-	nickInput.oninput = () => nickInput.setCustomValidity('');
-	onSubmit(renameForm, async () => {
-		const nick = nickInput.value.trim();
-		try {
-			if (nick !== chat.nick) await chat.rename(nick);
-			showNicknameForm(false);
-		} catch (error) {
-			nickInput.setCustomValidity(error instanceof Error ? error.message : String(error));
-			renameForm.reportValidity();
-		}
-	});
+async function rename() {
+	const nick = nickInput.value.trim();
+	try {
+		if (nick !== chat.nick) await chat.rename(nick);
+		showNicknameForm(false);
+	} catch (error) {
+		nickInput.setCustomValidity(error instanceof Error ? error.message : String(error));
+		renameForm.reportValidity();
+	}
 }
 
 /** @param {boolean} isEditing */
@@ -94,8 +56,7 @@ function showNicknameForm(isEditing) {
 	if (!isEditing) me.focus();
 }
 
-/** @type {number | undefined} */
-let banner;
+let banner = 0;
 /** Why the page is disconnected, if the server has said so. */
 let explanation = '';
 
@@ -111,14 +72,13 @@ export function showTitle() {
 export function showStatus(status, reason) {
 	if (status === 'connected') {
 		explanation = '';
-		setStatus('connected');
-		return;
+		return setStatus('connected');
 	}
 	if (status === 'waiting') explanation = translate('server_busy');
 	if (status === 'refused') explanation = reason && translate('no_entry', { reason });
 	if (status === 'kicked') explanation = translate('kicked', { reason });
 	const show = () => setStatus('disconnected', explanation || translate('disconnected'));
-	if (statusLine.dataset.state !== 'disconnected') banner ??= setTimeout(show, BANNER_DELAY_MS);
+	if (statusLine.dataset.state !== 'disconnected') banner ||= setTimeout(show, BANNER_DELAY_MS);
 	// A screen reader would read the same text again.
 	else if (statusLine.textContent !== (explanation || translate('disconnected'))) show();
 }
@@ -126,7 +86,7 @@ export function showStatus(status, reason) {
 /** @param {'connecting' | 'connected' | 'disconnected'} state */
 export function setStatus(state, text = translate(state)) {
 	clearTimeout(banner);
-	banner = undefined;
+	banner = 0;
 	statusLine.dataset.state = state;
 	statusLine.textContent = text;
 }
@@ -134,7 +94,7 @@ export function setStatus(state, text = translate(state)) {
 export function showUnread() {
 	const unread = [...chat.conversations.values()].reduce((sum, conversation) => sum + conversation.unread, 0);
 	document.title = `${unread ? `(${unread}) ` : ''}${chat.active.title} · chinwag`;
-	icon.href = unread ? '/icon-unread.svg' : '/icon.svg';
+	page.icon.href = unread ? '/icon-unread.svg' : '/icon.svg';
 }
 
 /** A page that came over plain http has no notifications. */
@@ -166,8 +126,32 @@ function beep() {
 	tone.stop(end);
 }
 
-setUpSettings();
-setUpNickname();
+theme.value = browser.get('theme', 'auto');
+applyTheme();
+theme.onchange = () => {
+	browser.set('theme', theme.value);
+	applyTheme();
+};
+sound.checked = browser.get('sound', false);
+sound.onchange = () => browser.set('sound', sound.checked);
+notifyBox.labels?.forEach((label) => (label.hidden = !hasNotifications));
+notifyBox.checked = canNotify();
+notifyBox.onchange = async () => {
+	browser.set('notify', notifyBox.checked);
+	if (notifyBox.checked) await Notification.requestPermission();
+	notifyBox.checked = canNotify();
+};
+me.onclick = () => {
+	showNicknameForm(true);
+	nickInput.value = browser.get('nickname', chat.nick);
+	nickInput.select();
+};
+page.keep.onclick = () => showNicknameForm(false);
+renameForm.addEventListener('keydown', ({ key, isComposing }) => {
+	if (key === 'Escape' && !isComposing) showNicknameForm(false);
+});
+nickInput.oninput = () => nickInput.setCustomValidity('');
+onSubmit(renameForm, rename);
 page.invite.onclick = invite;
 copy.onclick = copyAddress;
 page.settings.onclick = () => page.choices.showModal();

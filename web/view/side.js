@@ -1,20 +1,18 @@
 // The side of the page: conversations and members, or the results of a search.
 
-import { formatDateTime, translate } from '../i18n/translate.js';
+import { formatDateTime, translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
 import { isBlank } from '../model/markup.js';
 import { RequestError } from '../net/connection.js';
 import { perform, showError } from './composer.js';
-import { author, button, create, drawable, field, onSubmit, page } from './elements.js';
+import { author, button, create, drawable, onSubmit, page } from './elements.js';
 
 /** How long after the last key a search begins. */
 const TYPING_PAUSE_MS = 250;
 
 const { menu, join: form, rooms, people, side, query, everywhere, matches, results } = page;
-const roomInput = field(form, 'room', HTMLInputElement);
 
-/** @type {number | undefined} */
-let timer;
+let timer = 0;
 let isWaiting = false;
 /** Where older results begin. @type {number | undefined} */
 let nextBefore;
@@ -77,10 +75,7 @@ export function openSide(isOpen) {
 async function search(before) {
 	document.body.classList.toggle('finding', query.value !== '');
 	if (!query.value) return;
-	if (isWaiting) {
-		searchLater();
-		return;
-	}
+	if (isWaiting) return searchLater();
 	isWaiting = true;
 	const room = everywhere.checked || !chat.active.isRoom ? undefined : chat.active.key;
 	try {
@@ -103,10 +98,7 @@ function showPage({ messages, before }, isFirst) {
 
 /** @param {RequestError} error @param {boolean} isFirst */
 function failed(error, isFirst) {
-	if (error.pause !== null) {
-		searchLater(error.pause);
-		return;
-	}
+	if (error.pause !== null) return searchLater(error.pause);
 	if (isFirst) results.replaceChildren();
 	nextBefore = undefined;
 	matches.textContent = error.message;
@@ -144,7 +136,7 @@ export function find(words) {
 	search();
 }
 
-/** Begins a little before the first match, and marks all matches. @param {string} text */
+/** Begins a little before the first match. @param {string} text */
 function excerptOf(text) {
 	if (isBlank(text)) return [create('span', 'soft', translate('empty_text'))];
 	const parts = splitAtMatches(text);
@@ -172,7 +164,7 @@ function wordsOf(search) {
 	return text.match(/[\p{L}\p{N}\p{So}'’ʼ]+/gu) ?? [];
 }
 
-/** Returns a pattern for a letter with any accents. Keyboards have different apostrophes. @param {string} letter */
+/** Accepts any accents, and the apostrophes of all keyboards. @param {string} letter */
 function letterPattern(letter) {
 	const marks = '\\p{M}*';
 	if (/['’ʼ]/u.test(letter)) return `['’ʼ]${marks}`;
@@ -188,7 +180,7 @@ addEventListener('keydown', ({ key }) => {
 });
 onSubmit(form, () => {
 	openSide(false);
-	join(roomInput.value);
+	join(page.room.value);
 	form.reset();
 });
 query.oninput = () => searchLater();

@@ -1,6 +1,6 @@
 // The timeline. It follows the newest message if the reader is at its end.
 
-import { translate } from '../i18n/translate.js';
+import { translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
 import { giveBack } from './composer.js';
 import { page } from './elements.js';
@@ -17,8 +17,7 @@ const { timeline: scroller, messages, unsent, silence, newer } = page;
 
 let isFollowing = true;
 let lastTop = 0;
-/** @type {number | null} */
-let frame = null;
+let frame = 0;
 
 /** @param {Item} [found] or the first unread message */
 export function show(found) {
@@ -143,8 +142,8 @@ function settle() {
 	newer.hidden = isFollowing;
 	newer.textContent = unread ? translate('n_new_messages', { n: unread }) : translate('jump_to_latest');
 	// Once for all changes before the next frame.
-	frame ??= requestAnimationFrame(() => {
-		frame = null;
+	frame ||= requestAnimationFrame(() => {
+		frame = 0;
 		if (isFollowing) scroller.scrollTop = scroller.scrollHeight;
 		fillGapInSight();
 	});

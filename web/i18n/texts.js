@@ -1,8 +1,8 @@
-// Texts in the languages of `LANGUAGES`, between bars. Names in braces stand for values. A tilde
-// stands between singular and plural.
+// Texts, dates and times in the first language of the browser that has texts, or English.
 
 export const LANGUAGES = ['en', 'de', 'fr', 'es', 'zh'];
 
+/** By language, between bars. Braces enclose names of values. A tilde stands before the plural. */
 export const STRINGS = {
 	connecting: 'Connecting…|Verbinde…|Connexion…|Conectando…|连接中…',
 	connected: 'Connected|Verbunden|Connecté|Conectado|已连接',
@@ -54,7 +54,36 @@ export const STRINGS = {
 	refused: 'Refused: {reason}|Abgelehnt: {reason}|Refusé : {reason}|Rechazado: {reason}|被拒绝：{reason}',
 	connection_failed: 'the connection broke each time|die Verbindung brach jedes Mal ab|la connexion s’est coupée à chaque fois|la conexión se cortó cada vez|每次发送时连接都断开',
 	closed_by_server: 'the server closed the connection ({code})|der Server hat die Verbindung geschlossen ({code})|le serveur a fermé la connexion ({code})|el servidor cerró la conexión ({code})|服务器关闭了连接（{code}）',
-	kicked: 'An operator has closed the connection. Reload to come back. {reason}|Ein Betreiber hat die Verbindung geschlossen. Lade neu, um zurückzukehren. {reason}|Un opérateur a fermé la connexion. Recharge la page pour revenir. {reason}|Un operador ha cerrado la conexión. Recarga la página para volver. {reason}|管理员关闭了连接，重新加载页面即可返回。{reason}',
+	kicked: 'An operator has closed the connection. {reason}|Ein Betreiber hat die Verbindung geschlossen. {reason}|Un opérateur a fermé la connexion. {reason}|Un operador ha cerrado la conexión. {reason}|管理员关闭了连接。{reason}',
 	server_busy: 'The server is busy. Waiting to get in…|Der Server ist ausgelastet. Warte auf Einlass…|Le serveur est très sollicité. En attente d’une place…|El servidor está ocupado. Esperando para entrar…|服务器繁忙，正在等待进入…',
 	no_entry: '{reason} Trying again…|{reason} Neuer Versuch…|{reason} Nouvel essai…|{reason} Reintentando…|{reason} 正在重试…',
 };
+
+/** @typedef {keyof typeof STRINGS} StringKey */
+
+const locale = navigator.languages.find((tag) => LANGUAGES.includes(tag.split('-')[0])) ?? 'en';
+const column = LANGUAGES.indexOf(locale.split('-')[0]);
+const pluralRules = new Intl.PluralRules(locale);
+
+/** The value `n` selects the plural form. @param {StringKey} key @param {Record<string, string | number>} [values] */
+export function translate(key, values = {}) {
+	const [one, other = one] = STRINGS[key].split('|')[column].split('~');
+	const text = pluralRules.select(Number(values.n ?? 0)) === 'one' ? one : other;
+	return text.replace(/\{(\w+)\}/gu, (_, name) => {
+		const value = values[name];
+		return typeof value === 'number' ? value.toLocaleString(locale) : value;
+	});
+}
+
+export function translatePage() {
+	document.documentElement.lang = locale;
+	for (const [name, property] of Object.entries({ text: 'textContent', label: 'ariaLabel', title: 'title', placeholder: 'placeholder' })) {
+		for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`[data-${name}]`))) {
+			Object.assign(element, { [property]: translate(/** @type {StringKey} */ (element.dataset[name])) });
+		}
+	}
+}
+
+export const formatDay = new Intl.DateTimeFormat(locale, { dateStyle: 'full' }).format;
+export const formatTime = new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format;
+export const formatDateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format;

@@ -1,66 +1,37 @@
-// @ts-check
-// Starts the page: connects the chat with the parts of the view.
+// Starts the page: shows the changes of the chat in the parts of the view.
 
-import { translate, translatePage } from './i18n/translate.js';
-import { Chat } from './model/chat.js';
-import { perform } from './model/commands.js';
+import { translatePage } from './i18n/texts.js';
+import { chat } from './model/chat.js';
 import { LOBBY } from './model/rooms.js';
-import { RequestError } from './net/protocol.js';
-import { setUpComposer } from './view/composer.js';
-import { setUpDialogs } from './view/dialogs.js';
+import { RequestError } from './net/connection.js';
+import { focusInput, showDraft, showError } from './view/composer.js';
 import { page } from './view/elements.js';
-import { setUpFinder } from './view/finder.js';
-import { setUpRoster } from './view/roster.js';
-import { notify, showConnecting, showStatus, showUnread } from './view/status.js';
-import { setUpTimeline } from './view/timeline.js';
+import { notify, setStatus, showStatus, showTitle, showUnread } from './view/header.js';
+import { drawSide, find, join, updateSearch } from './view/side.js';
+import * as timeline from './view/timeline.js';
 
-/** @import { ChatEvent } from './model/types' */
-
-/** @type {number | undefined} */
-let listTimer;
-
-const chat = new Chat(show);
-const composer = setUpComposer(chat, async (text) => {
-	await perform(chat, text);
-	timeline.toEnd();
-});
-const roster = setUpRoster(chat, join);
-const finder = setUpFinder(chat, (message) => {
-	roster.open(false);
-	chat.history.show(message).catch(showError);
-});
-const timeline = setUpTimeline(chat, {
-	retry: (message) => chat.retry(message),
-	withdraw: (message) => {
-		chat.session.queue.remove(message);
-		composer.giveBack(message.text);
-	},
-});
+let listTimer = 0;
 
 /** @param {ChatEvent} event */
 function show(event) {
 	switch (event.type) {
 		case 'status':
-			showStatus(event.status, event.reason);
-			if (event.status === 'connected') finder.update();
+			showStatus(event.status, event.reason ?? '');
+			if (event.status === 'connected') updateSearch();
 			return;
 		case 'renamed':
-			page.nickname.textContent = chat.nick;
 			showTitle();
 			showListsSoon();
 			return;
 		case 'shown':
 			showTitle();
 			timeline.show(event.found);
-			composer.showDraft();
+			showDraft();
 			return;
-		case 'mentioned': return notify(event.conversation, event.item, (key) => chat.visit(key));
+		case 'mentioned': return notify(event.conversation, event.item);
 		case 'queue': return timeline.showUnsent();
 		case 'failed': return showError(event.error);
-		case 'search':
-			roster.open(true);
-			finder.find(event.query);
-			return;
+		case 'search': return find(event.query);
 		case 'list': return showListsSoon();
 		default:
 			timeline.update(event);
@@ -68,26 +39,13 @@ function show(event) {
 	}
 }
 
-function showTitle() {
-	const { key, title, isRoom } = chat.active;
-	history.replaceState(null, '', key === LOBBY ? location.pathname : `#${key}`);
-	page.title.textContent = title;
-	page.topic.textContent = isRoom ? '' : translate('not_stored');
-}
-
-/** Shows conversations, members and unread counts, once for all changes of the moment. */
+/** Once for all changes of the moment. */
 function showListsSoon() {
-	listTimer ??= setTimeout(() => {
-		listTimer = undefined;
-		roster.draw();
-		showUnread(chat);
+	listTimer ||= setTimeout(() => {
+		listTimer = 0;
+		drawSide();
+		showUnread();
 	});
-}
-
-/** The status line tells of a lost connection. @param {Error} error */
-function showError(error) {
-	const isClosed = error instanceof RequestError && error.code === 'closed';
-	composer.showError(isClosed ? '' : error.message);
 }
 
 function joinFromAddress() {
@@ -98,16 +56,12 @@ function joinFromAddress() {
 	}
 }
 
-/** @param {string} room as the user writes it */
-function join(room) {
-	perform(chat, `/join ${room}`).catch(showError);
-}
-
 const reportVisibility = () => chat.setAttention({ isVisible: !document.hidden });
 
 translatePage();
-setUpDialogs(chat);
-showConnecting();
+setStatus('connecting');
+chat.notify = show;
+page.composer.addEventListener('sent', timeline.toEnd);
 // The keyboard of a phone covers a part of the page.
 visualViewport?.addEventListener('resize', () => {
 	document.body.style.setProperty('--height', `${visualViewport?.height}px`);
@@ -115,10 +69,10 @@ visualViewport?.addEventListener('resize', () => {
 document.onvisibilitychange = reportVisibility;
 onhashchange = joinFromAddress;
 onunhandledrejection = (event) => {
-	// A request that the page makes by itself. It makes it again when needed.
+	// The page repeats its own requests when needed.
 	if (event.reason instanceof RequestError) event.preventDefault();
 };
 reportVisibility();
 joinFromAddress();
 chat.session.connection.open();
-composer.focus();
+focusInput();

@@ -32,7 +32,7 @@ test('a nickname has the same colour everywhere, in every letter case', async (t
   const { page } = await server.openPage();
   const hues = (nicks) =>
     page.evaluate(async (nicks) => {
-      const { hueOf } = await import('/view/render.js');
+      const { hueOf } = await import('/view/elements.js');
       return nicks.map(hueOf);
     }, nicks);
 
@@ -45,7 +45,7 @@ test('a nickname has the same colour everywhere, in every letter case', async (t
 
 /** In the page: returns the colour of each hue and background as bytes of sRGB, and the hues outside of sRGB. */
 async function paint(names) {
-  const { author } = await import('/view/render.js');
+  const { author } = await import('/view/elements.js');
   const canvas = document.createElement('canvas');
   const pen = canvas.getContext('2d', { willReadFrequently: true });
   const drawn = (color) => {

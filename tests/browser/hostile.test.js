@@ -15,7 +15,7 @@ test('no text becomes more than harmless markup', async (t) => {
   assert.ok(ATTACKS.length >= 30);
   for (const attack of [...ATTACKS, ATTACKS.join('\n'), ATTACKS.join('*_`:')]) {
     const found = await render.page.evaluate(async (attack) => {
-      const { render } = await import('/view/render.js');
+      const { render } = await import('/view/elements.js');
       const place = document.createElement('div');
       document.body.append(place);
       place.append(render(attack, 'alert'));
@@ -57,7 +57,7 @@ test('the longest message is rendered fast, with any content', async (t) => {
     const text = unit.repeat(Math.ceil(8192 / unit.length)).slice(0, 8192);
     const milliseconds = await page.evaluate(async (text) => {
       const { mentions } = await import('/model/markup.js');
-      const { render } = await import('/view/render.js');
+      const { render } = await import('/view/elements.js');
       // The best of several rounds, since other processes slow some of them down.
       const times = [];
       for (let round = 0; round < 10; round += 1) {

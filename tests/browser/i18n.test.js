@@ -8,23 +8,25 @@ import { modules } from './support/modules.js';
 import { TestServer } from './support/server.js';
 
 const WEB = new URL('../../web/', import.meta.url);
-const { LANGUAGES, STRINGS } = await import(new URL('i18n/strings.js', WEB));
+// Node 20 has no navigator.
+globalThis.navigator ??= { languages: [] };
+const { LANGUAGES, STRINGS } = await import(new URL('i18n/texts.js', WEB));
 const keys = Object.keys(STRINGS);
 
 test('every text is there in every language, with the same names for values', () => {
   const namesIn = (text) => [...new Set(text.match(/\{\w+\}/gu))].sort();
-  const formsOf = (entry) => (typeof entry === 'string' ? [entry] : [entry.one, entry.other]);
   for (const key of keys) {
-    assert.equal(STRINGS[key].length, LANGUAGES.length, key);
-    for (const form of STRINGS[key].flatMap(formsOf)) {
+    const texts = STRINGS[key].split('|');
+    assert.equal(texts.length, LANGUAGES.length, key);
+    for (const form of texts.flatMap((text) => text.split('~'))) {
       assert.ok(form.trim(), key);
-      assert.deepEqual(namesIn(form), namesIn(formsOf(STRINGS[key][0])[0]), `${key}: ${form}`);
+      assert.deepEqual(namesIn(form), namesIn(texts[0].split('~')[0]), `${key}: ${form}`);
     }
   }
 });
 
 test('the page has a text for each key that it uses, and uses all of them', async () => {
-  const sources = (await modules()).filter(({ path }) => path !== 'i18n/strings.js').map(({ source }) => source);
+  const sources = (await modules()).filter(({ path }) => path !== 'i18n/texts.js').map(({ source }) => source);
   const source = [await readFile(new URL('index.html', WEB), 'utf8'), ...sources].join('\n');
   const used = [...source.matchAll(/\btranslate\('(\w+)'|data-(?:text|label|title|placeholder)="(\w+)"/gu)].map(([, a, b]) => a ?? b);
   assert.ok(used.length > 30);
@@ -46,7 +48,7 @@ test('the page uses the first language of the reader that it has texts for', asy
   };
   for (const [languages, expected] of Object.entries(spoken)) {
     const { page } = await openIn(server, languages ? languages.split(', ') : []);
-    const found = await page.evaluate(() => [document.documentElement.lang, document.querySelector('[name=send]').textContent]);
+    const found = await page.evaluate(() => [document.documentElement.lang, document.querySelector('#send').textContent]);
     assert.deepEqual(found, expected, languages);
   }
 });
@@ -105,7 +107,7 @@ async function openIn(server, languages) {
   return {
     page,
     async words(question, value) {
-      const module = await page.evaluateHandle(() => import('/i18n/translate.js'));
+      const module = await page.evaluateHandle(() => import('/i18n/texts.js'));
       return module.evaluate(question, value);
     },
   };

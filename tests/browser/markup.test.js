@@ -252,7 +252,7 @@ test('asterisks and underscores of globs, code and arithmetic stay', async (t) =
 test('rendering removes nothing but the marks of the elements that it creates', async (t) => {
   const { page } = await openRenderer(t);
   const lost = await page.evaluate(async () => {
-    const { render } = await import('/view/render.js');
+    const { render } = await import('/view/elements.js');
     const PIECES = ['*', '**', '_', '__', '`', '```', ' ', '\n', '/', '.', '"', '(', ')', 'a', 'b2', 'é', '中', 'ana', '.js', 'http://a.example', '\u0301\u0301\u0301', '\u200d', '“', '!', '&', '<'];
     const quoted = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
     const MARKS = {
@@ -288,7 +288,7 @@ test('names of emoji become emoji', async (t) => {
   });
   await render.unchanged(':nothing:', 'at 10:100:20', ': joy :', ':constructor:', ':__proto__:');
 
-  const matching = await render.page.evaluate(async () => (await import('/model/characters.js')).emojiMatching('Thumbs'));
+  const matching = await render.page.evaluate(async () => (await import('/model/markup.js')).emojiMatching('Thumbs'));
   assert.deepEqual(matching, ['👍', '👎']);
 });
 

@@ -66,7 +66,7 @@ test('on a phone, Enter inserts a line break, and the button sends and keeps the
   await ana.page.evaluate(() => {
     document.querySelector('#text').addEventListener('blur', () => (document.body.dataset.blurred = 'yes'));
   });
-  await tap(ana, '[name=send]');
+  await tap(ana, '#send');
   await ana.waitForOwnMessage('one\ntwo');
   assert.equal(await ana.page.evaluate(() => document.activeElement.id), 'text');
   assert.equal(await ana.page.evaluate(() => document.body.dataset.blurred), undefined);
@@ -76,7 +76,7 @@ test('on a phone, Enter inserts a line break, and the button sends and keeps the
 test('buttons are large enough to tap', async (t) => {
   const server = await TestServer.start(t);
   const ana = await server.openPage({ context: PHONE });
-  for (const button of await ana.page.locator('header button:visible, [name=send]').all()) {
+  for (const button of await ana.page.locator('header button:visible, #send').all()) {
     const { width, height } = await button.boundingBox();
     assert.ok(width >= 44 && height >= 44, `${await button.textContent()}: ${width} by ${height}`);
   }

@@ -90,6 +90,48 @@ test('after any other close code the message is sent again', async (t) => {
   assert.deepEqual([...done], codes);
 });
 
+test('a page whose connection an operator has closed says so, and connects again only when it is reloaded', async (t) => {
+  const server = await TestServer.start(t);
+  const bo = await server.connect('bo');
+  let isKicked = false;
+  const proxy = new MessageProxy({
+    request({ text }, { close }) {
+      if (text !== 'buy now' || isKicked) return false;
+      isKicked = true;
+      close({ code: 4009, reason: 'No advertisements, please.' });
+      return true;
+    },
+  });
+  const ana = await server.openPage({ nick: 'ana', proxy, outage: true, prepare: (page) => page.clock.install(), script: countConnections });
+  await ana.page.clock.pauseAt(Date.now() + 60_000);
+  await ana.waitForState('connected');
+  await ana.say('buy now');
+  const status = ana.page.locator('#status');
+  await ana.page.waitForFunction(() => window.closes === 1);
+  await ana.page.clock.runFor(120_000);
+  assert.equal(await status.textContent(), 'An operator has closed the connection. No advertisements, please.');
+  await ana.page.evaluate(() => ['online', 'focus', 'pageshow'].forEach((type) => window.dispatchEvent(new Event(type))));
+  await ana.page.clock.runFor(120_000);
+  assert.equal(await ana.page.evaluate(() => window.connections), 1);
+  await ana.waitForUnsent('buy now', 'pending');
+
+  await ana.reload();
+  await bo.waitFor('message', { text: 'buy now' });
+});
+
+/** In the page: counts the connections, and how many were closed. */
+function countConnections() {
+  window.connections = 0;
+  window.closes = 0;
+  window.WebSocket = class extends WebSocket {
+    constructor(...address) {
+      super(...address);
+      window.connections += 1;
+      this.addEventListener('close', () => (window.closes += 1));
+    }
+  };
+}
+
 test('a message that breaks the connection three times is marked as refused', async (t) => {
   const server = await TestServer.start(t);
   const network = await server.network();

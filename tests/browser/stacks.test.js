@@ -69,7 +69,7 @@ test('stacked combining marks in a nickname do not cover its neighbours', async 
   await ana.waitForMessage('hello', 'bo');
   for (const [name, nick] of Object.entries(STACKS)) {
     await ana.page.evaluate(async (nick) => {
-      const { draw } = await import('/view/entry.js');
+      const { draw } = await import('/view/entries.js');
       const text = 'hello';
       const item = { kind: 'say', time: Date.now(), nick, text };
       const changes = [{ type: 'joined', nick }];
@@ -116,7 +116,7 @@ test('thousands of combining marks on one letter are drawn fast', async (t) => {
   for (const [name, unit] of Object.entries({ 'one mark': '\u0301', 'many marks': '\u0301\u0323\u0489', 'joiners': '\u0301\u200d', 'Thai': '็' })) {
     const text = `needle Z${unit.repeat(4000)}`.slice(0, 4000);
     const milliseconds = await ana.page.evaluate(async (text) => {
-      const { draw } = await import('/view/entry.js');
+      const { draw } = await import('/view/entries.js');
       const messages = document.querySelector('#messages');
       const times = [];
       for (let round = 0; round < 3; round += 1) {
@@ -152,7 +152,7 @@ test('a text of invisible characters is shown as empty', async (t) => {
   const drawn = (text, kind) =>
     ana.page.evaluate(
       async ([text, kind]) => {
-        const { draw } = await import('/view/entry.js');
+        const { draw } = await import('/view/entries.js');
         const item = { kind, time: 0, nick: 'bo', text };
         return draw(item, item).querySelector('.text').textContent;
       },

@@ -10,6 +10,7 @@ import { modules } from './support/modules.js';
 
 const COMPILER = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
 const CONFIG = fileURLToPath(new URL('tsconfig.json', import.meta.url));
+const EDITOR_CONFIG = new URL('../../jsconfig.json', import.meta.url);
 const WEB = new URL('../../web/', import.meta.url);
 const TIME_MAX_MS = 120_000;
 
@@ -17,10 +18,25 @@ test('the compiler finds no type error in any module', async () => {
   const args = [COMPILER, '--project', CONFIG, '--listFiles'];
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: TIME_MAX_MS });
   assert.equal(status, 0, stdout);
-  for (const module of await modules()) {
-    assert.ok(stdout.includes(`/web/${module.path}\n`), `${module.path} is not checked`);
-    assert.match(module.source, /^\/\/ @ts-check\n/u, `${module.path} does not ask editors to check it`);
+  for (const { path } of await modules()) assert.ok(stdout.includes(`/web/${path}\n`), `${path} is not checked`);
+});
+
+test('editors check the types, too', async () => {
+  const { extends: path } = JSON.parse(await readFile(EDITOR_CONFIG, 'utf8'));
+  assert.equal(fileURLToPath(new URL(path, EDITOR_CONFIG)), CONFIG);
+});
+
+test('no type of the page has the name of one of the browser, which would be merged with it', async () => {
+  const ofBrowser = await readFile(new URL(import.meta.resolve('typescript/lib/lib.dom.d.ts')), 'utf8');
+  let count = 0;
+  for (const folder of ['net', 'model', 'view']) {
+    const types = await readFile(new URL(`${folder}/types.d.ts`, WEB), 'utf8');
+    for (const [, name] of types.matchAll(/^(?:type|interface) (\w+)/gmu)) {
+      assert.doesNotMatch(ofBrowser, new RegExp(`^(?:interface|type|declare var) ${name}\\b`, 'mu'), name);
+      count += 1;
+    }
   }
+  assert.ok(count > 30, `${count} types`);
 });
 
 test('type checks are not switched off anywhere', async () => {
@@ -35,6 +51,7 @@ const TAGS = {
   HTMLImageElement: 'img',
   HTMLInputElement: 'input',
   HTMLLinkElement: 'link',
+  HTMLSelectElement: 'select',
   HTMLTextAreaElement: 'textarea',
 };
 

@@ -1,23 +1,24 @@
 //! Too few descriptors and threads, and no memory for another connection.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Instant;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use testkit::{
-    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, chinwag, chinwag_under,
-    probes::PAGE_REQUEST, wait_until,
+    FREE_PORTS, Load, LoadGroup, ServerProcess, TempDir, chinwag, chinwag_under, tcp, wait_until,
 };
 
 use crate::address_space::{as_other_user, with_threads};
-use crate::recovery::{LOAD, SLOW_PAGE, serves_again};
+use crate::page_requests::request_page_in_shortage;
+use crate::recovery::{LOAD, serves_again};
 use crate::strace::Strace;
 
 const MEMBERS: usize = 10;
 /// Silent connections to each port.
 const SILENT: usize = 400;
+/// Requests for the page during a shortage.
+const PAGE_REQUESTS: usize = 10;
 /// How long the shortage lasts (s).
 const SHORTAGE_SECONDS: u32 = 2;
 /// Maximum processor time during a shortage (percent of one processor).
@@ -48,7 +49,7 @@ fn with_shortage<T: Send>(
 fn open_silent(program: &ServerProcess, times: usize) -> Vec<TcpStream> {
     let ports = [program.page(), program.websocket()];
     let addresses = std::iter::repeat_n(ports, times).flatten();
-    addresses.map(|port| TcpStream::connect(port).unwrap()).collect()
+    addresses.map(tcp).collect()
 }
 
 #[test]
@@ -72,45 +73,53 @@ fn no_descriptor_is_left() {
     let mut command = chinwag();
     command.args(FREE_PORTS).args(NO_ADDRESS_LIMIT).env("TMPDIR", temporary.path());
     let program = ServerProcess::start(&mut command);
-    // The server has computed its limits from a larger number.
-    let limit = Rlimit { current: Some(256), maximum: Some(256) };
-    let cause = || {
+    let set_limit = |current| {
+        let limit = Rlimit { current: Some(current), maximum: Some(256) };
         prlimit(Some(Pid::from_child(&program.child)), Resource::Nofile, limit).unwrap();
+    };
+    let cause = || {
+        // The server has computed its limits from a larger number.
+        set_limit(256);
         let mut connections = open_silent(&program, SILENT);
         wait_until("no descriptor is left", || program.descriptors() > 250);
-        // tiny_http has no descriptor left to answer this request.
-        for connection in &mut connections {
-            let _ = connection.write_all(PAGE_REQUEST);
-        }
+        // Connections that end leave no descriptor either.
+        set_limit(3);
+        request_page_in_shortage(&program, &mut connections[..PAGE_REQUESTS]);
         connections
     };
-    with_shortage("256 descriptors, and no more", &program, cause, drop);
+    let end = |connections| {
+        set_limit(256);
+        drop(connections);
+    };
+    with_shortage("no descriptor", &program, cause, end);
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "a temporary file is left");
 }
 
 #[test]
 fn no_thread_is_left() {
-    let (folder, temporary) = (TempDir::new(), TempDir::new());
-    let program =
-        ServerProcess::start(with_threads(10_000, &folder).env("TMPDIR", temporary.path()));
-    // The server has computed its limits from a larger number.
-    let process = format!("--pid={}", program.child.id());
-    let lowered = as_other_user().args(["prlimit", &process, "--nproc=200:200"]).status().unwrap();
-    assert!(lowered.success(), "{lowered}");
+    let folder = TempDir::new();
+    let program = ServerProcess::start(&mut with_threads(10_000, &folder));
+    let set_limit = |current| {
+        let process = format!("--pid={}", program.child.id());
+        let limit = format!("--nproc={current}:200");
+        let status = as_other_user().args(["prlimit", &process, &limit]).status().unwrap();
+        assert!(status.success(), "{status}");
+    };
     let cause = || {
+        // The server has computed its limits from a larger number.
+        set_limit(200);
         let mut connections = open_silent(&program, SILENT);
         wait_until("no thread is left", || program.threads() == 200);
-        let strace = Strace::of(&program, &[SLOW_PAGE]);
-        for connection in &mut connections {
-            let _ = connection.write_all(PAGE_REQUEST);
-        }
-        (strace, connections)
+        // Connections that end leave no thread either.
+        set_limit(1);
+        request_page_in_shortage(&program, &mut connections[..PAGE_REQUESTS]);
+        connections
     };
-    let end = |(strace, connections): (Strace, _)| {
-        strace.detach();
+    let end = |connections| {
+        set_limit(200);
         drop(connections);
     };
-    with_shortage("200 threads, and no more", &program, cause, end);
+    with_shortage("no thread", &program, cause, end);
 }
 
 /// Every lasting error of `accept`: no descriptor in the process or in the system, no memory for
@@ -144,6 +153,5 @@ fn accept_fails_with(error: &str, injection: &str) {
     with_shortage(error, &program, cause, end);
 }
 
-/// Maximum number of failing calls a second. Both ports double their pauses up to a second, and
-/// each new tiny_http begins with a fifth of a second.
+/// Maximum number of failing calls a second. Both ports double their pauses up to a second.
 const ATTEMPTS_MAX: f64 = 20.0;

@@ -1,18 +1,17 @@
 //! System calls that fail or do less than they were asked to.
 
 use std::fs;
-use std::io::Write as _;
 use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::Signal;
 use testkit::{
-    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag,
-    probes::{PAGE_REQUEST, can_join},
-    tcp, wait_for_exit, wait_until,
+    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag, probes::can_join, tcp,
+    wait_for_exit, wait_until,
 };
 
-use crate::recovery::{RECOVERY_MAX, SLOW_PAGE, serves_again};
+use crate::page_requests::request_page_in_shortage;
+use crate::recovery::{RECOVERY_MAX, serves_again};
 use crate::strace::{Strace, threads_of};
 
 const MEMBERS: usize = 12;
@@ -83,18 +82,16 @@ fn connections_are_reset_while_they_are_written_to() {
     }
 }
 
-/// Neither the server nor tiny_http can start a thread for a moment. tiny_http panics.
+/// Neither the server nor tiny_http can start a thread for a moment, and tiny_http ends meanwhile.
 #[test]
 fn threads_are_refused() {
     let (program, group) = start();
-    let visitors: Vec<_> = (0..20).map(|_| tcp(program.page())).collect();
+    let mut visitors: Vec<_> = (0..20).map(|_| tcp(program.page())).collect();
     wait_until("each has a thread", || {
         threads_of(&program, "conn-").len() == MEMBERS + visitors.len()
     });
-    let strace = Strace::of(&program, &["clone3,clone:error=EAGAIN", SLOW_PAGE]);
-    for mut visitor in &visitors {
-        visitor.write_all(PAGE_REQUEST).unwrap();
-    }
+    let strace = Strace::of(&program, &["clone3,clone:error=EAGAIN"]);
+    request_page_in_shortage(&program, &mut visitors);
     assert!(can_join(program.websocket(), RECOVERY_MAX).is_none(), "a client was accepted");
     assert_eq!(send_while_failing("EAGAIN in clone", &program, group, strace), 0);
 }

@@ -21,6 +21,7 @@ mod history_gaps;
 mod killed_server;
 mod large_history;
 mod log_lines;
+mod page_requests;
 mod protocol_violations;
 mod reconnect_bursts;
 mod recovery;

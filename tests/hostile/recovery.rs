@@ -37,7 +37,3 @@ fn wait_for(what: &str, since: Instant, attempt: impl Fn() -> Option<()>) -> Dur
     );
     since.elapsed()
 }
-
-/// An injection that delays each request to tiny_http. A request that arrives while all threads of
-/// tiny_http wait makes it start another thread, and panic if that fails.
-pub const SLOW_PAGE: &str = "connect:delay_exit=50000";

@@ -1,72 +1,61 @@
-// @ts-check
 // The state of the chat, in step with the server. The view is told of changes, and not asked.
 
-import { translate } from '../i18n/translate.js';
-import { addOwnNick } from '../net/send-queue.js';
-import { Session } from '../net/session.js';
+import { translate } from '../i18n/texts.js';
+import { KICKED } from '../net/connection.js';
+import { addOwnNick, Session } from '../net/session.js';
 import { browser, tab } from '../storage/storage.js';
 import { Conversation } from './conversation.js';
-import { History } from './history.js';
 import { mentions } from './markup.js';
-import { LOBBY, RoomJoiner } from './rooms.js';
+import { LOBBY, Rooms } from './rooms.js';
 
-/** @import { Limits, PrivateEvent, RenamedEvent, ServerEvent, UnsentMessage, WelcomeEvent } from '../net/types' */
-/** @import { Attention, ChatEvent, Item, MemberChange, MessageItem, ReceivedMessage } from './types' */
-/** @import { PastItems } from './conversation.js' */
-
-export class Chat {
+class Chat {
 	/** By key. @type {Map<string, Conversation>} */
 	conversations = new Map();
 	active = new Conversation(LOBBY);
-	/** Messages of its past, if they are shown instead of the newest. @type {PastItems | null} */
+	/** Its older messages, if they are shown instead of the newest. @type {PastItems | null} */
 	past = null;
 	nick = '';
 	/** @type {Partial<Limits>} */
 	limits = {};
 	canSearch = false;
-	history = new History(this);
-	#rooms = new RoomJoiner(this);
-	/** @type {Attention} */
+	rooms = new Rooms(this);
 	#attention = { isVisible: false, isAtEnd: false };
 
-	/** @param {(event: ChatEvent) => void} notify */
-	constructor(notify) {
-		this.notify = notify;
-		this.session = new Session({
-			onWelcome: (event) => this.#welcome(event),
-			onEvent: (event) => this.#receive(event),
-			onClose: () => this.#disconnected(),
-			onWait: () => notify({ type: 'status', status: 'waiting' }),
-			onRefused: (reason) => notify({ type: 'status', status: 'refused', reason }),
-			onQueueChange: () => notify({ type: 'queue' }),
-			canSend: (key) => !this.conversations.get(key)?.joining,
-			rejoin: (key) => this.#rooms.rejoin(key),
-		});
+	/** Set by the view. @type {(event: ChatEvent) => void} */
+	notify = () => {};
+	session = new Session({
+		onWelcome: (event) => this.#welcome(event),
+		onEvent: (event) => this.#receive(event),
+		onClose: (code, reason) => this.#disconnected(code, reason),
+		onWait: () => this.notify({ type: 'status', status: 'waiting' }),
+		onRefused: (reason) => this.notify({ type: 'status', status: 'refused', reason }),
+		onQueueChange: () => this.notify({ type: 'queue' }),
+		canSend: (key) => !this.conversations.get(key)?.joining,
+		rejoin: (key) => this.rooms.rejoin(key),
+	});
+
+	constructor() {
 		for (const key of tab.get('rooms', [LOBBY])) this.open(key);
 	}
 
-	/** The items to show. */
 	get shown() {
 		return this.past ?? this.active;
 	}
 
-	/**
-	 * Sends a message to the active conversation.
-	 * @param {string} text
-	 * @param {'say' | 'me'} [kind]
-	 */
+	/** @param {string} text @param {'say' | 'me'} [kind] */
 	say(text, kind = 'say') {
 		this.session.queue.add(this.active.key, text, kind);
 	}
 
-	/**
-	 * Shows a conversation, and joins its room.
-	 * @param {string} key
-	 */
+	/** @param {string} key */
 	async visit(key) {
 		this.show(this.open(key));
-		const { isRoom, isJoined } = this.active;
-		if (isRoom && !isJoined && this.session.isReady) await this.join(this.active);
+		await this.#joinIfReady(this.active);
+	}
+
+	/** @param {Conversation} [conversation] */
+	async #joinIfReady(conversation) {
+		if (conversation?.isRoom && !conversation.isJoined && this.session.isReady) await this.rooms.join(conversation);
 	}
 
 	/** @param {Conversation} conversation */
@@ -89,11 +78,9 @@ export class Chat {
 		this.notify({ type: 'list' });
 	}
 
-	/** Sends a refused message again. @param {UnsentMessage} message */
+	/** @param {UnsentMessage} message */
 	async retry(message) {
-		const conversation = this.conversations.get(message.key);
-		const mustJoin = conversation?.isRoom && !conversation.isJoined && this.session.isReady;
-		const joining = mustJoin ? this.join(conversation) : null;
+		const joining = this.#joinIfReady(this.conversations.get(message.key));
 		this.session.queue.retry(message);
 		await joining;
 	}
@@ -113,11 +100,7 @@ export class Chat {
 		return conversation === this.active && !this.past && this.#attention.isVisible && this.#attention.isAtEnd;
 	}
 
-	/**
-	 * Counts a message, unless the user sees it or has written it.
-	 * @param {Conversation} conversation
-	 * @param {MessageItem} item
-	 */
+	/** @param {Conversation} conversation @param {MessageItem} item */
 	countUnread(conversation, item) {
 		if (item.isOwn || this.#isSeen(conversation)) return;
 		if (!conversation.unread) conversation.divider = item;
@@ -127,35 +110,26 @@ export class Chat {
 		this.notify({ type: 'mentioned', conversation, item });
 	}
 
-	/** Adds a line for this user only. @param {string} text */
-	note(text) {
-		this.active.addNote(text);
-		this.notify({ type: 'appended', conversation: this.active, isChange: false });
+	/** @param {string} text */
+	note(text, conversation = this.active) {
+		conversation.addNote(text);
+		this.notify({ type: 'appended', conversation, isChange: false });
 	}
 
-	/**
-	 * Shows the newest messages, or messages of the past, from `found` on.
-	 * @param {Conversation} conversation
-	 * @param {{ past?: PastItems, found?: Item }} [options]
-	 */
-	show(conversation, { past, found } = {}) {
+	/** @param {Conversation} conversation @param {PastItems | null} [past] @param {Item} [found] to scroll to */
+	show(conversation, past = null, found) {
 		if (!this.past) this.active.divider = null;
 		this.active = conversation;
-		this.past = past ?? null;
+		this.past = past;
 		this.notify({ type: 'shown', found });
 	}
 
-	/** Returns a conversation, which may be new. @param {string} key */
+	/** @param {string} key */
 	open(key) {
 		const conversation = this.conversations.get(key) ?? new Conversation(key);
 		this.conversations.set(key, conversation);
 		this.#store();
 		return conversation;
-	}
-
-	/** @param {Conversation} room */
-	join(room) {
-		return this.#rooms.join(room);
 	}
 
 	/** @param {string} key */
@@ -177,18 +151,19 @@ export class Chat {
 		this.limits = limits;
 		this.canSearch = search;
 		addOwnNick(nick);
-		await this.#rooms.joinAll();
+		await this.rooms.joinAll();
 		this.notify({ type: 'renamed' });
 		if (wish && wish !== this.nick) this.note(translate('nick_taken', { wish, nick: this.nick }));
 		this.notify({ type: 'status', status: 'connected' });
 	}
 
-	#disconnected() {
+	/** @param {number} [code] @param {string} [reason] */
+	#disconnected(code, reason) {
 		for (const conversation of this.conversations.values()) {
 			conversation.isJoined = false;
 			conversation.joining = null;
 		}
-		this.notify({ type: 'status', status: 'disconnected' });
+		this.notify({ type: 'status', status: code === KICKED ? 'kicked' : 'disconnected', reason });
 	}
 
 	/** @param {ServerEvent} event */
@@ -198,26 +173,22 @@ export class Chat {
 				// A message that comes before the room is joined is in the answer to `join`, too.
 				const conversation = this.conversations.get(event.room);
 				if (conversation?.isJoined) this.#append(conversation, event);
-				break;
+				return;
 			}
-			case 'private': return this.#receivePrivate(event);
+			case 'private': {
+				const { from, to, time, text, id } = event;
+				return this.#append(this.open(`@${from === this.nick ? to : from}`), { time, nick: from, text, id });
+			}
 			case 'notice': return this.note(event.text);
 			case 'arrived': return this.#recordChange(event.room, { type: 'joined', nick: event.nick });
 			case 'left': return this.#recordChange(event.room, { type: 'left', nick: event.nick });
-			case 'renamed': return this.#renamed(event);
+			case 'renamed':
+				for (const room of event.rooms) this.#recordChange(room, { type: 'renamed', nick: event.from, to: event.to });
+				return this.#renamed(event.from, event.to);
 		}
 	}
 
-	/** @param {PrivateEvent} event */
-	#receivePrivate({ from, to, time, text, id }) {
-		const conversation = this.open(`@${from === this.nick ? to : from}`);
-		this.#append(conversation, { time, nick: from, text, id });
-	}
-
-	/**
-	 * @param {Conversation} conversation
-	 * @param {ReceivedMessage} message
-	 */
+	/** @param {Conversation} conversation @param {ReceivedMessage} message */
 	#append(conversation, message) {
 		const item = conversation.receive(message);
 		if (!item) return;
@@ -225,10 +196,7 @@ export class Chat {
 		this.notify({ type: 'appended', conversation, isChange: false });
 	}
 
-	/**
-	 * @param {string} room
-	 * @param {MemberChange} change
-	 */
+	/** @param {string} room @param {MemberChange} change */
 	#recordChange(room, change) {
 		const conversation = this.conversations.get(room);
 		if (!conversation?.isJoined) return;
@@ -236,13 +204,10 @@ export class Chat {
 		this.notify({ type: 'appended', conversation, isChange: !isNew });
 	}
 
-	/** @param {RenamedEvent} event */
-	#renamed({ from, to, rooms }) {
-		if (from === this.nick) {
-			this.nick = to;
-			addOwnNick(to);
-		}
-		for (const room of rooms) this.#recordChange(room, { type: 'renamed', nick: from, to });
+	/** @param {string} from @param {string} to */
+	#renamed(from, to) {
+		const isOwn = from === this.nick;
+		if (isOwn) addOwnNick((this.nick = to));
 		const conversation = this.conversations.get(`@${from}`);
 		if (conversation) {
 			this.conversations.delete(conversation.key);
@@ -250,6 +215,8 @@ export class Chat {
 			this.conversations.set(conversation.key, conversation);
 			this.session.queue.changeKey(`@${from}`, conversation.key);
 		}
-		if (conversation || to === this.nick) this.notify({ type: 'renamed' });
+		if (isOwn || conversation) this.notify({ type: 'renamed' });
 	}
 }
+
+export const chat = new Chat();

@@ -1,16 +1,11 @@
-// @ts-check
 // A room, or a private conversation with another user, up to its newest message.
 
-import { isOwn } from '../net/send-queue.js';
-import { MemberList } from './members.js';
+import { RequestError } from '../net/connection.js';
+import { isOwn } from '../net/session.js';
 
-/** @import { JoinedEvent } from '../net/types' */
-/** @import { GapChange, GapItem, Item, MemberChange, MessageItem, MessagePage, ReceivedMessage } from './types' */
+const OPPOSITES = { joined: 'left', left: 'joined', renamed: '' };
 
-/**
- * @param {ReceivedMessage} message
- * @returns {MessageItem}
- */
+/** @param {ReceivedMessage} message @returns {MessageItem} */
 const itemOf = (message) => ({ kind: 'say', ...message, isOwn: isOwn(message) });
 
 class ItemList {
@@ -42,10 +37,7 @@ export class PastItems extends ItemList {
 		return this.items.at(-1)?.seq ?? 0;
 	}
 
-	/**
-	 * Adds those of `messages` that are newer. Returns how many.
-	 * @param {ReceivedMessage[]} messages
-	 */
+	/** @param {ReceivedMessage[]} messages */
 	append(messages) {
 		const last = this.lastSeq;
 		const newer = messages.filter(({ seq = 0 }) => seq > last);
@@ -56,21 +48,19 @@ export class PastItems extends ItemList {
 
 export class Conversation extends ItemList {
 	members = new MemberList();
-	/** Number of messages that the user has not seen. */
 	unread = 0;
-	/** The first of them, also when they are seen. @type {Item | null} */
+	/** The first unread message, also when it is seen. @type {Item | null} */
 	divider = null;
-	/** Whether one of them mentions the user, or is private. */
 	hasMention = false;
 	isJoined = false;
-	/** Ends when the room is joined. @type {Promise<void> | null} */
+	/** @type {Promise<void> | null} */
 	joining = null;
 	/** @type {string | undefined} */
 	#epoch;
 	/** Number of the newest message. */
 	#seq = 0;
 
-	/** @param {string} key the name of a room, or a nickname after an @ */
+	/** @param {string} key a room, or a nickname after an @ */
 	constructor(key) {
 		super();
 		this.key = key;
@@ -81,20 +71,15 @@ export class Conversation extends ItemList {
 		return this.isRoom ? `#${this.key}` : this.key;
 	}
 
-	/** Whether the room was never joined. */
 	get isNew() {
 		return !this.#epoch;
 	}
 
-	/** Asks for the messages after the newest one here. */
 	get joinRequest() {
 		return { room: this.key, epoch: this.#epoch, after: this.#epoch && this.#seq };
 	}
 
-	/**
-	 * Adds the messages of an answer to `join`. Returns those that are new.
-	 * @param {JoinedEvent} answer
-	 */
+	/** Returns the new items. @param {JoinedEvent} answer */
 	joined({ epoch, seq, recovered, messages, members, members_count = members.length, more = false }) {
 		const isSameEpoch = epoch === this.#epoch;
 		const isComplete = recovered || (isSameEpoch && seq === this.#seq);
@@ -109,27 +94,19 @@ export class Conversation extends ItemList {
 		return added;
 	}
 
-	/**
-	 * Messages of an earlier epoch have other numbers, and cannot be requested.
-	 * @param {boolean} isSameEpoch
-	 */
+	/** Messages of an earlier epoch have other numbers, and cannot be requested. @param {boolean} isSameEpoch */
 	#addGap(isSameEpoch) {
 		const time = this.items.at(-1)?.time ?? Date.now();
 		this.items.push({ kind: 'gap', time, floor: isSameEpoch ? this.#seq : 0, hasMore: true, isWhole: isSameEpoch });
 		if (!isSameEpoch) this.hasMore = false;
 	}
 
-	/** Number of the first message after a gap. @param {GapItem} gap */
+	/** @param {GapItem} gap */
 	seqAfter(gap) {
 		return this.items.slice(this.items.indexOf(gap) + 1).find((item) => item.seq)?.seq;
 	}
 
-	/**
-	 * Adds the newest of the missing messages. The gap stays if others are lost for good.
-	 * @param {GapItem} gap
-	 * @param {MessagePage} page
-	 * @returns {GapChange}
-	 */
+	/** The gap stays if messages are lost for good. @param {GapItem} gap @param {MessagePage} page @returns {GapChange} */
 	fillGap(gap, { messages, more }) {
 		const end = this.seqAfter(gap) ?? 0;
 		const missing = messages.filter(({ seq }) => seq > gap.floor && seq < end);
@@ -144,10 +121,7 @@ export class Conversation extends ItemList {
 		return { at, added, isClosed };
 	}
 
-	/**
-	 * Returns the new item, or null if the message was here already.
-	 * @param {ReceivedMessage} message
-	 */
+	/** Returns null if the message was here already. @param {ReceivedMessage} message */
 	receive(message) {
 		const { seq, id } = message;
 		const isKnown = seq ? seq <= this.#seq : this.items.some((item) => item.id === id);
@@ -158,10 +132,7 @@ export class Conversation extends ItemList {
 		return item;
 	}
 
-	/**
-	 * Replaces the items if `past` reaches up to the newest message. Returns whether it does.
-	 * @param {PastItems} past
-	 */
+	/** Returns whether `past` reaches up to the newest message. @param {PastItems} past */
 	adopt(past) {
 		if (!past.items.length || past.lastSeq < this.#seq) return false;
 		this.items = past.items;
@@ -174,11 +145,7 @@ export class Conversation extends ItemList {
 		this.items.push({ kind: 'note', time: Date.now(), text });
 	}
 
-	/**
-	 * Changes between two messages make one item. An arrival and a departure cancel out.
-	 * Returns whether the item is new.
-	 * @param {MemberChange} change
-	 */
+	/** Changes between two messages make one item. Returns whether it is new. @param {MemberChange} change */
 	recordChange(change) {
 		this.members.apply(change);
 		const last = this.items.at(-1);
@@ -186,15 +153,79 @@ export class Conversation extends ItemList {
 			this.items.push({ kind: 'changes', time: Date.now(), changes: [change] });
 			return true;
 		}
-		const undone = last.changes.findIndex((other) => other.nick === change.nick && isOpposite(other.type, change.type));
+		const undone = last.changes.findIndex((other) => other.nick === change.nick && other.type === OPPOSITES[change.type]);
 		if (undone < 0) last.changes.push(change);
 		else last.changes.splice(undone, 1);
 		return false;
 	}
 }
 
-/**
- * @param {MemberChange['type']} a
- * @param {MemberChange['type']} b
- */
-const isOpposite = (a, b) => (a === 'joined' && b === 'left') || (a === 'left' && b === 'joined');
+/** The server lists the members of a large room in pages. */
+class MemberList {
+	/** In the order of their arrival. @type {string[]} */
+	nicks = [];
+	count = 0;
+	/** How many came in pages. The others arrived later. */
+	#paged = 0;
+	#isLoading = false;
+
+	/** @param {string[]} nicks @param {number} count */
+	reset(nicks, count) {
+		this.nicks = nicks;
+		this.count = count;
+		this.#paged = nicks.length;
+	}
+
+	/** @param {Session} session @param {string} room */
+	async loadPage(session, room) {
+		if (this.#isLoading) return;
+		this.#isLoading = true;
+		try {
+			this.#addPage(await this.#request(session, room));
+		} finally {
+			this.#isLoading = false;
+		}
+	}
+
+	/** @param {Session} session @param {string} room @returns {Promise<MembersEvent>} */
+	async #request(session, room) {
+		try {
+			return await session.requestWithRetry('members', { room, after: this.nicks[this.#paged - 1] });
+		} catch (error) {
+			if (!(error instanceof RequestError) || error.code !== 'no_such_nick') throw error;
+			// The last member of the page before has left: the next page begins one earlier.
+			this.#paged = Math.max(0, this.#paged - 1);
+			return this.#request(session, room);
+		}
+	}
+
+	/** @param {MembersEvent} page */
+	#addPage({ members, members_count }) {
+		const paged = new Set([...this.nicks.slice(0, this.#paged), ...members]);
+		this.nicks = [...new Set([...paged, ...this.nicks])];
+		this.#paged = paged.size;
+		this.count = Math.max(members_count, this.nicks.length);
+	}
+
+	/** @param {MemberChange} change */
+	apply({ type, nick, to = nick }) {
+		if (type === 'joined') this.#add(nick);
+		else if (type === 'left') this.#remove(nick);
+		else this.nicks = this.nicks.map((other) => (other === nick ? to : other));
+	}
+
+	/** @param {string} nick */
+	#add(nick) {
+		if (this.nicks.includes(nick)) return;
+		this.nicks = [...this.nicks, nick];
+		this.count += 1;
+	}
+
+	/** @param {string} nick */
+	#remove(nick) {
+		const index = this.nicks.indexOf(nick);
+		this.nicks = this.nicks.filter((other) => other !== nick);
+		if (index >= 0 && index < this.#paged) this.#paged -= 1;
+		this.count = Math.max(this.nicks.length, this.count - 1);
+	}
+}

@@ -1,12 +1,11 @@
-// Types of the model, and the events that tell the view of its changes. Browsers
-// do not load this file: it is for the compiler that checks the types.
+// Types of the model, and the events that tell the view of its changes.
 
-import type { RequestError } from '../net/protocol.js';
-import type { HistoryEvent } from '../net/types';
-import type { Conversation } from './conversation.js';
+type Chat = typeof import('./chat.js').chat;
+type Conversation = import('./conversation.js').Conversation;
+type PastItems = import('./conversation.js').PastItems;
 
 /** A message of a room, or a private one, which has neither number nor kind. */
-export interface ReceivedMessage {
+interface ReceivedMessage {
 	room?: string;
 	seq?: number;
 	time: number;
@@ -17,7 +16,7 @@ export interface ReceivedMessage {
 }
 
 /** A page of messages, the oldest first. */
-export type MessagePage = Pick<HistoryEvent, 'messages' | 'more'>;
+type MessagePage = Pick<HistoryEvent, 'messages' | 'more'>;
 
 interface ItemBase {
 	time: number;
@@ -27,7 +26,7 @@ interface ItemBase {
 	text?: string;
 }
 
-export interface MessageItem extends ItemBase {
+interface MessageItem extends ItemBase {
 	kind: 'say' | 'me';
 	id: string;
 	nick: string;
@@ -36,19 +35,19 @@ export interface MessageItem extends ItemBase {
 }
 
 /** A line for this user only. */
-export interface NoteItem extends ItemBase {
+interface NoteItem extends ItemBase {
 	kind: 'note';
 	text: string;
 }
 
 /** Changes of the members between two messages. */
-export interface ChangesItem extends ItemBase {
+interface ChangesItem extends ItemBase {
 	kind: 'changes';
 	changes: MemberChange[];
 }
 
 /** Messages that the page does not have. */
-export interface GapItem extends ItemBase {
+interface GapItem extends ItemBase {
 	kind: 'gap';
 	/** Number of the last message before the gap, or 0. */
 	floor: number;
@@ -59,9 +58,9 @@ export interface GapItem extends ItemBase {
 }
 
 /** An item of the timeline. */
-export type Item = MessageItem | NoteItem | ChangesItem | GapItem;
+type Item = MessageItem | NoteItem | ChangesItem | GapItem;
 
-export interface MemberChange {
+interface MemberChange {
 	type: 'joined' | 'left' | 'renamed';
 	nick: string;
 	/** The new nickname, if the member was renamed. */
@@ -69,7 +68,7 @@ export interface MemberChange {
 }
 
 /** Items that were added in a gap. */
-export interface GapChange {
+interface GapChange {
 	/** Index of the gap before the change. */
 	at: number;
 	added: MessageItem[];
@@ -77,17 +76,17 @@ export interface GapChange {
 	isClosed: boolean;
 }
 
-export interface Attention {
+interface Attention {
 	/** Whether the page is visible. */
 	isVisible: boolean;
 	/** Whether the end of the timeline is in sight. */
 	isAtEnd: boolean;
 }
 
-export type Status = 'connected' | 'disconnected' | 'waiting' | 'refused';
+type Status = 'connected' | 'disconnected' | 'waiting' | 'refused' | 'kicked';
 
 /** A change of the items of a conversation. */
-export type ItemsEvent =
+type ItemsEvent =
 	| { type: 'joined'; conversation: Conversation }
 	/** A new last item, or a change of the last item. */
 	| { type: 'appended'; conversation: Conversation; isChange: boolean }
@@ -96,8 +95,8 @@ export type ItemsEvent =
 	| { type: 'filled'; change: GapChange };
 
 /** A change that the view shows. */
-export type ChatEvent =
-	/** `reason` is that of `refused`, and may be empty. */
+type ChatEvent =
+	/** `reason` is that of `refused` and `kicked`, and may be empty. */
 	| { type: 'status'; status: Status; reason?: string }
 	/** The user, or the partner in a private conversation, has another nickname. */
 	| { type: 'renamed' }
@@ -114,7 +113,7 @@ export type ChatEvent =
 	| { type: 'list' };
 
 /** A piece of a message after parsing. */
-export type Token =
+type Token =
 	| { type: 'text' | 'code' | 'block' | 'mention'; text: string }
 	| { type: 'link'; text: string; href: string }
 	| { type: 'bold' | 'italic'; content: Token[] };

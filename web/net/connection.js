@@ -1,28 +1,61 @@
-// @ts-check
-// A WebSocket to the server that reconnects by itself. JSON objects go in and out.
+// A WebSocket to the server that reconnects by itself, and the errors of its protocol.
 
-/** @import { ConnectionHandlers } from './types' */
+import { translate } from '../i18n/texts.js';
 
 /** Maximum pause before the first retry. It doubles with each failure. */
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
 const OPENING_MAX_MS = 10_000;
-/** How long the server may be silent before it gets a ping. */
 const SILENCE_MAX_MS = 20_000;
 const PONG_MAX_MS = 5_000;
 /** How long a connection must last to reset the backoff. */
 const STABLE_MS = 5_000;
 const REASON_CHARACTERS_MAX = 300;
+const REQUEST_BYTES_MAX = 64 * 1024;
+/** Pause after `rate_limited` without `retry_ms`. */
+const RETRY_MS = 1_000;
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 60_000;
+
+/** A newer connection has the session. */
+export const REPLACED = 4001;
+export const KICKED = 4009;
+/** The connection broke without a close frame. */
+export const ABNORMAL = 1006;
+
+// Close codes that the last message did not cause. Later versions may add others.
+const UNRELATED_CLOSE_CODES = [1000, 1001, 1005, ABNORMAL, 1012, 1013, 1014, 1015, REPLACED, 4002, 4008, KICKED, 4029];
+
+/** @param {number} code */
+export const isCausedByMessage = (code) => !UNRELATED_CLOSE_CODES.includes(code);
+
+/** The error answer to a request, or an error of the page instead. */
+export class RequestError extends Error {
+	/** @param {Omit<ErrorAnswer, 'type'>} error */
+	constructor({ code, message = code, retry_ms = code === 'rate_limited' ? RETRY_MS : undefined }) {
+		super(message);
+		this.code = code;
+		/** Milliseconds before the request is sent again. Null if it would fail again. */
+		this.pause = retry_ms === undefined ? null : Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, retry_ms));
+	}
+}
+
+/** @param {object} request */
+export function sizeError(request) {
+	const bytes = new TextEncoder().encode(JSON.stringify(request)).length;
+	if (bytes <= REQUEST_BYTES_MAX) return null;
+	return new RequestError({ code: 'too_long', message: translate('too_long', { bytes, max: REQUEST_BYTES_MAX }) });
+}
 
 export class Connection {
 	#handlers;
 	/** @type {WebSocket | null} */
 	#socket = null;
-	/** @type {number | undefined} */
-	#timer;
+	#timer = 0;
 	#failures = 0;
 	/** @type {number | null} */
 	#openedAt = null;
+	#isKicked = false;
 
 	/** @param {ConnectionHandlers} handlers */
 	constructor(handlers) {
@@ -38,12 +71,13 @@ export class Connection {
 		return this.#socket?.readyState === WebSocket.OPEN;
 	}
 
-	/** Sends a request if the connection is open. @param {object} request */
+	/** @param {object} request */
 	send(request) {
 		if (this.isOpen) this.#socket?.send(JSON.stringify(request));
 	}
 
 	open() {
+		if (this.#isKicked) return;
 		// The host and port of the page, in case a proxy serves it.
 		const socket = new WebSocket(location.origin.replace(/^http/u, 'ws'), 'chinwag.v1');
 		this.#socket = socket;
@@ -66,10 +100,7 @@ export class Connection {
 		else if (!this.#socket) this.open();
 	}
 
-	/**
-	 * @param {number} ms
-	 * @param {() => void} act
-	 */
+	/** @param {number} ms @param {() => void} act */
 	#schedule(ms, act) {
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(act, ms);
@@ -80,27 +111,22 @@ export class Connection {
 		this.send({ type: 'ping' });
 	}
 
-	/**
-	 * @param {number} [code]
-	 * @param {string} [reason]
-	 */
+	/** @param {number} [code] @param {string} [reason] */
 	#closed(code, reason) {
-		if (!this.#socket) return;
-		discard(this.#socket);
-		this.#socket = null;
+		const socket = this.#socket;
+		if (!socket) return;
+		socket.onopen = socket.onmessage = socket.onclose = this.#socket = null;
+		socket.close();
 		const openedAt = this.#openedAt;
 		this.#openedAt = null;
 		if (openedAt !== null && performance.now() - openedAt > STABLE_MS) this.#failures = 0;
-		this.#reopenLater();
-		this.#handlers.onClose(code, reason);
-		if (code && openedAt === null) this.#reportRefusal();
-	}
-
-	#reopenLater() {
+		this.#isKicked = code === KICKED;
 		const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
 		this.#failures += 1;
 		// Full jitter: many pages that lost a server do not return at once.
 		this.#schedule(Math.random() * backoff, () => this.open());
+		this.#handlers.onClose(code, reason);
+		if (code && openedAt === null) this.#reportRefusal();
 	}
 
 	/** Browsers do not tell why a handshake failed, but the server does. */
@@ -110,19 +136,11 @@ export class Connection {
 	}
 }
 
-/** @param {WebSocket} socket */
-function discard(socket) {
-	socket.onopen = null;
-	socket.onmessage = null;
-	socket.onclose = null;
-	socket.close();
-}
-
 async function refusalReason() {
 	const address = `/healthz?why=${encodeURIComponent(location.origin)}`;
 	const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });
-	const isRefused = response.status === 403 || response.status === 503;
 	// A proxy may answer with a page of its own.
-	if (!isRefused || !response.headers.get('content-type')?.startsWith('text/plain')) return '';
+	const isPlain = response.headers.get('content-type')?.startsWith('text/plain');
+	if (!isPlain || (response.status !== 403 && response.status !== 503)) return '';
 	return (await response.text()).trim().slice(0, REASON_CHARACTERS_MAX);
 }

@@ -1,10 +1,12 @@
-// Types of the JSON protocol, and of the modules that speak it. Browsers do not
-// load this file: it is for the compiler that checks the types.
+// Types of the JSON protocol, and of the modules that speak it. Browsers do not load this file.
+// The types are global for the compiler that checks them. A module uses those of its own folder
+// and of the folders below it.
 
-import type { RequestError } from './protocol.js';
+type RequestError = import('./connection.js').RequestError;
+type Session = import('./session.js').Session;
 
 /** A message of a room. */
-export interface Message {
+interface Message {
 	room: string;
 	/** Its number in its room. */
 	seq: number;
@@ -17,7 +19,7 @@ export interface Message {
 	kind: 'say' | 'me';
 }
 
-export interface Limits {
+interface Limits {
 	text_bytes: number;
 	nick_graphemes: number;
 	rooms: number;
@@ -25,7 +27,7 @@ export interface Limits {
 	per_second: number;
 }
 
-export interface WelcomeEvent {
+interface WelcomeEvent {
 	type: 'welcome';
 	/** Token of the session, for the next connection. */
 	session: string;
@@ -35,7 +37,7 @@ export interface WelcomeEvent {
 	limits: Limits;
 }
 
-export interface JoinedEvent {
+interface JoinedEvent {
 	type: 'joined';
 	room: string;
 	/** The history that the numbers of messages belong to. */
@@ -52,7 +54,7 @@ export interface JoinedEvent {
 	members_count?: number;
 }
 
-export interface PrivateEvent {
+interface PrivateEvent {
 	type: 'private';
 	from: string;
 	to: string;
@@ -61,7 +63,7 @@ export interface PrivateEvent {
 	id: string;
 }
 
-export interface RenamedEvent {
+interface RenamedEvent {
 	type: 'renamed';
 	from: string;
 	to: string;
@@ -69,7 +71,7 @@ export interface RenamedEvent {
 }
 
 /** A page of messages, the oldest first. */
-export interface HistoryEvent {
+interface HistoryEvent {
 	type: 'history';
 	room: string;
 	messages: Message[];
@@ -78,27 +80,27 @@ export interface HistoryEvent {
 }
 
 /** A page of search results, the newest first. */
-export interface ResultsEvent {
+interface ResultsEvent {
 	type: 'results';
 	messages: Message[];
 	/** Where the next page begins, if there is one. */
 	before?: number;
 }
 
-export interface RoomsEvent {
+interface RoomsEvent {
 	type: 'rooms';
 	rooms: { room: string; members: number }[];
 	/** Whether there are more rooms. */
 	more: boolean;
 }
 
-export interface MembersEvent {
+interface MembersEvent {
 	type: 'members';
 	members: string[];
 	members_count: number;
 }
 
-export interface ErrorEvent {
+interface ErrorAnswer {
 	type: 'error';
 	/** See PROTOCOL.md. In the page also `closed`, if the connection ended before the answer. */
 	code: string;
@@ -109,7 +111,7 @@ export interface ErrorEvent {
 }
 
 /** An event of the server. `ref` is that of the request which it answers. */
-export type ServerEvent = { ref?: string; id?: string } & (
+type ServerEvent = { ref?: string; id?: string } & (
 	| WelcomeEvent
 	| JoinedEvent
 	| { type: 'parted'; room: string }
@@ -123,11 +125,11 @@ export type ServerEvent = { ref?: string; id?: string } & (
 	| { type: 'notice'; text: string }
 	| RoomsEvent
 	| MembersEvent
-	| ErrorEvent
+	| ErrorAnswer
 );
 
 /** The answer to each type of request. */
-export interface Answers {
+interface Answers {
 	hello: WelcomeEvent;
 	join: JoinedEvent;
 	part: { type: 'parted'; room: string };
@@ -139,7 +141,7 @@ export interface Answers {
 }
 
 /** A message of the user that the server has not confirmed. */
-export interface UnsentMessage {
+interface UnsentMessage {
 	/** Key of its conversation: the name of a room, or a nickname after an @. */
 	key: string;
 	text: string;
@@ -154,7 +156,7 @@ export interface UnsentMessage {
 	hasRejoined?: boolean;
 }
 
-export interface ConnectionHandlers {
+interface ConnectionHandlers {
 	onOpen(): void;
 	onEvent(event: ServerEvent): void;
 	/** Without `code`, the page gave the connection up. */
@@ -163,7 +165,7 @@ export interface ConnectionHandlers {
 	onRefused(reason: string): void;
 }
 
-export interface SendQueueHandlers {
+interface SendQueueHandlers {
 	send(request: object): void;
 	/** Returns whether messages of a conversation can be sent now. */
 	canSend(key: string): boolean;
@@ -172,11 +174,11 @@ export interface SendQueueHandlers {
 	onChange(): void;
 }
 
-export interface SessionHandlers {
+interface SessionHandlers {
 	/** Joins the rooms. Messages are sent when it is done. */
 	onWelcome(event: WelcomeEvent): Promise<void>;
 	onEvent(event: ServerEvent): void;
-	onClose(): void;
+	onClose: ConnectionHandlers['onClose'];
 	/** The server accepts this client later. */
 	onWait(): void;
 	onRefused: ConnectionHandlers['onRefused'];
@@ -186,7 +188,7 @@ export interface SessionHandlers {
 }
 
 /** A request without an answer, or a pause before a request. */
-export interface Pending {
+interface Pending {
 	resolve?(answer: any): void;
 	reject(error: RequestError): void;
 }

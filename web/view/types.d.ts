@@ -1,10 +1,7 @@
-// Types of the view. Browsers do not load this file: it is for the compiler that
-// checks the types.
-
-import type { UnsentMessage } from '../net/types';
+// Types of the view.
 
 /** The elements of index.html that have an id. */
-export interface Page {
+interface Page {
 	address: HTMLElement;
 	choices: HTMLDialogElement;
 	code: HTMLImageElement;
@@ -23,27 +20,26 @@ export interface Page {
 	messages: HTMLElement;
 	newer: HTMLButtonElement;
 	nickname: HTMLElement;
+	notify: HTMLInputElement;
 	objection: HTMLElement;
 	people: HTMLElement;
 	query: HTMLInputElement;
 	rename: HTMLFormElement;
 	results: HTMLElement;
+	room: HTMLInputElement;
 	rooms: HTMLElement;
+	send: HTMLButtonElement;
 	settings: HTMLButtonElement;
 	shade: HTMLElement;
 	side: HTMLElement;
 	silence: HTMLElement;
+	sound: HTMLInputElement;
 	status: HTMLElement;
 	text: HTMLTextAreaElement;
+	theme: HTMLSelectElement;
 	timeline: HTMLElement;
 	title: HTMLElement;
 	topic: HTMLElement;
 	unsent: HTMLElement;
 	wish: HTMLInputElement;
-}
-
-/** Actions of the user for a message that is not sent. */
-export interface UnsentActions {
-	retry(message: UnsentMessage): void;
-	withdraw(message: UnsentMessage): void;
 }

@@ -11,7 +11,7 @@ export async function openRenderer(t) {
   const html = (text, nick) =>
     page.evaluate(
       async ([text, nick]) => {
-        const { render } = await import('/view/render.js');
+        const { render } = await import('/view/elements.js');
         const place = document.createElement('div');
         place.append(render(text, nick));
         return place.innerHTML;

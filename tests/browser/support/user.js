@@ -79,7 +79,7 @@ export class PageUser {
 
   async say(text) {
     await this.input.fill(text);
-    await this.page.locator('[name=send]').click();
+    await this.page.locator('#send').click();
   }
 
   /** Changes the nickname in its field, and waits until the server has agreed. */

@@ -17,7 +17,7 @@ use crate::strace::Strace;
 const MEMBERS: usize = 10;
 /// Silent connections to each port.
 const SILENT: usize = 400;
-/// Requests for the page during a shortage.
+/// Number of requests for the page during a shortage.
 const PAGE_REQUESTS: usize = 10;
 /// How long the shortage lasts (s).
 const SHORTAGE_SECONDS: u32 = 2;
@@ -124,7 +124,7 @@ fn no_thread_is_left() {
 
 /// Every lasting error of `accept`: no descriptor in the process or in the system, no memory for
 /// the socket, and errors of the new connection. They run side by side, because each leaves the
-/// processor to the others, or fails.
+/// processor to the others, or fails. tiny_http's accept loop ends, and the page is still served.
 #[test]
 fn accept_fails_for_a_while() {
     const LASTING: [&str; 6] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ECONNABORTED", "EPROTO"];
@@ -146,7 +146,8 @@ fn accept_fails_with(error: &str, injection: &str) {
     };
     let end = |(strace, _connections): (Strace, _)| {
         let (failed, seconds) = (strace.detach(), since.elapsed().as_secs_f64());
-        assert!(failed > 0, "nothing failed");
+        // One of tiny_http, and at least one of each port.
+        assert!(failed >= 3, "{error}: only {failed} calls failed");
         let spins = failed as f64 / seconds > ATTEMPTS_MAX;
         assert!(!spins, "{error}: {failed} attempts in {seconds:.1} s");
     };

@@ -32,7 +32,7 @@ for (const word of TABLE.trim().split(/\s/u)) {
 }
 
 /** @param {string} name in any letter case */
-export const emojiNamed = (name) => emojiByName.get(name.toLowerCase());
+const emojiNamed = (name) => emojiByName.get(name.toLowerCase());
 
 /** @param {string} prefix of names, in any letter case */
 export function emojiMatching(prefix) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use chinwag::Limits;
@@ -62,5 +63,21 @@ fn each_dependency_is_argued() {
             |word: &str| word.trim_start_matches("unicode").trim_start_matches('-') == name;
         let words = argued.split(|c: char| c.is_whitespace() || matches!(c, '|' | ','));
         assert!(words.into_iter().any(is_named), "{name}");
+    }
+}
+
+#[test]
+fn the_tests_that_security_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = include_str!("../SECURITY.md").split('`').skip(1).step_by(2);
+    let files: Vec<_> = named
+        .filter_map(|name| match name.strip_prefix("hostile::") {
+            Some(test) if !test.starts_with('…') => Some(format!("tests/hostile/{test}.rs")),
+            _ => name.starts_with("tests/").then(|| name.to_owned()),
+        })
+        .collect();
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        assert!(root.join(&file).exists(), "{file}");
     }
 }

@@ -187,7 +187,8 @@ impl<'a> Frontend<'a> {
                 self.respond_within_limit(peer, is_head, invite);
             }
             Ok(Route::Options) => self.send(&peer.transport, &options_response()),
-            Ok(Route::Chat(_)) => unreachable!("`handle_request` upgrades it"),
+            // `handle_request` upgrades it before.
+            Ok(Route::Chat(_)) => {}
             Err(rejection) => self.reject(peer, &rejection, is_head),
         }
     }

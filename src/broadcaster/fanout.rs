@@ -36,7 +36,7 @@ pub(crate) struct Fanout {
     subscribers: FxHashMap<ClientId, Subscriber>,
     /// The runs of this turn, by room.
     runs: HashMap<RoomName, Run>,
-    /// What single clients are sent before the runs: answers, notices, and parts of runs.
+    /// Answers, notices and parts of runs for single clients. They are sent before the runs.
     answers: Vec<(ClientId, Answer)>,
     answers_bytes: usize,
     answers_bytes_max: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Fanout {
     inbox: Sender<Input>,
 }
 
-/// What one client is sent at the end of the turn, or has done for it.
+/// An action for one client at the end of the turn.
 enum Answer {
     Frames(Frames),
     /// A query to the history. The frames after it wait for its answer.

@@ -62,7 +62,7 @@ struct State {
 /// The frames that the socket has not taken.
 #[derive(Debug, Default)]
 struct Backlog {
-    /// The run of which the socket has taken a part.
+    /// The run that the socket has taken in part.
     partial: Option<PartialRun>,
     /// The runs after it.
     queue: Option<RunQueue>,
@@ -161,7 +161,7 @@ impl Outbox {
     }
 
     /// Appends the close frame to the backlog. All further frames are dropped. The backlog of a
-    /// client that is too slow is dropped, too, except the run of which it has a part. The kernel's
+    /// client that is too slow is dropped, too, except the run that it has in part. The kernel's
     /// buffer is enlarged for the rest of that run and the close frame, so that both arrive whenever
     /// the client reads again.
     pub(crate) fn push_close_frame(&self, reason: &CloseReason, close_frame: Frames) {

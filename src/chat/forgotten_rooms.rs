@@ -8,7 +8,7 @@ use super::room_name::RoomName;
 /// continues its numbers.
 const EMPTY_ROOMS_MAX: usize = 10_000;
 
-/// Rooms of which only the `seq` is in memory.
+/// Rooms with nothing but their `seq` in memory.
 #[derive(Debug, Default)]
 pub(super) struct ForgottenRooms {
     seqs: HashMap<RoomName, u64>,

@@ -29,7 +29,7 @@ pub(crate) enum Lookup {
     Search(Search),
 }
 
-/// An answer with messages of a room, of which the newest are in memory. [`HistoryRead::complete`]
+/// An answer with messages of a room. The newest of them are in memory. [`HistoryRead::complete`]
 /// adds older ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HistoryRead {

@@ -53,7 +53,7 @@ impl Chat {
         if self.people[&id].is_away_from_any_room() {
             self.start_grace(id, turn.now);
         }
-        // A client that listens already gets the answer after the messages before this command.
+        // If the client is listening, the answer comes after the messages before this command.
         self.stop_listening(id, client, &room, turn.out);
         let gap_after = self.people[&id].membership(&room).and_then(|it| it.gap_after);
         let since = since.filter(|since| gap_after != Some(since.after));

@@ -94,7 +94,7 @@ fn read_all(connection: &Connection, report: &mut Report) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Counts what is in a history. A server may have it open.
+/// Counts the messages of a history, and of its largest rooms. A server may have it open.
 ///
 /// # Errors
 /// If the history cannot be read.

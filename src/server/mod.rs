@@ -75,7 +75,7 @@ impl Server {
         let capacity = measure(config)?;
         let config = &within(&capacity, config);
         #[cfg(feature = "history")]
-        let store = match &config.history {
+        let opened = match &config.history {
             Some(history) => Some(History::open(history, config.limits.history)?),
             None => None,
         };
@@ -98,7 +98,7 @@ impl Server {
             stopping: Waker::new()?,
         };
         #[cfg(feature = "history")]
-        let (history, workers) = store.map(History::into_parts).unzip();
+        let (history, workers) = opened.map(History::into_parts).unzip();
         #[cfg(not(feature = "history"))]
         let history = None;
         let clients_max = capacity.connections.clients_max;

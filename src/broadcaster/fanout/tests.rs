@@ -19,6 +19,7 @@ use crate::chat::{
     Command, HistoryLimits, Id, Kind, LeaveReason, NewMessage, Nickname, Now, Quota, Rules, Since,
     Text, Token, Turn,
 };
+use crate::config::Limits;
 use crate::net::socket::Transport;
 
 const ROOMS: [&str; 2] = ["lobby", "kitchen"];
@@ -113,13 +114,7 @@ struct FanoutTest {
 }
 
 fn server_info() -> ServerInfo {
-    ServerInfo {
-        epoch: "e1".to_owned(),
-        has_search: false,
-        text_bytes_max: 8192,
-        burst: 10,
-        per_second: 4,
-    }
+    ServerInfo::new(&Limits::default(), "e1", false)
 }
 
 fn room(index: usize) -> RoomName {

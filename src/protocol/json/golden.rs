@@ -8,15 +8,10 @@ use crate::chat::{
     NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, RoomName, Since, Text, Token,
     TooLong,
 };
+use crate::config::Limits;
 
 fn server() -> ServerInfo {
-    ServerInfo {
-        epoch: "e1".to_owned(),
-        has_search: false,
-        text_bytes_max: 8192,
-        burst: 10,
-        per_second: 4,
-    }
+    ServerInfo::new(&Limits::default(), "e1", false)
 }
 
 fn id(text: &str) -> Id {

@@ -37,10 +37,11 @@ const BACKLOG_BYTES_MIN: usize = 128 * 1024;
 const SERVER_BYTES: usize = 6 * 1024 * 1024;
 /// Heap of SQLite and the search (bytes).
 const HISTORY_HEAP_BYTES: usize = 5 * 1024 * 1024;
-/// Number of threads of tiny_http: one that accepts, and its pool.
-const PAGE_THREADS: usize = 5;
-/// Maximum number of threads that tiny_http's pool may add when many clients load the page at once.
-const PAGE_THREADS_MORE: usize = 60;
+/// Number of threads of tiny_http: one that accepts, and a pool of four. The pool adds a fifth thread
+/// if its only connection arrives before the four wait for it.
+const PAGE_THREADS: usize = 6;
+/// Minimum number of connections: one client, and one request for the page.
+const CONNECTIONS_MIN: usize = 2;
 /// Number of descriptors for everything that is not a client.
 const DESCRIPTORS_SPARE: usize = 128;
 /// Number of descriptors of a client: a socket and a waker.
@@ -80,7 +81,7 @@ pub(super) struct Facts {
     pub(super) default_stack_bytes: usize,
 }
 
-/// The resource that is too scarce to serve even one connection. It is the source of
+/// The resource that is too scarce to serve even one client and its page. It is the source of
 /// [`StartError::Scarce`](crate::StartError::Scarce).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -92,7 +93,7 @@ pub enum Scarcity {
          other programs that count for it"
     )]
     Threads {
-        /// Number of threads that serving one connection takes.
+        /// Number of threads that serving one client and one page request takes.
         needed: usize,
         /// Number of threads that can be started.
         left: usize,
@@ -147,7 +148,7 @@ impl Needs {
 /// Divides the resources. A larger limit never means fewer clients.
 ///
 /// # Errors
-/// If there is too little for one connection.
+/// If there is too little for one client and one page request.
 pub(super) fn capacity(
     facts: &Facts,
     clients_wish: Option<usize>,
@@ -226,17 +227,17 @@ impl Bounds {
 
     fn add(&mut self, amount: usize, limit: &'static str) -> Result<(), Scarcity> {
         self.counts.push(Left { amount, limit });
-        if amount == 0 { Err(Scarcity::Space { limit }) } else { Ok(()) }
+        if amount < CONNECTIONS_MIN { Err(Scarcity::Space { limit }) } else { Ok(()) }
     }
 
     fn add_threads(&mut self, threads: Left, needs: &Needs) -> Result<(), Scarcity> {
         let Left { amount: left, limit } = threads;
         let connections = left.saturating_sub(needs.threads);
-        if connections == 0 {
-            return Err(Scarcity::Threads { needed: needs.threads + 1, left, limit });
+        if connections < CONNECTIONS_MIN {
+            let needed = needs.threads + CONNECTIONS_MIN;
+            return Err(Scarcity::Threads { needed, left, limit });
         }
-        let for_the_page = (connections / 8).min(PAGE_THREADS_MORE);
-        self.add(connections - for_the_page, limit)
+        self.add(connections, limit)
     }
 
     /// Subtracts the needs of the server. A quarter of the rest is for the messages in the rooms, up
@@ -351,19 +352,19 @@ mod tests {
     fn threads_are_divided() {
         let cases = [
             // All threads are needed for the server itself.
-            (10, None),
-            (11, Some((1, 0, 12))),
-            (12, Some((1, 1, 12))),
-            (18, Some((4, 3, 12))),
-            (38, Some((13, 12, 12))),
-            (98, Some((58, 19, 12))),
-            (198, Some((124, 41, 20))),
+            (12, None),
+            (13, Some((1, 1, 12))),
+            (14, Some((2, 1, 12))),
+            (19, Some((4, 4, 12))),
+            (39, Some((14, 14, 12))),
+            (99, Some((66, 22, 12))),
+            (199, Some((141, 47, 23))),
             (100_000, Some((9_936, 4_096, 64))),
         ];
         for (threads, expected) in cases {
             let divided = divide(&limited(|it| it.threads = left(threads)), None);
             let Some((clients, reserve, page_requests)) = expected else {
-                let scarcity = Scarcity::Threads { needed: 11, left: threads, limit: "it" };
+                let scarcity = Scarcity::Threads { needed: 13, left: threads, limit: "it" };
                 assert_eq!(divided, Err(scarcity), "{threads}");
                 continue;
             };

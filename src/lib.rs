@@ -104,6 +104,8 @@ mod server;
 
 mod http;
 
+mod config;
+
 mod connection;
 
 #[cfg(feature = "history")]
@@ -113,20 +115,20 @@ mod broadcaster;
 
 mod protocol;
 
-mod config;
+mod limits;
 
 mod chat;
 
 mod net;
 
 pub use broadcaster::event::{Event, Events, NoEvent, Request};
+pub use broadcaster::handle::{Handle, Room, SayError, Stopped};
 pub use chat::{
     ClientId, HistoryLimits, Kind as MessageKind, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX,
     Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
-pub use config::{Config, Limits};
+pub use config::Config;
+pub use limits::Limits;
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;
-pub use server::{
-    Handle, Room, RunError, Running, SayError, Scarcity, Server, StartError, Stopped,
-};
+pub use server::{RunError, Running, Scarcity, Server, StartError};

@@ -7,6 +7,7 @@
 pub(crate) mod close_reason;
 pub(crate) mod event;
 pub(crate) mod fanout;
+pub(crate) mod handle;
 pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
@@ -21,7 +22,7 @@ use crate::chat::{
     Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
     Rules, Turn,
 };
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::protocol::json::{ParsedRequest, RequestTags, ServerInfo};
 use crate::protocol::{ECHOES, Handshake};
 use close_reason::CloseReason;

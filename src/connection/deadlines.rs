@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::broadcaster::close_reason::CloseReason;
-use crate::config::Limits;
+use crate::limits::Limits;
 
 /// The times of a client's last actions, and the deadlines for its next ones.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::{Arrival, ClientMessage, Input};
 use crate::broadcaster::outbox::{Drained, Outbox};
 use crate::chat::{ClientId, Text};
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain;
 use crate::protocol::json::{self, ParsedRequest, RequestError};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::shared_buckets::{Lender, REQUESTS_PER_TEXT, Rate};
 use crate::chat::{Command, ROOMS_PER_PERSON_MAX, TokenBucket};
-use crate::config::Limits;
+use crate::limits::Limits;
 
 /// The rate limits of one client.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::chat::{ByNetwork, Network, TokenBucket};
-use crate::config::Limits;
+use crate::limits::Limits;
 
 /// Maximum number of client bursts that a network lends at once.
 const BURSTS: u32 = 8;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::config::Durability;
 use super::incomplete_marker;
 use super::open::{checkpoint, set_journal};
-use crate::config::Durability;
 
 /// Value of `opened_in` when every message is on the disk as soon as it is committed.
 const FULL: &str = "full";

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::config::Durability;
 use super::open::{open_private, sibling};
-use crate::config::Durability;
 
 /// Returns whether the marker exists. If this cannot be read, it may exist.
 pub(super) fn is_set(history: &Path) -> bool {

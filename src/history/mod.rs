@@ -34,6 +34,7 @@
 //! each other.
 
 mod clock;
+mod config;
 mod epoch;
 mod file;
 mod fingerprint;
@@ -67,7 +68,7 @@ use rusqlite::ErrorCode;
 pub use inspect::{Report, RoomStats, Stats, stats, verify};
 pub use transfer::{Exported, TransferError, export, import};
 
-pub use crate::config::{Durability, HistoryConfig};
+pub use config::{Durability, HistoryConfig};
 
 use crate::broadcaster::history::{
     HistoryQuery, HistoryQueue, OpenedHistory, READS_MAX, SEARCHES_MAX,

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use super::config::Durability;
 use super::{HistoryError, schema};
-use crate::config::Durability;
 
 /// How long a connection waits for a lock of SQLite. A lock is held only for a moment, unless
 /// another program works on the file.

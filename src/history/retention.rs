@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Params, Statement, Transaction, TransactionBehavior, params};
 
 use super::clock::FileClock;
+use super::config::HistoryConfig;
 use super::row::{last_number, unsigned};
-use crate::config::HistoryConfig;
 
 /// How often messages to delete are looked for, and the clock is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(60);

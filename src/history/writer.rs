@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::clock::{ClockReading, FileClock};
+use super::config::{Durability, HistoryConfig};
 use super::file::HistoryFile;
 use super::open::{Access, checkpoint, close_without_checkpoint, set_journal, wal_length};
 use super::restore::{ROOMS_MAX, Restored, restore};
@@ -19,7 +20,6 @@ use super::watcher::{FileWatcher, Loss};
 use super::{HistoryError, epoch, incomplete_marker, names, recovery, schema};
 use crate::broadcaster::history::HistoryWriter;
 use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
-use crate::config::{Durability, HistoryConfig};
 
 /// How long the writer waits after a failure before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

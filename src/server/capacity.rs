@@ -7,8 +7,8 @@
 
 use crate::broadcaster::inbox::INBOX_MAX;
 use crate::chat::{ANSWER_BYTES_MAX, CLIENTS_MAX};
-use crate::config::Limits;
 use crate::http::ConnectionLimits;
+use crate::limits::Limits;
 
 /// Stack of the thread of a connection (bytes). It touches an eighth of this. Pages of a stack that
 /// are never touched cost only address space.

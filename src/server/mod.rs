@@ -2,7 +2,6 @@
 
 mod accept;
 mod capacity;
-mod handle;
 mod listen;
 mod machine;
 mod running;
@@ -17,6 +16,7 @@ use crossbeam_channel::bounded;
 
 use crate::broadcaster::broadcast;
 use crate::broadcaster::event::Events;
+use crate::broadcaster::handle::{Handle, SayError};
 use crate::chat::{Nickname, Quota, RoomName};
 use crate::config::Config;
 #[cfg(feature = "history")]
@@ -26,7 +26,6 @@ use crate::http::page::Page;
 use crate::net::poll::Waker;
 pub use capacity::Scarcity;
 use capacity::{Capacity, Facts, Needs, capacity};
-pub use handle::{Handle, Room, SayError, Stopped};
 pub use listen::StartError;
 use listen::{addresses, check_descriptors, distinct, listen_on_all};
 pub use running::{RunError, Running};
@@ -234,6 +233,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::broadcaster::handle::Stopped;
     use crate::broadcaster::inbox::Input;
 
     #[test]

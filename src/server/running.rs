@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::thread::JoinHandle;
 
-use super::Handle;
+use crate::broadcaster::handle::Handle;
 
 /// A server that serves on threads of its own. Dropping it stops the server, and waits until all of
 /// its threads have ended.

@@ -19,7 +19,7 @@ use crate::chat::{
     Command, HistoryLimits, Id, Kind, LeaveReason, NewMessage, Nickname, Now, Quota, Rules, Since,
     Text, Token, Turn,
 };
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::net::socket::Transport;
 
 const ROOMS: [&str; 2] = ["lobby", "kitchen"];

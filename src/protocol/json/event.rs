@@ -8,7 +8,7 @@ use crate::chat::{
     CommandError, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
     Notice, ROOMS_PER_PERSON_MAX, RoomName,
 };
-use crate::config;
+use crate::limits;
 
 /// The description of the server in `welcome`.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct ServerInfo {
 }
 
 impl ServerInfo {
-    pub(crate) fn new(limits: &config::Limits, epoch: &str, has_search: bool) -> Self {
-        let config::Limits { text_bytes_max, burst, per_second, .. } = *limits;
+    pub(crate) fn new(limits: &limits::Limits, epoch: &str, has_search: bool) -> Self {
+        let limits::Limits { text_bytes_max, burst, per_second, .. } = *limits;
         let per_second = per_second.map_or(0, std::num::NonZeroU32::get);
         Self { epoch: epoch.to_owned(), has_search, text_bytes_max, burst, per_second }
     }

@@ -8,7 +8,7 @@ use crate::chat::{
     NewPrivateMessage, Nickname, NicknameError, Notice, QueryError, RoomName, Since, Text, Token,
     TooLong,
 };
-use crate::config::Limits;
+use crate::limits::Limits;
 
 fn server() -> ServerInfo {
     ServerInfo::new(&Limits::default(), "e1", false)

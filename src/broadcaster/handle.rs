@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
-use crate::broadcaster::event::{EventSink, Events};
-use crate::broadcaster::inbox::Input;
+use super::event::{EventSink, Events};
+use super::inbox::Input;
 use crate::chat::{ClientId, Nickname, NicknameTaken, RoomName, Text, TooLong};
 use crate::net::addresses::reachable_addresses;
 
@@ -28,15 +28,15 @@ use crate::net::addresses::reachable_addresses;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
-    pub(super) page_addresses: Arc<[SocketAddr]>,
-    pub(super) websocket_addresses: Arc<[SocketAddr]>,
-    pub(super) clients_max: usize,
-    pub(super) text_bytes_max: usize,
-    pub(super) inbox: Sender<Input>,
+    pub(crate) page_addresses: Arc<[SocketAddr]>,
+    pub(crate) websocket_addresses: Arc<[SocketAddr]>,
+    pub(crate) clients_max: usize,
+    pub(crate) text_bytes_max: usize,
+    pub(crate) inbox: Sender<Input>,
     /// Holds one request to stop. A second has no further effect.
-    pub(super) stop: Sender<()>,
+    pub(crate) stop: Sender<()>,
     /// Disconnected when the broadcaster has ended. Nothing is ever sent.
-    pub(super) ended: Receiver<Infallible>,
+    pub(crate) ended: Receiver<Infallible>,
 }
 
 /// A room, as [`Handle::rooms`] lists it.
@@ -211,8 +211,8 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::NoEvent;
     use super::*;
-    use crate::broadcaster::event::NoEvent;
     use crate::chat::Listing;
 
     fn handle(inbox: Sender<Input>, ended: Receiver<Infallible>) -> Handle {

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 #[cfg(feature = "history")]
 use crate::history::HistoryConfig;
+use crate::hooks::Hooks;
 use crate::limits::{Limits, setters};
 use crate::net::host::{HostName, Origin};
 
@@ -51,6 +53,11 @@ pub struct Config {
     pub clients_per_address_max: Option<NonZeroUsize>,
     /// Limits in time, space and rate.
     pub limits: Limits,
+    /// The decisions of the embedder. `None`, the default, permits everything.
+    pub hooks: Option<Arc<dyn Hooks>>,
+    /// Stack of each connection's thread for the hooks (bytes); 256 KiB by default. It takes address
+    /// space, and memory only as far as the hooks touch it. Without hooks it is not taken.
+    pub hook_stack_bytes: usize,
     /// The file in which all messages are kept. With `None`, the default, they are held in memory
     /// only, within [`Limits::history`].
     #[cfg(feature = "history")]
@@ -68,6 +75,8 @@ impl Default for Config {
             clients_max: None,
             clients_per_address_max: NonZeroUsize::new(64),
             limits: Limits::default(),
+            hooks: None,
+            hook_stack_bytes: 256 * 1024,
             #[cfg(feature = "history")]
             history: None,
         }
@@ -81,6 +90,13 @@ impl Config {
         self.bind = bind.into_iter().map(Into::into).collect();
         self
     }
+
+    /// Sets [`hooks`](#structfield.hooks).
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
 }
 
 setters!(Config:
@@ -91,6 +107,7 @@ setters!(Config:
     clients_max: impl Into<Option<NonZeroUsize>>,
     clients_per_address_max: impl Into<Option<NonZeroUsize>>,
     limits: Limits,
+    hook_stack_bytes: usize,
 );
 
 #[cfg(feature = "history")]

@@ -48,8 +48,8 @@
 //! nickname that it was sent under. [`Server::reserve`] reserves it before the first client connects.
 //!
 //! ```
-//! # use chinwag::{Config, Event, Handle, Nickname, SayError, Server};
-//! fn answer(handle: &Handle, bot: &Nickname, event: &Event) -> Result<(), SayError> {
+//! # use chinwag::{Config, Event, Handle, Nickname, CallError, Server};
+//! fn answer(handle: &Handle, bot: &Nickname, event: &Event) -> Result<(), CallError> {
 //!     match event {
 //!         Event::Message { room, text, .. } if text == "!help" => {
 //!             handle.say(room, bot, "I only know !help")
@@ -108,6 +108,8 @@ mod config;
 
 mod connection;
 
+mod hooks;
+
 #[cfg(feature = "history")]
 pub mod history;
 
@@ -121,13 +123,18 @@ mod chat;
 
 mod net;
 
+pub use broadcaster::calls::{Client, Counts, Room};
 pub use broadcaster::event::{Event, Events, NoEvent, Request};
-pub use broadcaster::handle::{Handle, Room, SayError, Stopped};
+pub use broadcaster::handle::{CallError, Handle, Stopped};
 pub use chat::{
-    ClientId, HistoryLimits, Kind as MessageKind, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX,
-    Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
+    ClientId, HistoryLimits, Kind as MessageKind, LeaveReason, NICKNAME_BYTES_MAX,
+    NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError,
+    TooLong,
 };
 pub use config::Config;
+pub use hooks::{
+    Admission, CommandHelp, Draft, Hooks, Invocation, Recipient, Refusal, Requester, Verdict,
+};
 pub use limits::Limits;
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;

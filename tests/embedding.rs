@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use chinwag::{
-    ClientId, Config, Dialect, Event, Events, HistoryLimits, MessageKind, Nickname, NoEvent, Room,
-    RoomName, RunError, SayError, Server, StartError, Stopped,
+    CallError, ClientId, Config, Dialect, Event, Events, HistoryLimits, MessageKind, Nickname,
+    NoEvent, Room, RoomName, RunError, Server, StartError, Stopped,
 };
 use serde_json::json;
 use testkit::{DEADLINE, TestServer, config, connect, error_code};
@@ -293,7 +293,7 @@ fn the_embedder_sends_messages_to_a_room() {
     assert_eq!(bo.receive(), "cook: soup is ready");
     ana.send_and_receive("nothing of that came here");
     let too_long = server.handle.say(&room("kitchen"), &name("cook"), &"x".repeat(8193));
-    assert!(matches!(too_long, Err(SayError::TooLong(_))));
+    assert!(matches!(too_long, Err(CallError::TooLong(_))));
     server.handle.say(&room("attic"), &name("cook"), "this room is empty").unwrap();
 }
 
@@ -371,8 +371,8 @@ fn the_embedder_cannot_take_the_nickname_of_a_client() {
     let lobby = RoomName::lobby();
     for nickname in ["ana", "ANA"] {
         let result = server.handle.say(&lobby, &name(nickname), "nothing of this is sent");
-        assert_eq!(result, Err(SayError::NicknameTaken));
-        assert_eq!(server.handle.reserve(&name(nickname)), Err(SayError::NicknameTaken));
+        assert_eq!(result, Err(CallError::NicknameTaken));
+        assert_eq!(server.handle.reserve(&name(nickname)), Err(CallError::NicknameTaken));
     }
     ana.send("hello");
     while bo.receive() != "ana: hello" {}

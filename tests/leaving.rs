@@ -233,7 +233,7 @@ fn stopping_tells_three_hundred_clients_that_send() {
     server.stop();
     let nobody = chinwag::Nickname::parse("nobody").unwrap();
     let said = server.handle.say(&chinwag::RoomName::lobby(), &nobody, "hello?");
-    assert_eq!(said, Err(chinwag::SayError::Stopped));
+    assert_eq!(said, Err(chinwag::CallError::Stopped));
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(crate) enum CloseReason {
     Refused { reason: String },
     /// The client continued after too many of its requests were refused.
     Flooding,
-    /// The embedder has removed the client.
-    Kicked { reason: String },
+    /// The embedder has removed the client, with this code and reason.
+    Kicked { code: u16, reason: String },
     /// The server stops.
     Stopping,
     /// The thread of the connection panicked, or the broadcaster did.
@@ -47,14 +47,15 @@ impl CloseReason {
     /// Returns the close code, as an observer would name it (RFC 6455, section 7.1.5).
     pub(crate) fn code(&self) -> u16 {
         match self {
-            Self::Closed { code, .. } | Self::Offence { code, .. } => *code,
+            Self::Closed { code, .. } | Self::Offence { code, .. } | Self::Kicked { code, .. } => {
+                *code
+            }
             Self::Lost { .. } | Self::TimedOut => close_code::ABNORMAL,
             Self::TooSlow => close_code::TOO_SLOW,
             Self::Replaced => close_code::REPLACED,
             Self::NoHello => close_code::NO_HELLO,
             Self::Refused { .. } => close_code::TRY_AGAIN_LATER,
             Self::Flooding => close_code::FLOODING,
-            Self::Kicked { .. } => close_code::KICKED,
             Self::Stopping => close_code::GOING_AWAY,
             Self::Crashed => close_code::INTERNAL_ERROR,
         }
@@ -72,7 +73,7 @@ impl CloseReason {
             Self::NoHello => "hello did not come in time",
             Self::Refused { reason } => reason,
             Self::Flooding => "too many requests",
-            Self::Kicked { reason } => reason,
+            Self::Kicked { reason, .. } => reason,
             Self::Stopping => "the server is stopping",
             Self::Crashed => "internal error",
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use http::HeaderMap;
 
-use crate::chat::{ClientId, Kind as MessageKind, Nickname, RoomName};
+use crate::chat::{ClientId, Kind as MessageKind, LeaveReason, Nickname, RoomName};
 use crate::protocol::Dialect;
 
 /// Something that happened in the chat.
@@ -61,6 +61,49 @@ pub enum Event {
         nickname: Nickname,
         /// The room.
         room: RoomName,
+        /// Why it is no longer a member.
+        reason: LeaveReason,
+    },
+    /// The connection of a user broke. The user stays a member of its rooms until it comes back
+    /// ([`Event::Back`]) or the grace is over ([`Event::Left`]). Follows [`Event::Close`].
+    #[non_exhaustive]
+    Away {
+        /// The id of the client that the user had.
+        client: ClientId,
+        /// Its nickname.
+        nickname: Nickname,
+    },
+    /// A user has come back with a new client. [`Event::Joined`] follows for each room.
+    #[non_exhaustive]
+    Back {
+        /// The id of the new client.
+        client: ClientId,
+        /// Its nickname.
+        nickname: Nickname,
+    },
+    /// A request was refused: the server is full, its origin or its host is not allowed, a hook or a
+    /// ban refuses it, or it is malformed. A flood of such requests is reported in part.
+    #[non_exhaustive]
+    Refused {
+        /// The address that it came from.
+        address: IpAddr,
+        /// The status of the response (RFC 9110, section 15).
+        status: u16,
+        /// The reason, in a sentence.
+        reason: String,
+    },
+    /// A client has sent a private message to a member of the embedder
+    /// ([`Handle::enter`](crate::Handle::enter)). Other private messages are no events.
+    #[non_exhaustive]
+    Private {
+        /// The id of the client.
+        client: ClientId,
+        /// Its nickname.
+        nickname: Nickname,
+        /// The member of the embedder.
+        to: Nickname,
+        /// The text.
+        text: String,
     },
     /// A client has changed its nickname, in all of its rooms.
     #[non_exhaustive]
@@ -98,6 +141,8 @@ pub enum Event {
     Error {
         /// The id of the client.
         client: ClientId,
+        /// Its nickname, if it had one.
+        nickname: Option<Nickname>,
         /// The failure, in a sentence.
         error: String,
     },
@@ -106,6 +151,9 @@ pub enum Event {
     Close {
         /// The id of the client.
         client: ClientId,
+        /// Its nickname, if it had one. A user that goes on with another connection is not named
+        /// here.
+        nickname: Option<Nickname>,
         /// The close code (RFC 6455, section 7.4) that the client sent, or was sent; 1005 for a
         /// close frame without a code, 1006 if there was no close frame.
         code: u16,
@@ -266,7 +314,7 @@ mod tests {
     use super::*;
 
     fn close(code: u16) -> Event {
-        Event::Close { client: ClientId(1), code, reason: String::new() }
+        Event::Close { client: ClientId(1), nickname: None, code, reason: String::new() }
     }
 
     fn waiting(events: &Events) -> Vec<Event> {

@@ -17,10 +17,10 @@ use rustc_hash::FxHashMap;
 use super::close_reason::CloseReason;
 use super::history::{HistoryQuery, HistoryQueue};
 use super::inbox::Input;
-use super::outbox::{Frames, Outbox};
+use super::outbox::{Frames, Identity};
 use super::subscriber::Subscriber;
 use crate::chat::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
-use crate::protocol::json::{self, RequestError, RequestTags, ServerInfo};
+use crate::protocol::json::{self, CommandInfo, RequestError, RequestTags, ServerInfo};
 use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
 
 /// Length of a run at which the turn ends (bytes).
@@ -42,6 +42,12 @@ pub(crate) struct Fanout {
     answers_bytes_max: usize,
     /// A run has reached [`RUN_BYTES_MAX`].
     is_long: bool,
+    /// Number of messages that were sent to clients, each counted for each client.
+    deliveries: u64,
+    /// Bytes of all frames that were sent.
+    bytes: u64,
+    /// Connections need to know their users, for the hooks of an embedder.
+    identifies: bool,
     /// `None`: there is no history.
     queue: Option<HistoryQueue>,
     queries_count: u64,
@@ -101,14 +107,46 @@ impl Fanout {
             answers_bytes: 0,
             answers_bytes_max: backlog_bytes_max.saturating_mul(BACKLOGS_OF_ANSWERS),
             is_long: false,
+            deliveries: 0,
+            bytes: 0,
+            identifies: false,
             queue,
             queries_count: 0,
             inbox,
         }
     }
 
-    pub(crate) fn add(&mut self, client: ClientId, dialect: Dialect, outbox: Arc<Outbox>) {
-        self.subscribers.insert(client, Subscriber::new(dialect, outbox));
+    pub(crate) fn add(&mut self, client: ClientId, subscriber: Subscriber) {
+        self.subscribers.insert(client, subscriber);
+    }
+
+    pub(crate) fn subscribers(&self) -> impl Iterator<Item = (ClientId, &Subscriber)> {
+        self.subscribers.iter().map(|(client, subscriber)| (*client, subscriber))
+    }
+
+    /// Returns the numbers of deliveries and of bytes so far.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        (self.deliveries, self.bytes)
+    }
+
+    /// Sets the commands that `welcome` lists, and tells each connection of its user from now on.
+    pub(crate) fn serve_hooks(&mut self, commands: Vec<CommandInfo>) {
+        Arc::make_mut(&mut self.server).commands = commands;
+        self.identifies = true;
+    }
+
+    /// Tells the connection of a client of its user.
+    fn identify(&self, client: ClientId, plain_room: Option<&RoomName>, chat: &Chat) {
+        if !self.identifies {
+            return;
+        }
+        if let (Some(subscriber), Some(nickname)) =
+            (self.subscribers.get(&client), chat.nickname_of(client).cloned())
+        {
+            let is_plain = subscriber.dialect == Dialect::Plain;
+            let plain_room = plain_room.filter(|_| is_plain).cloned();
+            subscriber.outbox.identify(Identity { nickname, plain_room });
+        }
     }
 
     /// Removes a client at the end of the turn. It gets its own last messages before its close frame.
@@ -153,20 +191,21 @@ impl Fanout {
                 let clients: Vec<_> = others.map(|listener| listener.client).collect();
                 self.send_to(&clients, &json::render(notice, &self.server), chat);
             }
-            Delivery::Clients { clients, notice } if !clients.is_empty() => {
-                self.send_to(clients, &json::render(notice, &self.server), chat);
-            }
-            Delivery::Clients { .. } => {}
+            Delivery::Clients { clients, notice } => self.notify(clients, notice, chat),
             Delivery::Reply { client, notice } => {
                 if let (Notice::Welcome { .. }, Some(subscriber)) =
                     (notice, self.subscribers.get(client))
                 {
                     subscriber.outbox.welcome();
                 }
+                if matches!(notice, Notice::Welcome { .. } | Notice::Renamed { .. }) {
+                    self.identify(*client, chat.rooms_of(*client).next(), chat);
+                }
                 self.send_to(&[*client], &json::reply(notice, tags, &self.server), chat);
             }
             Delivery::Lookup { client, lookup } => self.query(*client, lookup, tags, chat),
             Delivery::Enters { client, room } => {
+                self.identify(*client, Some(room), chat);
                 if let (Some(run), Some(subscriber)) =
                     (self.runs.get_mut(room), self.subscribers.get(client))
                 {
@@ -214,6 +253,7 @@ impl Fanout {
         match answer {
             Answer::Frames(frames) => {
                 if let Some(subscriber) = self.subscribers.get_mut(&client) {
+                    self.bytes += frames.len() as u64;
                     subscriber.send(&frames);
                 }
             }
@@ -267,17 +307,21 @@ impl Fanout {
     /// Appends a notice to the run of a room.
     fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
         let audience = chat.audience(room);
-        if !audience.plain && !audience.json {
+        let listeners = audience.plain + audience.json;
+        if listeners == 0 {
             return;
+        }
+        if matches!(notice, Notice::Message(_)) {
+            self.deliveries += listeners as u64;
         }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
             None => self.runs.entry(room.clone()).or_default(),
         };
-        if audience.plain {
+        if audience.plain > 0 {
             plain::render(notice, &mut run.plain);
         }
-        if audience.json {
+        if audience.json > 0 {
             append_text_frame(&mut run.json, |text| json::write(notice, &self.server, text));
         }
         self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
@@ -289,20 +333,44 @@ impl Fanout {
         for listener in chat.listeners(room) {
             let Some(subscriber) = self.subscribers.get_mut(&listener.client) else { continue };
             let frames = if subscriber.dialect == Dialect::Plain { &plain } else { &json };
-            match skipped.get(&listener.client) {
-                Some(start) if *start < frames.len() => subscriber.send(&frames[*start..].into()),
+            let start = skipped.get(&listener.client).copied();
+            self.bytes += (frames.len() - start.unwrap_or(0)) as u64;
+            match start {
+                Some(start) if start < frames.len() => subscriber.send(&frames[start..].into()),
                 None if !frames.is_empty() => subscriber.send(frames),
                 _ => {}
             }
         }
     }
 
+    /// Sends a notice to these clients alone. A plain client gets a private message of the embedder as
+    /// a line, and no other notice.
+    fn notify(&mut self, clients: &[ClientId], notice: &Notice, chat: &Chat) {
+        let is_plain = |client: &ClientId| {
+            self.subscribers.get(client).is_some_and(|it| it.dialect == Dialect::Plain)
+        };
+        let (plain, json): (Vec<_>, Vec<_>) = clients.iter().copied().partition(is_plain);
+        if !json.is_empty() {
+            self.send_to(&json, &json::render(notice, &self.server), chat);
+        }
+        let mut frames = Vec::new();
+        if !plain.is_empty() {
+            plain::render(notice, &mut frames);
+        }
+        if !frames.is_empty() {
+            self.send_frames_to(&plain, &frames.into(), chat);
+        }
+    }
+
     /// Sends a text to these clients alone, in its place among the frames of their rooms.
     fn send_to(&mut self, clients: &[ClientId], text: &str, chat: &Chat) {
-        let frame = text_frame(text);
+        self.send_frames_to(clients, &text_frame(text), chat);
+    }
+
+    fn send_frames_to(&mut self, clients: &[ClientId], frames: &Frames, chat: &Chat) {
         for client in clients {
             self.send_rest(*client, chat.rooms_of(*client));
-            self.push(*client, &frame);
+            self.push(*client, frames);
         }
     }
 

@@ -1,15 +1,21 @@
 //! The handle with which other threads reach a running server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::Broadcaster;
+use super::bans::Bans;
+use super::calls::{Client, Counts, Room};
 use super::event::{EventSink, Events};
 use super::inbox::Input;
-use crate::chat::{ClientId, Nickname, NicknameTaken, RoomName, Text, TooLong};
+use crate::chat::{ClientId, Network, Nickname, NicknameTaken, RoomName, Text, TooLong};
 use crate::net::addresses::reachable_addresses;
+use crate::protocol::close_code;
 
 /// A handle to a running server, for any thread. Clones are handles to the same server. A handle does
 /// not keep the server running: after its end the calls return [`Stopped`].
@@ -33,20 +39,13 @@ pub struct Handle {
     pub(crate) clients_max: usize,
     pub(crate) text_bytes_max: usize,
     pub(crate) inbox: Sender<Input>,
+    pub(crate) bans: Arc<Bans>,
+    /// Whether anything has ever subscribed to events.
+    pub(crate) has_listener: Arc<AtomicBool>,
     /// Holds one request to stop. A second has no further effect.
     pub(crate) stop: Sender<()>,
     /// Disconnected when the broadcaster has ended. Nothing is ever sent.
     pub(crate) ended: Receiver<Infallible>,
-}
-
-/// A room, as [`Handle::rooms`] lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Room {
-    /// The name of the room.
-    pub name: RoomName,
-    /// The nicknames of its members, in the order of their arrival.
-    pub members: Vec<Nickname>,
 }
 
 /// The server has stopped.
@@ -54,10 +53,10 @@ pub struct Room {
 #[error("the server has stopped")]
 pub struct Stopped;
 
-/// The reason why [`Handle::say`] or [`Handle::reserve`] fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a call of a [`Handle`] fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SayError {
+pub enum CallError {
     /// The server has stopped.
     #[error("the server has stopped")]
     Stopped,
@@ -68,15 +67,22 @@ pub enum SayError {
     /// The text is longer than clients may send.
     #[error(transparent)]
     TooLong(#[from] TooLong),
+    /// The client cannot be in one more room, or the chat cannot have one more room. Has the reason
+    /// as a sentence.
+    #[error("{0}")]
+    NoRoom(String),
+    /// No close code for a connection that the embedder closes.
+    #[error("{0} is no close code for this: 1000, and 3000 to 4999 are")]
+    CloseCode(u16),
 }
 
-impl From<Stopped> for SayError {
+impl From<Stopped> for CallError {
     fn from(Stopped: Stopped) -> Self {
         Self::Stopped
     }
 }
 
-impl From<NicknameTaken> for SayError {
+impl From<NicknameTaken> for CallError {
     fn from(NicknameTaken: NicknameTaken) -> Self {
         Self::NicknameTaken
     }
@@ -116,7 +122,8 @@ impl Handle {
     /// are no events. If the server has stopped, there are none.
     pub fn events(&self, capacity: usize) -> Events {
         let (sink, events) = EventSink::new(capacity);
-        match self.ask(|answer| Input::Subscribe { sink, answer }) {
+        self.has_listener.store(true, Ordering::Relaxed);
+        match self.ask(move |it| it.subscribe(sink)) {
             Ok(()) => events,
             // Without a sink they have ended.
             Err(Stopped) => EventSink::new(capacity).1,
@@ -139,10 +146,10 @@ impl Handle {
     /// # Errors
     /// If the text is longer than clients may send, if a client has the nickname, and if the server
     /// has stopped. The message is not sent then.
-    pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), SayError> {
-        let text = Text::parse(text, self.text_bytes_max)?;
+    pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), CallError> {
+        let text = self.text(text)?;
         let (room, nickname) = (room.clone(), nickname.clone());
-        Ok(self.ask(|answer| Input::Post { room, nickname, text, answer })??)
+        Ok(self.ask(move |it| it.post(&room, nickname, text))??)
     }
 
     /// Reserves a nickname: from now on no client can take it, or one that looks the same. The 1,000
@@ -151,9 +158,94 @@ impl Handle {
     ///
     /// # Errors
     /// If a client has the nickname already, and if the server has stopped.
-    pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
+    pub fn reserve(&self, nickname: &Nickname) -> Result<(), CallError> {
         let nickname = nickname.clone();
-        Ok(self.ask(|answer| Input::Reserve { nickname, answer })??)
+        Ok(self.ask(move |it| it.reserve(&nickname))??)
+    }
+
+    /// Makes the embedder a member of a room under this nickname, which is reserved as
+    /// [`Handle::reserve`] does. Users see the member in their lists, and can send it private
+    /// messages, which are [`Event::Private`](crate::Event::Private). It counts as a user for
+    /// [`Config::clients_max`](crate::Config::clients_max). [`Handle::say`] needs no membership.
+    ///
+    /// ```
+    /// # use chinwag::{Config, Nickname, RoomName, Server};
+    /// # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+    /// # let running = Server::bind(&config)?.start()?;
+    /// # let handle = running.handle();
+    /// let (bot, lobby) = (Nickname::parse("bot")?, RoomName::lobby());
+    /// handle.enter(&bot, &lobby)?;
+    /// assert_eq!(handle.rooms()?[0].members, [bot.clone()]);
+    /// assert!(handle.leave(&bot, &lobby)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a client has the nickname, and if the server has stopped.
+    pub fn enter(&self, nickname: &Nickname, room: &RoomName) -> Result<(), CallError> {
+        let (nickname, room) = (nickname.clone(), room.clone());
+        Ok(self.ask(move |it| {
+            it.change(|chat, turn| chat.enter_for_embedder(&nickname, &room, turn))
+        })??)
+    }
+
+    /// Makes a member that entered with [`Handle::enter`] leave a room. The nickname stays reserved.
+    /// Returns whether it was a member.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn leave(&self, nickname: &Nickname, room: &RoomName) -> Result<bool, Stopped> {
+        let (nickname, room) = (nickname.clone(), room.clone());
+        self.ask(move |it| it.change(|chat, turn| chat.leave_for_embedder(&nickname, &room, turn)))
+    }
+
+    /// Sends a private message to one client, and reserves the nickname as [`Handle::reserve`] does.
+    /// A plain client gets it as a line, like a message in its room. Returns whether the client is
+    /// connected and has a nickname.
+    ///
+    /// # Errors
+    /// If the text is longer than clients may send, if a client has the nickname, and if the server
+    /// has stopped.
+    pub fn tell(
+        &self,
+        client: ClientId,
+        nickname: &Nickname,
+        text: &str,
+    ) -> Result<bool, CallError> {
+        let (text, nickname) = (self.text(text)?, nickname.clone());
+        Ok(self.ask(move |it| {
+            it.change(|chat, turn| chat.tell_for_embedder(client, nickname, text, turn))
+        })??)
+    }
+
+    /// Sends a notice of the server to one client. It is never kept. Returns whether the client gets
+    /// it: a plain client does not, because its dialect has no notices.
+    ///
+    /// # Errors
+    /// If the text is longer than clients may send, and if the server has stopped.
+    pub fn notify(&self, client: ClientId, text: &str) -> Result<bool, CallError> {
+        let text = self.text(text)?;
+        Ok(self.ask(move |it| it.change(|chat, turn| chat.notify(client, text, turn)))?)
+    }
+
+    /// Sends a notice of the server to all JSON clients in a room, or to all of the server. It is
+    /// never kept. [`Handle::say`] also reaches plain clients.
+    ///
+    /// # Errors
+    /// If the text is longer than clients may send, and if the server has stopped.
+    pub fn announce(&self, room: Option<&RoomName>, text: &str) -> Result<(), CallError> {
+        let (text, room) = (self.text(text)?, room.cloned());
+        Ok(self.ask(move |it| it.change(|chat, turn| chat.announce(room.as_ref(), text, turn)))?)
+    }
+
+    /// Sets the message of the day: a notice that each JSON client gets when it has said hello.
+    /// `None`, the default, is no message.
+    ///
+    /// # Errors
+    /// If the text is longer than clients may send, and if the server has stopped.
+    pub fn set_motd(&self, motd: Option<&str>) -> Result<(), CallError> {
+        let motd = motd.map(|motd| self.text(motd)).transpose()?;
+        Ok(self.ask(move |it| it.set_motd(motd))?)
     }
 
     /// Closes the connection of a client with code 4009 and this reason (at most 123 bytes are sent),
@@ -177,7 +269,113 @@ impl Handle {
     /// If the server has stopped.
     pub fn kick(&self, client: ClientId, reason: &str) -> Result<bool, Stopped> {
         let reason = reason.to_owned();
-        self.ask(|answer| Input::Kick { client, reason, answer })
+        self.ask(move |it| it.close(client, close_code::KICKED, reason))
+    }
+
+    /// Closes the connection of a client as [`Handle::kick`] does, with this code: 1000, or 3000 to
+    /// 4999 (RFC 6455, section 7.4.2). PROTOCOL.md lists the codes that mean something to the page.
+    ///
+    /// # Errors
+    /// If the code is another, and if the server has stopped.
+    pub fn close(&self, client: ClientId, code: u16, reason: &str) -> Result<bool, CallError> {
+        if !matches!(code, 1000 | 3000..=4999) {
+            return Err(CallError::CloseCode(code));
+        }
+        let reason = reason.to_owned();
+        Ok(self.ask(move |it| it.close(client, code, reason))?)
+    }
+
+    /// Refuses the texts of a user for a time, over all of its connections. A JSON client gets the
+    /// error `muted`. Those of a plain client are dropped, because its dialect has no errors. Returns
+    /// whether the client is connected and has a nickname.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn mute(&self, client: ClientId, time: Duration) -> Result<bool, Stopped> {
+        self.ask(move |it| it.mute(client, time))
+    }
+
+    /// Ends what [`Handle::mute`] began. Returns whether the client is connected and has a nickname.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn unmute(&self, client: ClientId) -> Result<bool, Stopped> {
+        self.ask(move |it| it.unmute(client))
+    }
+
+    /// Bans an address for a time, or with `None` until the server ends. Its clients are closed with
+    /// code 4009, and its handshakes are refused with the status 403. The addresses of one /64
+    /// network of IPv6 count as one. Of more than 10,000 bans, those that end first are lifted.
+    ///
+    /// ```
+    /// # use chinwag::{Config, Server};
+    /// # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+    /// # let running = Server::bind(&config)?.start()?;
+    /// # let handle = running.handle();
+    /// let address = "192.0.2.7".parse()?;
+    /// handle.ban(address, Some(std::time::Duration::from_secs(600)))?;
+    /// assert_eq!(handle.bans()[0].0, address);
+    /// assert!(handle.unban(address));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn ban(&self, address: IpAddr, time: Option<Duration>) -> Result<(), Stopped> {
+        // A time that the clock cannot add lasts as long as the server.
+        self.bans.add(address, time.and_then(|time| Instant::now().checked_add(time)));
+        self.ask(move |it| it.close_network(Network::of(address), "banned"))
+    }
+
+    /// Lifts a ban. Returns whether the address was banned.
+    pub fn unban(&self, address: IpAddr) -> bool {
+        self.bans.remove(address)
+    }
+
+    /// Returns the banned addresses, and how long each ban still lasts; `None` until the server ends.
+    pub fn bans(&self) -> Vec<(IpAddr, Option<Duration>)> {
+        self.bans.list()
+    }
+
+    /// Changes the nickname of a client, also one that an
+    /// [`Admission`](crate::Admission) gave. Returns whether the client is connected and has a
+    /// nickname.
+    ///
+    /// # Errors
+    /// If another user has the nickname or it is reserved, and if the server has stopped.
+    pub fn rename(&self, client: ClientId, to: &Nickname) -> Result<bool, CallError> {
+        let to = to.clone();
+        match self.ask(move |it| it.rename(client, to))? {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(_)) => Err(CallError::NicknameTaken),
+        }
+    }
+
+    /// Makes a client join a room, without the [`Hooks::join`](crate::Hooks::join) of the embedder.
+    /// A plain client, which is in one room, moves there. Returns whether the client is connected and
+    /// has a nickname.
+    ///
+    /// # Errors
+    /// If the client is in 16 rooms already or there are too many rooms, and if the server has
+    /// stopped.
+    pub fn join(&self, client: ClientId, room: &RoomName) -> Result<bool, CallError> {
+        let room = room.clone();
+        let joined =
+            self.ask(move |it| it.change(|chat, turn| chat.move_in(client, &room, turn)))?;
+        let Some(joined) = joined else { return Ok(false) };
+        joined.map_err(|error| CallError::NoRoom(error.to_string()))?;
+        Ok(true)
+    }
+
+    /// Makes a client leave a room. A plain client is in no room then, and its texts go nowhere.
+    /// Returns whether it was there.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn part(&self, client: ClientId, room: &RoomName) -> Result<bool, Stopped> {
+        let room = room.clone();
+        self.ask(move |it| it.change(|chat, turn| chat.move_out(client, &room, turn)))
     }
 
     /// Returns the rooms that have members or messages, by name. A user whose connection broke is a
@@ -186,16 +384,40 @@ impl Handle {
     /// # Errors
     /// If the server has stopped.
     pub fn rooms(&self) -> Result<Vec<Room>, Stopped> {
-        let rooms = self.ask(Input::ListRooms)?;
-        Ok(rooms.into_iter().map(|(it, members)| Room { name: it.room, members }).collect())
+        self.ask(|it| it.rooms())
     }
 
-    /// Sends a question to the broadcaster, and waits for the answer. The broadcaster never waits, so
-    /// this takes a few turns at most. A question that comes in its last turn stays in the inbox,
+    /// Returns the connected clients, in the order of their arrival.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn clients(&self) -> Result<Vec<Client>, Stopped> {
+        self.ask(|it| it.clients())
+    }
+
+    /// Returns numbers about the server.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn counts(&self) -> Result<Counts, Stopped> {
+        self.ask(|it| it.counts())
+    }
+
+    fn text(&self, text: &str) -> Result<Text, TooLong> {
+        Text::parse(text, self.text_bytes_max)
+    }
+
+    /// Has the broadcaster carry out a call, and waits for the result. The broadcaster never waits, so
+    /// this takes a few turns at most. A call that comes in its last turn stays in the inbox,
     /// and gets no answer.
-    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Broadcaster) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
         let (answer, answered) = bounded(1);
-        self.inbox.send(question(answer)).map_err(|_| Stopped)?;
+        // Sending the answer fails only if the thread that asked has stopped waiting.
+        let call = move |broadcaster: &mut Broadcaster| drop(answer.try_send(call(broadcaster)));
+        self.inbox.send(Input::Call(Box::new(call))).map_err(|_| Stopped)?;
         select! {
             recv(answered) -> answer => answer.map_err(|_| Stopped),
             recv(self.ended) -> _ => answered.try_recv().map_err(|_| Stopped),
@@ -213,7 +435,9 @@ impl Handle {
 mod tests {
     use super::super::event::NoEvent;
     use super::*;
-    use crate::chat::Listing;
+    use crate::broadcaster::broadcast;
+    use crate::chat::Rules;
+    use crate::limits::Limits;
 
     fn handle(inbox: Sender<Input>, ended: Receiver<Infallible>) -> Handle {
         let none: Arc<[SocketAddr]> = Arc::default();
@@ -223,6 +447,8 @@ mod tests {
             clients_max: 1,
             text_bytes_max: 1,
             inbox,
+            bans: Arc::default(),
+            has_listener: Arc::default(),
             stop: bounded(1).0,
             ended,
         }
@@ -234,28 +460,18 @@ mod tests {
         let (inbox, inputs) = bounded(1);
         let (_alive, ended) = bounded(0);
         let handle = handle(inbox.clone(), ended);
-        let listing = || Listing { room: RoomName::lobby(), members: 0, seq: 1 };
         std::thread::scope(|scope| {
             for _ in 0..2 {
+                let inbox = inbox.clone();
                 // Ends with the receiver of the inbox.
-                scope.spawn(|| while inbox.send(Input::Stop).is_ok() {});
+                scope.spawn(move || while inbox.send(Input::Stop).is_ok() {});
             }
-            scope.spawn(move || {
-                for input in inputs {
-                    match input {
-                        Input::ListRooms(answer) => {
-                            let _ = answer.send(vec![(listing(), Vec::new())]);
-                        }
-                        Input::End => return,
-                        _ => {}
-                    }
-                }
-            });
+            let quota = Rules::simple().quota;
+            let answers = inbox.clone();
+            scope.spawn(move || broadcast(inputs, answers, &Limits::default(), quota, None));
             let answers: Vec<_> = (0..TIMES).map(|_| handle.rooms()).collect();
             inbox.send(Input::End).unwrap();
-            for rooms in answers {
-                assert_eq!(rooms, Ok(vec![Room { name: RoomName::lobby(), members: vec![] }]));
-            }
+            assert!(answers.iter().all(|rooms| *rooms == Ok(Vec::new())));
         });
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::Broadcaster;
 use super::close_reason::CloseReason;
-use super::event::{EventSink, Request};
+use super::event::Request;
 use super::outbox::{Frames, Outbox};
-use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
+use crate::chat::{ClientId, Grant, RoomName, Text};
 use crate::protocol::Handshake;
 use crate::protocol::json::ParsedRequest;
 
@@ -34,21 +35,10 @@ pub(crate) enum Input {
     },
     /// A client is gone. Its connection sends this exactly once.
     Disconnected { client: ClientId, reason: CloseReason },
-    /// The embedder posts a message.
-    Post {
-        room: RoomName,
-        nickname: Nickname,
-        text: Text,
-        answer: Sender<Result<(), NicknameTaken>>,
-    },
-    /// The embedder reserves a nickname for itself.
-    Reserve { nickname: Nickname, answer: Sender<Result<(), NicknameTaken>> },
-    /// The embedder closes the connection of a client. The answer is whether it was connected.
-    Kick { client: ClientId, reason: String, answer: Sender<bool> },
-    /// The embedder subscribes to events.
-    Subscribe { sink: EventSink, answer: Sender<()> },
-    /// The embedder asks for the rooms and their members.
-    ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
+    /// A call of the embedder. It answers through a channel of its own.
+    Call(Box<dyn FnOnce(&mut Broadcaster) + Send>),
+    /// A request was refused before it reached the chat. Sent only if the embedder gets events.
+    Refused { address: IpAddr, status: u16, reason: String },
     /// A health check. Its answer shows that the broadcaster takes turns.
     Probe(Sender<()>),
     /// The server stops. Every connection is closed, and no client is accepted.
@@ -74,5 +64,7 @@ pub(crate) struct Arrival {
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
     pub(crate) request: Arc<Request>,
+    /// What a hook of the embedder decided about it.
+    pub(crate) grant: Option<Box<Grant>>,
     pub(crate) outbox: Arc<Outbox>,
 }

@@ -4,6 +4,8 @@
 //! deliveries go to the [`Fanout`], which encodes each notice once, and sends the frames when the
 //! turn ends. The busier the server is, the more messages share one turn and its cost.
 
+pub(crate) mod bans;
+pub(crate) mod calls;
 pub(crate) mod close_reason;
 pub(crate) mod event;
 pub(crate) mod fanout;
@@ -19,8 +21,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
-    Rules, Turn,
+    Chat, ClientId, Delivery, Level, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota, Rules,
+    Text, Turn,
 };
 use crate::limits::Limits;
 use crate::protocol::json::{ParsedRequest, RequestTags, ServerInfo};
@@ -30,6 +32,7 @@ use event::{Event, EventSink};
 use fanout::Fanout;
 use history::{HistoryWriter, OpenedHistory, RestoredRoom};
 use inbox::{Arrival, ClientMessage, Input};
+use subscriber::Subscriber;
 
 /// Runs the loop of the broadcaster's thread, until [`Input::End`]. If it panics, it drops the inbox,
 /// so that no thread waits to send into it. `sender` sends to the same inbox: the history
@@ -69,11 +72,15 @@ pub(crate) fn broadcast(
     }
 }
 
-struct Broadcaster {
+pub(crate) struct Broadcaster {
     chat: Chat,
     fanout: Fanout,
     writer: Option<Box<dyn HistoryWriter + Send>>,
     sinks: Vec<EventSink>,
+    /// The message of the day.
+    motd: Option<Text>,
+    /// Number of messages in rooms so far.
+    messages: u64,
     /// Events of this turn, for the sinks.
     events: Vec<Event>,
     random: StdRng,
@@ -120,6 +127,8 @@ impl Broadcaster {
             fanout: Fanout::new(server, queue, inbox, limits.backlog_bytes_max),
             writer,
             sinks: Vec::new(),
+            motd: None,
+            messages: 0,
             events: Vec::new(),
             random: rand::make_rng(),
             now: now(),
@@ -148,6 +157,7 @@ impl Broadcaster {
                 writer.take_names(changes);
             }
             if let Some((text, level)) = writer.end_turn(&self.chat, self.now.instant) {
+                let text = text.into();
                 let (clients, notice) =
                     (self.chat.with_sessions(), Notice::Announcement { text, level });
                 let announcement = Delivery::Clients { clients, notice };
@@ -182,30 +192,9 @@ impl Broadcaster {
             }
             Input::Connected(arrival) => self.connect(*arrival),
             Input::Disconnected { client, reason } => self.disconnect(client, &reason),
-            // Sending an answer fails only if the thread that asked has stopped waiting.
-            Input::Post { room, nickname, text, answer } => {
-                let posted = self.change_chat(|chat, turn| chat.post(&room, nickname, text, turn));
-                self.carry_out(None, &RequestTags::default());
-                let _ = answer.try_send(posted);
-            }
-            Input::Reserve { nickname, answer } => {
-                let _ = answer.try_send(self.chat.reserve_for_embedder(&nickname));
-            }
-            Input::Kick { client, reason, answer } => {
-                // The client is sent what came before.
-                self.end_turn();
-                let _ = answer.try_send(self.fanout.close(client, CloseReason::Kicked { reason }));
-            }
-            Input::Subscribe { sink, answer } => {
-                // A new sink gets no events from before.
-                self.end_turn();
-                self.sinks.push(sink);
-                let _ = answer.try_send(());
-            }
-            Input::ListRooms(answer) => {
-                let listing = |it: Listing| (self.chat.members(&it.room), it);
-                let rooms = self.chat.listings(None).map(listing);
-                let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
+            Input::Call(call) => call(self),
+            Input::Refused { address, status, reason } => {
+                self.report(|| Event::Refused { address, status, reason });
             }
             Input::Probe(answer) => drop(answer.try_send(())),
             Input::Stop => {
@@ -249,14 +238,18 @@ impl Broadcaster {
     }
 
     fn connect(&mut self, arrival: Arrival) {
-        let Arrival { client, address, handshake, request, outbox } = arrival;
+        let Arrival { client, address, handshake, request, grant, outbox } = arrival;
         if self.is_stopping {
             outbox.request_close(CloseReason::Stopping);
             return outbox.release();
         }
         let dialect = handshake.dialect();
-        self.fanout.add(client, dialect, outbox.clone());
+        let since = UNIX_EPOCH + Duration::from_millis(self.now.unix_ms);
+        self.fanout.add(client, Subscriber::new(dialect, address, since, outbox.clone()));
         self.chat.connect(client, Network::of(address));
+        if let Some(grant) = grant {
+            self.chat.grant(client, *grant);
+        }
         self.report(|| Event::Open { client, address, dialect, request });
         if let Handshake::Plain { room, wish } = handshake {
             match self.change_chat(|chat, turn| chat.enter(client, room, wish, turn)) {
@@ -271,17 +264,23 @@ impl Broadcaster {
 
     fn disconnect(&mut self, client: ClientId, reason: &CloseReason) {
         self.fanout.remove(client, &self.chat);
-        self.change_chat(|chat, turn| chat.leave(client, reason.leave_reason(), turn));
+        let leave_reason = reason.leave_reason();
+        let nickname = self.change_chat(|chat, turn| chat.leave(client, leave_reason, turn));
         if self.is_stopping || ECHOES {
             // All clients are about to close, or get only their echoes.
             self.deliveries.clear();
         }
         self.carry_out(None, &RequestTags::default());
+        let away = nickname.clone().filter(|it| !self.is_stopping && self.chat.is_away(it));
         if reason.is_error() {
-            self.report(|| Event::Error { client, error: reason.reason().to_owned() });
+            let error = || reason.reason().to_owned();
+            self.report(|| Event::Error { client, nickname: nickname.clone(), error: error() });
         }
         let (code, text) = (reason.code(), || reason.reason().to_owned());
-        self.report(|| Event::Close { client, code, reason: text() });
+        self.report(|| Event::Close { client, nickname, code, reason: text() });
+        if let Some(nickname) = away {
+            self.report(|| Event::Away { client, nickname });
+        }
     }
 
     /// Changes the chat. Its deliveries are for [`carry_out`](Self::carry_out).
@@ -295,14 +294,27 @@ impl Broadcaster {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         for delivery in deliveries.drain(..) {
             if let Delivery::Room { notice: Notice::Message(message), .. } = &delivery {
+                self.messages += 1;
                 if let Some(writer) = &mut self.writer {
                     writer.take(message);
                 }
             }
             self.report_delivery(&delivery, from);
             self.fanout.deliver(&delivery, tags, &self.chat);
+            self.greet(&delivery);
         }
         self.deliveries = deliveries;
+    }
+
+    /// Sends the message of the day to a client that is welcomed.
+    fn greet(&mut self, delivery: &Delivery) {
+        if let (Some(motd), Delivery::Reply { client, notice: Notice::Welcome { .. } }) =
+            (&self.motd, delivery)
+        {
+            let notice = Notice::Announcement { text: motd.clone().into(), level: Level::Info };
+            let greeting = Delivery::Clients { clients: vec![*client], notice };
+            self.fanout.deliver(&greeting, &RequestTags::default(), &self.chat);
+        }
     }
 
     /// Reports a delivery if it is an event. `from` is the client that sent the input.
@@ -314,8 +326,22 @@ impl Broadcaster {
             Delivery::Room { notice: Notice::Message(message), .. } => {
                 from.map(|client| message_event(client, message))
             }
-            Delivery::Room { notice: Notice::Left { room, nickname, .. }, .. } => {
-                Some(Event::Left { nickname: nickname.clone(), room: room.clone() })
+            Delivery::Room { notice: Notice::Left { room, nickname, reason }, .. } => {
+                let (nickname, room) = (nickname.clone(), room.clone());
+                Some(Event::Left { nickname, room, reason: *reason })
+            }
+            Delivery::Reply { client, notice: Notice::Welcome { nickname, resumed: true, .. } } => {
+                Some(Event::Back { client: *client, nickname: nickname.clone() })
+            }
+            Delivery::Reply { client, notice: Notice::Private { from, to, text, .. } }
+                if self.chat.is_of_embedder(to) =>
+            {
+                Some(Event::Private {
+                    client: *client,
+                    nickname: from.clone(),
+                    to: to.clone(),
+                    text: text.as_str().to_owned(),
+                })
             }
             Delivery::Reply { client, notice: Notice::Renamed { from, to, .. } } => {
                 Some(Event::Renamed { client: *client, from: from.clone(), to: to.clone() })
@@ -384,7 +410,8 @@ mod tests {
         let outbox = Arc::new(Outbox::new(Arc::new(transport), 1024).unwrap());
         let address = Ipv4Addr::LOCALHOST.into();
         let request = Arc::new(Request::new("/".to_owned(), HeaderMap::new()));
-        let arrival = Arrival { client, address, handshake: Handshake::Json, request, outbox };
+        let (handshake, grant) = (Handshake::Json, None);
+        let arrival = Arrival { client, address, handshake, request, grant, outbox };
         broadcaster.take(Input::Connected(Box::new(arrival)));
         far_end
     }

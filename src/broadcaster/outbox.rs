@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use loom::sync::{Mutex, MutexGuard};
 
 use super::close_reason::CloseReason;
+use crate::chat::{Nickname, RoomName};
 use crate::net::poll::Waker;
 use crate::net::socket::{Sent, Transport};
 
@@ -57,6 +58,16 @@ struct State {
     close_reason: Option<Box<CloseReason>>,
     /// The broadcaster pushes nothing more.
     is_released: bool,
+    /// The user of the client. Set only for the hooks of an embedder.
+    identity: Option<Box<Identity>>,
+}
+
+/// The user of a client, as the hooks of an embedder see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) nickname: Nickname,
+    /// The room of a plain client.
+    pub(crate) plain_room: Option<RoomName>,
 }
 
 /// The frames that the socket has not taken.
@@ -106,6 +117,15 @@ impl Outbox {
 
     pub(crate) fn is_welcome(&self) -> bool {
         self.is_welcome.load(Ordering::Relaxed)
+    }
+
+    /// Notes the user of the client.
+    pub(crate) fn identify(&self, identity: Identity) {
+        self.lock().identity = Some(Box::new(identity));
+    }
+
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.lock().identity.as_deref().cloned()
     }
 
     /// Sends frames now, or as soon as the client takes them. Never blocks. If the backlog is full,

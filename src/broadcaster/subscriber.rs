@@ -1,7 +1,9 @@
 //! A client as the fan-out sees it: its outbox, and the frames that wait for an answer of the history.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::close_reason::CloseReason;
 use super::outbox::{Frames, Outbox};
@@ -16,8 +18,11 @@ const HEAVY_QUERIES_MAX: usize = 2;
 const PENDING_BYTES_MAX: usize = 512 * 1024;
 
 /// A client as the fan-out sees it.
-pub(super) struct Subscriber {
+pub(crate) struct Subscriber {
     pub(super) dialect: Dialect,
+    pub(super) address: IpAddr,
+    /// When it connected.
+    pub(super) since: SystemTime,
     pub(super) outbox: Arc<Outbox>,
     /// The client gets the frames of this turn, and nothing after them.
     pub(super) is_leaving: bool,
@@ -39,9 +44,14 @@ struct PendingAnswer {
 }
 
 impl Subscriber {
-    pub(super) fn new(dialect: Dialect, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        dialect: Dialect,
+        address: IpAddr,
+        since: SystemTime,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         let pending = VecDeque::new();
-        Self { dialect, outbox, is_leaving: false, pending, pending_bytes: 0 }
+        Self { dialect, address, since, outbox, is_leaving: false, pending, pending_bytes: 0 }
     }
 
     /// Sends frames, after those that are pending.

@@ -35,8 +35,22 @@ pub(crate) enum Command {
     /// Asks for the members of a room in the order of their arrival, from the first or after one of
     /// them.
     Members { room: RoomName, after: Option<Nickname> },
+    /// A command that the chat does not know. The embedder may.
+    Custom(CustomCommand),
+    /// A request that the embedder has handled in place of the chat. The client is told this text.
+    Handled { text: Option<Text> },
     /// Checks that the server answers.
     Ping,
+}
+
+/// A command of the embedder's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CustomCommand {
+    /// The room in which the user typed it.
+    pub(crate) room: RoomName,
+    pub(crate) name: String,
+    /// The rest of the line.
+    pub(crate) arguments: Text,
 }
 
 /// A message that a client sends to a room.
@@ -94,6 +108,12 @@ pub(crate) enum CommandError {
     RateLimited { retry_ms: u64 },
     #[error("nobody here is called {0}")]
     NoSuchNick(Nickname),
+    #[error("this server chooses your nickname")]
+    NickGranted,
+    #[error("there is no command /{0} here")]
+    UnknownCommand(String),
+    #[error("you may not send messages for the next {retry_ms} ms")]
+    Muted { retry_ms: u64 },
     #[error("{0} has a simple client, which cannot get private messages")]
     NoPrivateMessages(Nickname),
     #[error("nothing is kept that could be searched")]
@@ -108,7 +128,16 @@ pub(crate) enum CommandError {
 impl CommandError {
     /// Returns the error for a client that may try again after `wait`.
     pub(super) fn rate_limited(wait: Duration) -> Self {
-        let retry_ms = wait.as_nanos().div_ceil(1_000_000);
-        Self::RateLimited { retry_ms: u64::try_from(retry_ms).unwrap_or(u64::MAX) }
+        Self::RateLimited { retry_ms: whole_ms(wait) }
     }
+
+    /// Returns the error for a user that is muted for this time.
+    pub(super) fn muted(wait: Duration) -> Self {
+        Self::Muted { retry_ms: whole_ms(wait) }
+    }
+}
+
+/// Rounds up to milliseconds.
+fn whole_ms(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

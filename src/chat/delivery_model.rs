@@ -74,10 +74,10 @@ impl DeliveryModel {
         let expected = self.listening.iter().filter(|(other, _)| other == room);
         let expected: BTreeSet<_> = expected.map(|(_, client)| *client).collect();
         let listeners: Vec<_> = chat.listeners(room).collect();
-        let has = |plain: bool| listeners.iter().any(|listener| listener.is_plain == plain);
+        let of = |plain: bool| listeners.iter().filter(|it| it.is_plain == plain).count();
         expected == listeners.iter().map(|listener| listener.client).collect()
             && expected.len() == listeners.len()
-            && chat.audience(room) == Audience { plain: has(true), json: has(false) }
+            && chat.audience(room) == Audience { plain: of(true), json: of(false) }
             && expected.iter().all(|client| chat.rooms_of(*client).any(|it| it == room))
     }
 

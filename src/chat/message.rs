@@ -22,6 +22,11 @@ impl Id {
         (fits && visible).then(|| Self(id.into()))
     }
 
+    /// Returns the id of a message whose sender gave none.
+    pub(crate) fn generated(prefix: &str, number: u64) -> Self {
+        Self(format!("{prefix}-{number}").into())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

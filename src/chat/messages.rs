@@ -9,9 +9,7 @@ use super::delivery::Delivery;
 use super::message::{Draft, Id, Kind, Message};
 use super::nickname::Nickname;
 use super::notice::Notice;
-use super::reserved::NicknameTaken;
 use super::room_name::RoomName;
-use super::rooms::HistoryLimits;
 use super::session::Receipt;
 use super::text::Text;
 use super::{Chat, ClientId, Requester, Turn};
@@ -22,35 +20,24 @@ const TYPING_EVERY: Duration = Duration::from_secs(3);
 impl Chat {
     /// Sends a message of a plain client to its room.
     pub(crate) fn say(&mut self, client: ClientId, text: Text, turn: &mut Turn<'_>) {
-        let person = self.by_client.get(&client).and_then(|person| self.people.get(person));
-        let Some((person, membership)) = person.and_then(|it| Some((it, it.memberships.first()?)))
-        else {
+        let Some(requester) = self.requester(client) else { return };
+        let person = &self.people[&requester.person];
+        let Some(membership) = person.memberships.first() else { return };
+        // The dialect has no errors.
+        if self.muted_for(requester, turn.now.instant).is_some() {
             return;
-        };
+        }
         let (room, nickname) = (membership.room.clone(), person.nickname.clone());
         self.store(room, Draft { nickname, text, id: None, kind: Kind::Say }, turn);
     }
 
-    /// Posts a message for the embedder, which is in no room, and reserves its nickname. A room
-    /// without members stores the message only if such rooms are kept at all.
-    pub(crate) fn post(
-        &mut self,
-        room: &RoomName,
-        nickname: Nickname,
-        text: Text,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), NicknameTaken> {
-        self.reserve_for_embedder(&nickname)?;
-        let HistoryLimits { lines_max, idle_rooms_max, .. } = self.rules.history;
-        if self.rules.has_archive || (lines_max > 0 && idle_rooms_max > 0) {
-            self.rooms.open(room);
-        }
-        self.store(room.clone(), Draft { nickname, text, id: None, kind: Kind::Say }, turn);
-        Ok(())
-    }
-
     /// Numbers a message, stores it in its room, and delivers it to the listeners.
-    fn store(&mut self, room: RoomName, draft: Draft, turn: &mut Turn<'_>) -> Arc<Message> {
+    pub(super) fn store(
+        &mut self,
+        room: RoomName,
+        draft: Draft,
+        turn: &mut Turn<'_>,
+    ) -> Arc<Message> {
         let message = self.rooms.push(&room, draft, turn.now.unix_ms);
         turn.out.push(Delivery::Room { room, notice: Notice::Message(message.clone()) });
         message
@@ -73,6 +60,9 @@ impl Chat {
         }
         let membership = person.membership(&room).filter(|_| person.is_here(&room));
         let Some(membership) = membership else { return Err(CommandError::NotInRoom(room)) };
+        if let Some(wait) = self.muted_for(requester, turn.now.instant) {
+            return Err(CommandError::muted(wait));
+        }
         // Not the name in the request: all messages of a member share one copy of the name.
         let room = membership.room.clone();
         let nickname = person.nickname.clone();
@@ -98,11 +88,14 @@ impl Chat {
             turn.out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
+        if let Some(wait) = self.muted_for(requester, turn.now.instant) {
+            return Err(CommandError::muted(wait));
+        }
         let (from, network) = (person.nickname.clone(), person.network);
         let found = self.holder_of(&to).filter(|other| !self.people[other].has_closed);
         let Some(recipient_id) = found else { return Err(CommandError::NoSuchNick(to)) };
         let recipient = self.person_mut(recipient_id);
-        if recipient.session.is_none() {
+        if recipient.session.is_none() && !recipient.is_of_embedder {
             return Err(CommandError::NoPrivateMessages(recipient.nickname.clone()));
         }
         if recipient_id != person_id {

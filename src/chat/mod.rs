@@ -35,6 +35,7 @@ mod rooms;
 
 // The rules: methods of `Chat`.
 mod admission;
+mod embedder;
 mod held_names;
 mod membership;
 mod messages;
@@ -58,17 +59,21 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rustc_hash::FxHashMap;
 
-pub(crate) use command::{Command, CommandError, NewMessage, NewPrivateMessage, Search, Since};
+pub(crate) use command::{
+    Command, CommandError, CustomCommand, NewMessage, NewPrivateMessage, Search, Since,
+};
 pub(crate) use delivery::Delivery;
+pub(crate) use embedder::Grant;
 pub(crate) use held_names::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, HistoryRead, Lookup, PAGES_PER_ANSWER};
 pub use message::Kind;
 pub(crate) use message::{Id, Message};
 pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
+pub use notice::LeaveReason;
 #[cfg(test)]
 pub(crate) use notice::{Joined, Members};
-pub(crate) use notice::{LeaveReason, Level, Listing, Notice};
+pub(crate) use notice::{Level, Listing, Notice};
 pub(crate) use query::{Query, QueryError};
 pub(crate) use quota::Quota;
 pub(crate) use reserved::NicknameTaken;
@@ -193,8 +198,12 @@ pub(crate) struct Chat {
     /// The keys of all nicknames in use ([`Nickname::lookalike_keys`]), with their holders.
     taken: HashMap<String, PersonId>,
     networks: Networks,
-    /// Nicknames of the embedder, which is not a person.
+    /// Nicknames of the embedder.
     reserved: Reserved,
+    /// What the embedder decided about clients before they connected.
+    grants: FxHashMap<ClientId, Grant>,
+    /// Number of private messages of the embedder so far.
+    told_for_embedder: u64,
     rooms: Rooms,
     recent_sessions: RecentSessions,
     /// The people with a grace, in the order in which the graces end.
@@ -217,6 +226,8 @@ impl Chat {
             taken: HashMap::new(),
             networks,
             reserved: Reserved::default(),
+            grants: FxHashMap::default(),
+            told_for_embedder: 0,
             rooms,
             recent_sessions: RecentSessions::default(),
             graces: BTreeSet::new(),
@@ -259,7 +270,10 @@ impl Chat {
         let network = self.network_of(client);
         self.admit_session(network, turn)?;
         self.admit_to_room(&room, network, turn.now)?;
-        let nickname = self.choose_nickname(wish, turn.random)?;
+        let nickname = match self.granted_nickname(client)? {
+            Some(granted) => granted,
+            None => self.choose_nickname(wish, turn.random)?,
+        };
         let person = Person::new(nickname.clone(), client, network, None);
         let id = self.add_person(person, turn.now);
         self.add_member(id, &room, turn.out);
@@ -269,8 +283,7 @@ impl Chat {
 
     /// Applies a command of a JSON client.
     pub(crate) fn apply(&mut self, client: ClientId, command: Command, turn: &mut Turn<'_>) {
-        let person = self.by_client.get(&client).copied();
-        let requester = person.map(|person| Requester { client, person });
+        let requester = self.requester(client);
         let result = match (command, requester) {
             (Command::Hello { wish, session }, None) => self.hello(client, wish, session, turn),
             (Command::Hello { .. }, Some(_)) => Err(CommandError::HelloAgain),
@@ -279,7 +292,10 @@ impl Chat {
             (Command::Part { room }, Some(by)) => self.part(by, room, turn),
             (Command::Say(message), Some(by)) => self.say_as(by, message, turn),
             (Command::Tell(message), Some(by)) => self.tell(by, message, turn),
-            (Command::Nick { nickname }, Some(by)) => self.rename(by, nickname, turn),
+            (Command::Nick { nickname }, Some(by)) => match self.has_granted_nickname(client) {
+                true => Err(CommandError::NickGranted),
+                false => self.rename(by, nickname, turn),
+            },
             (Command::Typing { room }, Some(by)) => self.typing(by, room, turn),
             (Command::History { room, before, limit }, Some(by)) => {
                 self.history(by, room, before, limit, turn)
@@ -291,6 +307,11 @@ impl Chat {
             }
             (Command::Members { room, after }, Some(by)) => {
                 self.list_members(by, room, after, turn)
+            }
+            (Command::Custom(custom), Some(_)) => Err(CommandError::UnknownCommand(custom.name)),
+            (Command::Handled { text }, Some(_)) => {
+                turn.out.push(Delivery::Reply { client, notice: Notice::Handled { text } });
+                Ok(())
             }
             (Command::Ping, Some(_)) => {
                 turn.out.push(Delivery::Reply { client, notice: Notice::Pong });
@@ -351,6 +372,12 @@ impl Chat {
     #[cfg(test)]
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Token> {
         self.by_token.keys().copied()
+    }
+
+    /// Returns a client with its person, if it is one.
+    fn requester(&self, client: ClientId) -> Option<Requester> {
+        let person = *self.by_client.get(&client)?;
+        Some(Requester { client, person })
     }
 
     fn network_of(&self, client: ClientId) -> Network {

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt as _};
 use super::admission::WAIT_WHEN_FULL;
 use super::command::CommandError;
 use super::nickname::{GIVEN_NAMES, Nickname};
-use super::{Chat, PersonId};
+use super::{Chat, ClientId, PersonId};
 
 impl Chat {
     /// Returns the wished nickname if it is free, or else a random one.
@@ -17,6 +17,28 @@ impl Chat {
         let free_wish = wish.filter(|nickname| self.is_free(nickname));
         let nickname = free_wish.or_else(|| self.random_nickname(random));
         nickname.ok_or_else(|| CommandError::rate_limited(WAIT_WHEN_FULL))
+    }
+
+    /// Returns the nickname that the embedder has given to a client. It may be reserved.
+    ///
+    /// # Errors
+    /// If a person has it, or one that looks like it.
+    pub(super) fn granted_nickname(
+        &self,
+        client: ClientId,
+    ) -> Result<Option<Nickname>, CommandError> {
+        let granted = self.grants.get(&client).and_then(|grant| grant.nickname.clone());
+        match granted {
+            Some(nickname) if self.holder_of(&nickname).is_some() => {
+                Err(CommandError::NickTaken(nickname))
+            }
+            granted => Ok(granted),
+        }
+    }
+
+    /// Returns whether the embedder has given a client its nickname.
+    pub(super) fn has_granted_nickname(&self, client: ClientId) -> bool {
+        self.grants.get(&client).is_some_and(|grant| grant.nickname.is_some())
     }
 
     /// Returns a free random nickname, or `None` if all are in use. Searches from a random number on,

@@ -70,15 +70,19 @@ pub(crate) enum Notice {
     },
     /// A message of the server itself.
     Announcement {
-        text: &'static str,
+        text: Arc<str>,
         level: Level,
+    },
+    /// The answer to a request that the embedder has handled.
+    Handled {
+        text: Option<Text>,
     },
     Pong,
     Error(CommandError),
 }
 
 /// How serious an announcement is.
-#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Info,
@@ -118,9 +122,10 @@ pub(crate) struct Listing {
     pub(crate) seq: u64,
 }
 
-/// The reason why a person left a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LeaveReason {
+/// The reason why a user left a room. It is part of [`Event::Left`](crate::Event::Left).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeaveReason {
     /// Its client closed the connection, or left the room.
     Closed,
     /// Its client gave no sign of life.

@@ -32,6 +32,10 @@ pub(super) struct Person {
     /// The session of an earlier run of the server for which the nickname is held. Such a person is
     /// only a nickname.
     pub(super) held_for: Option<Digest>,
+    /// The person is a member of the embedder, which has no connection.
+    pub(super) is_of_embedder: bool,
+    /// Until when the embedder refuses the texts of this person.
+    pub(super) muted_until: Option<Instant>,
 }
 
 /// The membership of a person in a room.
@@ -81,6 +85,8 @@ impl Person {
             receipts: Receipts::default(),
             private_limit: None,
             held_for: None,
+            is_of_embedder: false,
+            muted_until: None,
         }
     }
 

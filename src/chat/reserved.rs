@@ -60,7 +60,8 @@ impl Chat {
         nickname: &Nickname,
     ) -> Result<(), NicknameTaken> {
         let keys = nickname.lookalike_keys();
-        if keys.iter().any(|key| self.taken.contains_key(key)) {
+        let mut holders = keys.iter().filter_map(|key| self.taken.get(key));
+        if holders.any(|holder| !self.people[holder].is_of_embedder) {
             return Err(NicknameTaken);
         }
         // Random nicknames must not run out, and no client can wish for one.

@@ -23,11 +23,11 @@ pub(crate) struct Listener {
     pub(crate) is_plain: bool,
 }
 
-/// The dialects that have listeners in a room.
+/// The numbers of listeners in a room, by their dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audience {
-    pub(crate) plain: bool,
-    pub(crate) json: bool,
+    pub(crate) plain: usize,
+    pub(crate) json: usize,
 }
 
 /// A room.
@@ -35,10 +35,7 @@ pub(crate) struct Audience {
 pub(super) struct Room {
     /// The members by their seats, in the order of their arrival.
     members: BTreeMap<u64, Member>,
-    /// Number of listeners in the plain dialect.
-    plain_listeners: usize,
-    /// Number of listeners in JSON.
-    json_listeners: usize,
+    audience: Audience,
     /// The newest messages, oldest first.
     history: VecDeque<Arc<Message>>,
     /// The weight of `history` (bytes).
@@ -88,7 +85,7 @@ impl Room {
     }
 
     pub(super) fn audience(&self) -> Audience {
-        Audience { plain: self.plain_listeners > 0, json: self.json_listeners > 0 }
+        self.audience
     }
 
     /// Returns the message with this number, if it is in memory. A restored history may have gaps.
@@ -142,8 +139,8 @@ impl Room {
     }
 
     fn count_of(&mut self, listener: Option<Listener>) -> Option<&mut usize> {
-        let plain = listener?.is_plain;
-        Some(if plain { &mut self.plain_listeners } else { &mut self.json_listeners })
+        let Audience { plain, json } = &mut self.audience;
+        Some(if listener?.is_plain { plain } else { json })
     }
 
     /// Returns the number for a new message.

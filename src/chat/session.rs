@@ -23,6 +23,13 @@ impl Token {
         Self(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()))
     }
 
+    /// Returns the token for a secret of the embedder's own: always the same.
+    pub(crate) fn of_secret(secret: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        let (token, _) = digest.split_at(16);
+        Self(token.iter().fold(0, |token, byte| token << 8 | u128::from(*byte)))
+    }
+
     pub(super) fn digest(self) -> Digest {
         Digest(Sha256::digest(self.0.to_be_bytes()).into())
     }

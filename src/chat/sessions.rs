@@ -9,7 +9,7 @@ use super::notice::{LeaveReason, Notice};
 use super::person::{Person, Presence};
 use super::recent_sessions::EndedSession;
 use super::session::Token;
-use super::{Chat, ClientId, Now, PersonId, Turn};
+use super::{Chat, ClientId, Now, PersonId, Requester, Turn};
 
 impl Chat {
     /// Begins or resumes a session, and welcomes the client.
@@ -20,6 +20,8 @@ impl Chat {
         session: Option<Token>,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
+        let granted_session = self.grants.get(&client).and_then(|grant| grant.session);
+        let session = granted_session.or(session);
         if let Some(person) = session.and_then(|token| self.by_token.get(&token).copied()) {
             self.resume(client, person, wish, turn);
             return Ok(());
@@ -35,11 +37,14 @@ impl Chat {
         let resumed = ended.is_some();
         // A session for which a nickname is held keeps its token, too: if the answer is lost, the
         // client can still resume it.
-        let token = session.filter(|_| resumed || held.is_some());
+        let token = granted_session.or(session.filter(|_| resumed || held.is_some()));
         let token = token.unwrap_or_else(|| Token::new(turn.random));
         let before = held.or_else(|| ended.as_ref().map(|ended| ended.nickname.clone()));
         let wish = wish.filter(|wish| self.is_free(wish)).or(before);
-        let nickname = self.choose_nickname(wish, turn.random)?;
+        let nickname = match self.granted_nickname(client)? {
+            Some(granted) => granted,
+            None => self.choose_nickname(wish, turn.random)?,
+        };
         let mut person = Person::new(nickname.clone(), client, network, Some(token));
         person.receipts = ended.map(|ended| ended.receipts).unwrap_or_default();
         let person = self.add_person(person, turn.now);
@@ -47,6 +52,7 @@ impl Chat {
         self.record_name(person);
         let notice = Notice::Welcome { session: token, nickname, resumed };
         turn.out.push(Delivery::Reply { client, notice });
+        self.join_granted_rooms(Requester { client, person }, turn);
         Ok(())
     }
 
@@ -81,8 +87,16 @@ impl Chat {
             self.by_client.remove(&old);
         }
         self.by_client.insert(client, id);
-        let notice = Notice::Welcome { session, nickname, resumed: true };
+        let notice = Notice::Welcome { session, nickname: nickname.clone(), resumed: true };
         turn.out.push(Delivery::Reply { client, notice });
+        let requester = Requester { client, person: id };
+        let granted = self.grants.get(&client).and_then(|grant| grant.nickname.clone());
+        if let Some(granted) = granted.filter(|granted| *granted != nickname) {
+            // The embedder has given this user another nickname since. If it is taken, the user
+            // keeps the one that it has.
+            let _ = self.rename(requester, granted, turn);
+        }
+        self.join_granted_rooms(requester, turn);
     }
 
     /// Removes a client, and returns its nickname. A person with a session stays for the grace: with
@@ -95,6 +109,7 @@ impl Chat {
         turn: &mut Turn<'_>,
     ) -> Option<Nickname> {
         self.connected.remove(&client);
+        self.grants.remove(&client);
         let id = self.by_client.remove(&client)?;
         let person = self.person_mut(id);
         person.client = None;
@@ -176,7 +191,7 @@ impl Chat {
     }
 
     /// Removes a person that has neither a connection nor a grace, and remembers its session.
-    fn remove_if_gone(&mut self, id: PersonId, now: Now) {
+    pub(super) fn remove_if_gone(&mut self, id: PersonId, now: Now) {
         let person = &self.people[&id];
         if person.client.is_some() || person.grace_until.is_some() {
             return;

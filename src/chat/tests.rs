@@ -286,6 +286,7 @@ fn in_words(notice: &Notice) -> String {
                 rooms.iter().map(|it| format!("{} {} {}", it.room, it.members, it.seq)).collect();
             format!("rooms: {}{}", rooms.join(", "), if *more { " and more" } else { "" })
         }
+        Notice::Handled { text } => format!("handled: {text:?}"),
         Notice::Pong => "pong".to_owned(),
         Notice::Error(refused) => format!("refused: {refused}"),
     }

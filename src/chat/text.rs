@@ -43,6 +43,12 @@ impl Text {
     }
 }
 
+impl From<Text> for std::sync::Arc<str> {
+    fn from(text: Text) -> Self {
+        text.0.into()
+    }
+}
+
 fn is_disturbing(c: char) -> bool {
     let override_of_direction = matches!(c, '\u{202d}' | '\u{202e}');
     (c.is_control() && !matches!(c, '\n' | '\t')) || override_of_direction

@@ -8,6 +8,7 @@
 //! interleave.
 
 mod deadlines;
+mod hook_calls;
 pub(crate) mod rate_limits;
 pub(crate) mod shared_buckets;
 mod stream;
@@ -27,7 +28,8 @@ use crate::broadcaster::close_reason::CloseReason;
 use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::{Arrival, ClientMessage, Input};
 use crate::broadcaster::outbox::{Drained, Outbox};
-use crate::chat::{ClientId, Text};
+use crate::chat::{ClientId, Command, Grant, Text};
+use crate::hooks::ActiveHooks;
 use crate::limits::Limits;
 use crate::net::poll::{Interest, Ready, wait, wait_for_wake};
 use crate::net::socket::drain;
@@ -36,6 +38,7 @@ use crate::protocol::{Dialect, Handshake, close_code, close_frame, ping_frame};
 #[cfg(conformance)]
 use crate::protocol::{ECHOES, message_frame};
 use deadlines::{Deadlines, Next};
+use hook_calls::HookCalls;
 use rate_limits::{ClientRateLimits, RateLimited};
 use stream::Stream;
 
@@ -54,6 +57,9 @@ pub(crate) struct UpgradedConnection<'a> {
     pub(crate) address: IpAddr,
     pub(crate) handshake: Handshake,
     pub(crate) request: Arc<Request>,
+    /// What a hook has decided about the client.
+    pub(crate) grant: Option<Box<Grant>>,
+    pub(crate) hooks: Option<&'a ActiveHooks>,
     pub(crate) outbox: Arc<Outbox>,
     /// Bytes that were read after the head of the request.
     pub(crate) early: Vec<u8>,
@@ -62,11 +68,16 @@ pub(crate) struct UpgradedConnection<'a> {
 }
 
 /// Runs the connection from the upgrade to the end.
-pub(crate) fn run(upgraded: Box<UpgradedConnection<'_>>, inbox: &Sender<Input>, limits: &Limits) {
+pub(crate) fn run(
+    mut upgraded: Box<UpgradedConnection<'_>>,
+    inbox: &Sender<Input>,
+    limits: &Limits,
+) {
+    let grant = upgraded.grant.take();
     let UpgradedConnection { client, address, ref handshake, ref request, ref outbox, .. } =
         *upgraded;
     let (handshake, request, outbox) = (handshake.clone(), request.clone(), outbox.clone());
-    let arrival = Arrival { client, address, handshake, request, outbox: outbox.clone() };
+    let arrival = Arrival { client, address, handshake, request, grant, outbox: outbox.clone() };
     if inbox.send(Input::Connected(Box::new(arrival))).is_err() {
         return;
     }
@@ -115,6 +126,8 @@ struct Connection<'a> {
     limits: &'a Limits,
     rate_limits: Box<ClientRateLimits<'a>>,
     deadlines: Deadlines<'a>,
+    /// `None`: the embedder has no hooks.
+    hooks: Option<Box<HookCalls<'a>>>,
     /// Messages that were read and are to be forwarded to the broadcaster.
     messages: Vec<ClientMessage>,
 }
@@ -128,6 +141,8 @@ impl<'a> Connection<'a> {
         inbox: &'a Sender<Input>,
         limits: &'a Limits,
     ) -> Box<Self> {
+        let hook_calls = |hooks| HookCalls::new(hooks, &upgraded, limits.text_bytes_max);
+        let hooks = upgraded.hooks.map(|hooks| Box::new(hook_calls(hooks)));
         let UpgradedConnection { client, handshake, outbox, early, rate_limits, .. } = *upgraded;
         let dialect = handshake.dialect();
         let message_bytes_max = dialect.message_bytes_max(limits.text_bytes_max);
@@ -145,6 +160,7 @@ impl<'a> Connection<'a> {
             limits,
             rate_limits,
             deadlines: Deadlines::new(limits, dialect == Dialect::Json, Instant::now()),
+            hooks,
             messages: Vec::new(),
         })
     }
@@ -241,9 +257,12 @@ impl<'a> Connection<'a> {
             Message::Text(text) => {
                 self.rate_limits.charge_text(now);
                 let text = Text::parse(&text, self.limits.text_bytes_max);
-                ClientMessage::Text(
-                    text.map_err(|error| CloseReason::offence(close_code::TOO_BIG, error))?,
-                )
+                let text =
+                    text.map_err(|error| CloseReason::offence(close_code::TOO_BIG, error))?;
+                match self.permitted_text(text)? {
+                    Some(text) => ClientMessage::Text(text),
+                    None => return Ok(()),
+                }
             }
             Message::Binary(_) => {
                 return Err(CloseReason::offence(close_code::BINARY, "only text is spoken"));
@@ -274,7 +293,41 @@ impl<'a> Connection<'a> {
             }
             Err(RateLimited::Flooding) => return Err(CloseReason::Flooding),
         }
+        if self.hooks.is_some() {
+            request.command = match request.command {
+                Ok(command) => self.decide(command)?,
+                refused => refused,
+            };
+        }
         Ok(request)
+    }
+
+    /// Returns the text of a plain client as the hooks permit it.
+    fn permitted_text(&mut self, text: Text) -> Result<Option<Text>, CloseReason> {
+        if self.hooks.is_none() {
+            return Ok(Some(text));
+        }
+        self.learn_identity()?;
+        Ok(self.hooks.as_ref().and_then(|hooks| hooks.decide_text(text)))
+    }
+
+    /// Asks the hooks about a command. A hook that panics closes this connection.
+    #[inline(never)]
+    fn decide(&mut self, command: Command) -> Result<Result<Command, RequestError>, CloseReason> {
+        self.learn_identity()?;
+        Ok(match &self.hooks {
+            Some(hooks) => hooks.decide(command),
+            None => Ok(command),
+        })
+    }
+
+    /// Makes sure that the hooks see the user of the client, if it has said hello.
+    fn learn_identity(&mut self) -> Result<(), CloseReason> {
+        if self.hooks.as_ref().is_some_and(|hooks| hooks.lacks_identity()) {
+            self.forward_messages()?;
+            HookCalls::wait_for_broadcaster(self.inbox);
+        }
+        Ok(())
     }
 
     /// Pushes the frames that tungstenite has written.

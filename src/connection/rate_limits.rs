@@ -170,7 +170,11 @@ impl<'a> ClientRateLimits<'a> {
             Some(Command::Join { since: Some(_), .. }) if self.resumes_left > 0 => Charge::Resume,
             Some(Command::Join { .. } | Command::Part { .. }) => Charge::Presence,
             Some(
-                Command::Say(_) | Command::Tell(_) | Command::Nick { .. } | Command::Search(_),
+                Command::Say(_)
+                | Command::Tell(_)
+                | Command::Nick { .. }
+                | Command::Search(_)
+                | Command::Custom(_),
             ) => Charge::Text,
             _ => Charge::Request,
         }

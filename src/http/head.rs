@@ -44,7 +44,7 @@ pub(crate) enum Route {
     /// The health check.
     Health(PageRequest),
     /// The question whether a WebSocket from this address would be accepted.
-    Admission,
+    Admission(Box<ClientRequest>),
     /// OPTIONS: the question which methods are allowed.
     Options,
     /// The address of this server for other users.
@@ -220,7 +220,10 @@ impl Head {
             // A browser sends `Origin` with the handshake, and not with this request.
             let is_allowed = |origin: Origin| host_policy.allows_origin(&origin, host);
             return match origin.is_empty() || origin.parse().is_ok_and(is_allowed) {
-                true => Ok(Route::Admission),
+                true => {
+                    let headers = self.request.headers().clone();
+                    Ok(Route::Admission(Box::new(ClientRequest::new(self.target.clone(), headers))))
+                }
                 false => Err(Rejection::ForeignOrigin),
             };
         }
@@ -497,7 +500,7 @@ mod tests {
             ["why", "why=", "x=1&why", "why=http%3A%2F%2Fchat.lan", "why=http://chat.lan:1"]
         {
             let route = why(query);
-            assert!(matches!(route, Ok(Route::Admission)), "{query}: {route:?}");
+            assert!(matches!(route, Ok(Route::Admission(_))), "{query}: {route:?}");
         }
         for query in ["why=http%3A%2F%2Fchat.example.org", "why=null", "why=chat.lan", "why=%FF"] {
             assert_eq!(why(query).unwrap_err(), Rejection::ForeignOrigin, "{query}");

@@ -17,23 +17,28 @@ mod slots;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use tungstenite::handshake::server::write_response;
 
+use crate::broadcaster::bans::Bans;
+use crate::broadcaster::event::Request;
 use crate::broadcaster::inbox::Input;
 use crate::broadcaster::outbox::Outbox;
-use crate::chat::{ClientId, Network};
+use crate::chat::{ClientId, Grant, Network, Token};
 use crate::config::Config;
 use crate::connection::UpgradedConnection;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::shared_buckets::SharedBuckets;
+use crate::hooks::{ActiveHooks, Admission, Refusal, Requester};
 use crate::limits::Limits;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain};
+use crate::protocol::{Dialect, Handshake};
 use head::{Route, Upgrade, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
@@ -74,6 +79,13 @@ pub(crate) struct Context {
     pub(crate) inbox: Sender<Input>,
     pub(crate) page: Page,
     pub(crate) page_addresses: Arc<[SocketAddr]>,
+    pub(crate) bans: Arc<Bans>,
+    /// Whether anything has ever subscribed to events.
+    pub(crate) has_listener: Arc<AtomicBool>,
+    /// `None`: the embedder has no hooks.
+    pub(crate) hooks: Option<ActiveHooks>,
+    /// Stack of the thread of a connection (bytes).
+    pub(crate) stack_bytes: usize,
     /// Woken when the server stops, and never cleared.
     pub(crate) stopping: Waker,
 }
@@ -134,8 +146,7 @@ impl<'a> Frontend<'a> {
     ) -> Option<PendingConnection<'_>> {
         let slot = self.connections.slot(address);
         let slots = slot.and_then(|slot| Ok((slot, self.pending.slot(address)?)));
-        let (slot, pending_slot) =
-            slots.inspect_err(|_| self.rejections.log(address, &FULL)).ok()?;
+        let (slot, pending_slot) = slots.inspect_err(|_| self.report(address, &FULL)).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         Some(PendingConnection { client, peer: Peer { transport, address }, slot, pending_slot })
     }
@@ -161,7 +172,8 @@ impl<'a> Frontend<'a> {
                 Some((connection, [slot, client_slot]))
             }
             other => {
-                self.respond(&peer, other.map(|(route, _)| route), is_head_request(&read));
+                let route = other.map(|(route, _)| route);
+                self.respond(client, &peer, route, is_head_request(&read));
                 None
             }
         }
@@ -169,7 +181,13 @@ impl<'a> Frontend<'a> {
 
     /// Responds to a request that is not for a WebSocket.
     #[inline(never)]
-    fn respond(&self, peer: &Peer, route: Result<Route, Rejection>, is_head: bool) {
+    fn respond(
+        &self,
+        client: ClientId,
+        peer: &Peer,
+        route: Result<Route, Rejection>,
+        is_head: bool,
+    ) {
         let Context { page, page_addresses, .. } = self.context;
         match route {
             Ok(Route::Page(request)) => {
@@ -179,8 +197,8 @@ impl<'a> Frontend<'a> {
                 let fetch = || self.probe().and_then(|()| page.fetch(&request));
                 self.respond_within_limit(peer, is_head, fetch);
             }
-            Ok(Route::Admission) => {
-                let check = || self.check_admission(peer.address, is_head);
+            Ok(Route::Admission(request)) => {
+                let check = || self.check_admission(client, peer.address, &request, is_head);
                 self.respond_within_limit(peer, is_head, check);
             }
             Ok(Route::Invitation(request)) => {
@@ -238,7 +256,7 @@ impl<'a> Frontend<'a> {
         &self,
         client: ClientId,
         peer: Peer,
-        upgrade: Upgrade,
+        mut upgrade: Upgrade,
         early: &[u8],
     ) -> Option<(Box<UpgradedConnection<'_>>, Slot<'_>)> {
         let limits = &self.context.limits;
@@ -246,6 +264,13 @@ impl<'a> Frontend<'a> {
             Ok(slot) => slot,
             Err(reached) => {
                 self.reject(&peer, &rejection(reached), false);
+                return None;
+            }
+        };
+        let grant = match self.grant(client, peer.address, &mut upgrade) {
+            Ok(grant) => grant,
+            Err(rejection) => {
+                self.reject(&peer, &rejection, false);
                 return None;
             }
         };
@@ -262,9 +287,45 @@ impl<'a> Frontend<'a> {
         let lender = self.shared_buckets.as_ref().map(|it| it.lender(Network::of(address)));
         let rate_limits = ClientRateLimits::boxed(limits, lender, Instant::now());
         let early = early.into();
-        let connection =
-            UpgradedConnection { client, address, handshake, request, outbox, early, rate_limits };
+        let connection = UpgradedConnection {
+            client,
+            address,
+            handshake,
+            request,
+            grant,
+            hooks: self.context.hooks.as_ref(),
+            outbox,
+            early,
+            rate_limits,
+        };
         Some((Box::new(connection), slot))
+    }
+
+    /// Asks the hooks whether a client may connect, and as which user. A plain client also asks for its
+    /// room, which the answer may replace.
+    #[inline(never)]
+    fn grant(
+        &self,
+        client: ClientId,
+        address: IpAddr,
+        upgrade: &mut Upgrade,
+    ) -> Result<Option<Box<Grant>>, Rejection> {
+        if self.context.bans.contains(address) {
+            return Err(Rejection::Banned);
+        }
+        let Some(active) = &self.context.hooks else { return Ok(None) };
+        let dialect = upgrade.handshake.dialect();
+        let requester = active.visitor(client, address, dialect, &upgrade.request);
+        let Admission { nickname, session, mut rooms } = admission(active, &requester)?;
+        if let Handshake::Plain { room, .. } = &mut upgrade.handshake {
+            match rooms.drain(..).next() {
+                Some(granted) => *room = granted,
+                None => contained(|| active.hooks.join(&requester, room))?
+                    .map_err(|sentence| Rejection::Refused(Refusal::new(403, sentence).into()))?,
+            }
+        }
+        let session = session.map(|secret| Token::of_secret(&secret));
+        Ok(Some(Box::new(Grant { nickname, session, rooms })))
     }
 
     /// Sends the response that `make` returns, unless there are too many such requests.
@@ -296,14 +357,36 @@ impl<'a> Frontend<'a> {
 
     /// Returns whether a WebSocket from this address would be accepted now. The page asks this,
     /// because browsers hide the response to a handshake.
-    fn check_admission(&self, address: IpAddr, is_head: bool) -> Result<Vec<u8>, Rejection> {
-        self.clients.slot(address).map_err(rejection)?;
+    fn check_admission(
+        &self,
+        client: ClientId,
+        address: IpAddr,
+        request: &Request,
+        is_head: bool,
+    ) -> Result<Vec<u8>, Rejection> {
+        let _slot = self.clients.slot(address).map_err(rejection)?;
+        if self.context.bans.contains(address) {
+            return Err(Rejection::Banned);
+        }
+        if let Some(active) = &self.context.hooks {
+            admission(active, &active.visitor(client, address, Dialect::Json, request))?;
+        }
         Ok(response("200 OK", "", PLAIN_TEXT, "ok\n", is_head))
     }
 
     fn reject(&self, peer: &Peer, rejection: &Rejection, is_head: bool) {
-        self.rejections.log(peer.address, rejection);
+        self.report(peer.address, rejection);
         self.send(&peer.transport, &rejection.response(is_head));
+    }
+
+    /// Logs a rejection, and passes it on if the embedder gets events. A flood of rejections must not
+    /// delay the chat, so the inbox takes only those for which it has space.
+    fn report(&self, address: IpAddr, rejection: &Rejection) {
+        self.rejections.log(address, rejection);
+        if self.context.has_listener.load(Ordering::Relaxed) {
+            let (status, reason) = (rejection.status().0, rejection.reason().to_owned());
+            let _ = self.context.inbox.try_send(Input::Refused { address, status, reason });
+        }
     }
 
     /// Sends the response, and closes the connection.
@@ -325,6 +408,16 @@ impl<'a> Frontend<'a> {
         transport.finish();
         drain(transport, stopping, Instant::now() + DRAIN_WITHIN);
     }
+}
+
+/// Runs a hook. A panic, which the panic hook has logged, ends nothing but the request.
+fn contained<T>(hook: impl FnOnce() -> T) -> Result<T, Rejection> {
+    catch_unwind(AssertUnwindSafe(hook)).map_err(|_| Rejection::HookPanicked)
+}
+
+fn admission(active: &ActiveHooks, requester: &Requester<'_>) -> Result<Admission, Rejection> {
+    let admitted = contained(|| active.hooks.admit(requester))?;
+    admitted.map_err(|refusal| Rejection::Refused(refusal.into()))
 }
 
 const FULL: Rejection = Rejection::Full("This server is full. Please try again in a moment.");
@@ -363,6 +456,10 @@ mod tests {
             inbox,
             page: Page::new().unwrap(),
             page_addresses: [].into(),
+            bans: Arc::default(),
+            has_listener: Arc::default(),
+            hooks: None,
+            stack_bytes: 0,
             stopping: Waker::new().unwrap(),
         };
         let limits = ConnectionLimits {

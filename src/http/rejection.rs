@@ -1,9 +1,13 @@
 //! Rejections of requests: the status, a sentence for the user, and the level in the log.
 
+use std::borrow::Cow;
+
+use http::StatusCode;
 use http::header::{COOKIE, HeaderName};
 use log::Level;
 
 use super::response::{ALLOWED_METHODS, PLAIN_TEXT, response};
+use crate::hooks::Refusal;
 
 /// The reason why a request is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub(crate) enum Rejection {
     TooManyFields,
     /// A limit is reached, or a part of the server does not respond.
     Full(&'static str),
+    /// The embedder has banned the address.
+    Banned,
+    /// A hook of the embedder refuses the request.
+    Refused(Box<Refusal>),
+    /// A hook of the embedder panicked.
+    HookPanicked,
 }
 
 impl Rejection {
@@ -49,11 +59,18 @@ impl Rejection {
                 (431, "Request Header Fields Too Large")
             }
             Self::Full(_) => (503, "Service Unavailable"),
+            Self::Banned => (403, "Forbidden"),
+            Self::Refused(refusal) => {
+                let status = StatusCode::from_u16(refusal.status).ok();
+                let phrase = status.and_then(|status| status.canonical_reason());
+                (refusal.status, phrase.unwrap_or("Refused"))
+            }
+            Self::HookPanicked => (500, "Internal Server Error"),
         }
     }
 
     /// Returns a sentence for the user, without anything of the request.
-    pub(crate) fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Malformed(sentence) | Self::Full(sentence) => sentence,
             Self::ForeignOrigin => {
@@ -69,6 +86,9 @@ impl Rejection {
             Self::ForeignHost => {
                 "This server does not go by that name; --host-name gives it another."
             }
+            Self::Banned => "This server has banned your address.",
+            Self::Refused(refusal) => &refusal.sentence,
+            Self::HookPanicked => "The program around this server failed.",
             Self::WebSocketVersion => "Only version 13 of WebSocket is spoken here.",
             Self::HeadTooLarge { .. } => "The head of a request has at most 16 KiB here.",
             Self::TooManyFields => "The head of a request has at most 100 fields here.",
@@ -79,7 +99,7 @@ impl Rejection {
     /// operator need not see.
     pub(crate) fn level(&self) -> Level {
         match self {
-            Self::Full(_) => Level::Warn,
+            Self::Full(_) | Self::HookPanicked => Level::Warn,
             Self::NotFound | Self::Unreachable => Level::Debug,
             _ => Level::Info,
         }
@@ -102,20 +122,25 @@ impl Rejection {
         }
     }
 
-    fn fields(&self) -> &'static str {
-        match self {
+    fn fields(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Self::Refused(refusal) => match &refusal.challenge {
+                Some(challenge) => return format!("WWW-Authenticate: {challenge}\r\n").into(),
+                None => "",
+            },
             Self::MethodNotAllowed => ALLOWED_METHODS,
             Self::WebSocketVersion => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             Self::Full(_) => "Retry-After: 5\r\n",
             _ => "",
-        }
+        };
+        fixed.into()
     }
 
     /// Returns the complete response, with a sentence for the user.
     pub(crate) fn response(&self, is_head: bool) -> Vec<u8> {
         let (code, phrase) = self.status();
         let sentence = format!("{}\n", self.sentence());
-        response(&format!("{code} {phrase}"), self.fields(), PLAIN_TEXT, &sentence, is_head)
+        response(&format!("{code} {phrase}"), &self.fields(), PLAIN_TEXT, &sentence, is_head)
     }
 }
 

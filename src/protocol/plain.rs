@@ -13,6 +13,11 @@ pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
         Notice::Left { nickname, .. } => append_text_frame(frames, |line| {
             line.extend_from_slice(format!(" .... {nickname} has left.").as_bytes());
         }),
+        // Only the embedder sends private messages to plain clients.
+        Notice::Private { from, text, .. } => append_text_frame(frames, |line| {
+            line.extend_from_slice(format!("{from}: ").as_bytes());
+            write_in_one_line(text.as_str(), line);
+        }),
         // The tutorial has no other frames.
         _ => {}
     }

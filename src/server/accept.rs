@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use super::capacity::CONNECTION_STACK_BYTES;
 use super::spawn::spawn_with;
 use crate::connection;
 use crate::http::{Context, Frontend, PendingConnection, turn_away};
@@ -69,7 +68,7 @@ fn start_connection<'scope>(
     };
     let name = format!("conn-{}", connection.client.0);
     let run = move || run_contained(context, frontend, connection);
-    if let Err(error) = spawn_with(CONNECTION_STACK_BYTES, threads, name, run) {
+    if let Err(error) = spawn_with(context.stack_bytes, threads, name, run) {
         log::warn!("no thread for a connection: {error}");
         turn_away(&transport);
     }

@@ -129,17 +129,25 @@ pub(super) struct Capacity {
 pub(super) struct Needs {
     threads: usize,
     stack_bytes: usize,
+    /// Stack of the thread of a connection (bytes).
+    connection_stack_bytes: usize,
     heap_bytes: usize,
 }
 
 impl Needs {
-    pub(super) fn of(facts: &Facts, listeners: usize, has_history: bool) -> Self {
+    pub(super) fn of(
+        facts: &Facts,
+        listeners: usize,
+        has_history: bool,
+        connection_stack_bytes: usize,
+    ) -> Self {
         // `broadcaster`, `page` and `signals`; `history`, `search` and `maintenance`.
         let ours = listeners + if has_history { 6 } else { 3 };
         Self {
             threads: ours + PAGE_THREADS,
             stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
                 + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
+            connection_stack_bytes,
             heap_bytes: SERVER_BYTES + if has_history { HISTORY_HEAP_BYTES } else { 0 },
         }
     }
@@ -213,7 +221,7 @@ impl Bounds {
             bounds.add(connections, limit)?;
         }
         let backlog = BACKLOG_BYTES_MIN.min(limits.backlog_bytes_max);
-        let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES;
+        let thread = needs.connection_stack_bytes + AROUND_A_STACK_BYTES;
         for space in &facts.space {
             let left = space.amount.saturating_sub(needs.stack_bytes);
             bounds.add_bytes(left, space.limit, thread + BUFFERS_BYTES, backlog, needs)?;
@@ -316,7 +324,12 @@ mod tests {
     }
 
     fn divide(facts: &Facts, wish: Option<usize>) -> Result<Capacity, Scarcity> {
-        capacity(facts, wish, &Limits::default(), &Needs::of(facts, 2, false))
+        capacity(
+            facts,
+            wish,
+            &Limits::default(),
+            &Needs::of(facts, 2, false, CONNECTION_STACK_BYTES),
+        )
     }
 
     #[test]
@@ -402,7 +415,7 @@ mod tests {
     fn all_memory_that_clients_can_take_is_within_the_limit() {
         for mib in (16..=2048).step_by(4) {
             let facts = limited(|it| it.space = left(mib * MIB));
-            let needs = Needs::of(&facts, 2, false);
+            let needs = Needs::of(&facts, 2, false, CONNECTION_STACK_BYTES);
             let divided = divide(&facts, None).unwrap();
             let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES + BUFFERS_BYTES;
             let taken = needs.stack_bytes

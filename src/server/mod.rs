@@ -10,22 +10,25 @@ mod spawn;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::bounded;
 
 use crate::broadcaster::broadcast;
 use crate::broadcaster::event::Events;
-use crate::broadcaster::handle::{Handle, SayError};
+use crate::broadcaster::handle::{CallError, Handle};
 use crate::chat::{Nickname, Quota, RoomName};
 use crate::config::Config;
 #[cfg(feature = "history")]
 use crate::history::History;
+use crate::hooks::{ActiveHooks, CommandHelp, Hooks};
 use crate::http::Context;
 use crate::http::page::Page;
 use crate::net::poll::Waker;
+use crate::protocol::json::CommandInfo;
 pub use capacity::Scarcity;
-use capacity::{Capacity, Facts, Needs, capacity};
+use capacity::{CONNECTION_STACK_BYTES, Capacity, Facts, Needs, capacity};
 pub use listen::StartError;
 use listen::{addresses, check_descriptors, distinct, listen_on_all};
 pub use running::{RunError, Running};
@@ -89,13 +92,6 @@ impl Server {
             if shared { page_addresses.clone() } else { addresses(&websocket)? };
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
-        let context = Context {
-            limits: config.limits.sane(),
-            inbox: inbox.clone(),
-            page: Page::new()?,
-            page_addresses: page_addresses.clone(),
-            stopping: Waker::new()?,
-        };
         #[cfg(feature = "history")]
         let (history, workers) = opened.map(History::into_parts).unzip();
         #[cfg(not(feature = "history"))]
@@ -106,8 +102,9 @@ impl Server {
             people_per_network_max: config.clients_per_address_max,
             answer_bytes_max: capacity.answer_bytes_max,
         };
-        let (limits, answers) = (context.limits.clone(), inbox.clone());
-        let work = move || broadcast(inbox_out, answers, &limits, quota, history);
+        let limits = config.limits.sane();
+        let (answers, rules) = (inbox.clone(), limits.clone());
+        let work = move || broadcast(inbox_out, answers, &rules, quota, history);
         let broadcaster = BroadcasterThread::start(inbox.clone(), work)?;
         let text_bytes_max = config.limits.text_bytes_max;
         let handle = Handle {
@@ -115,9 +112,22 @@ impl Server {
             websocket_addresses,
             clients_max,
             text_bytes_max,
-            inbox,
+            inbox: inbox.clone(),
+            bans: Arc::default(),
+            has_listener: Arc::default(),
             stop,
             ended: broadcaster.ended.clone(),
+        };
+        let context = Context {
+            limits,
+            inbox,
+            page: Page::new()?,
+            page_addresses: handle.page_addresses.clone(),
+            bans: handle.bans.clone(),
+            has_listener: handle.has_listener.clone(),
+            hooks: config.hooks.clone().map(|hooks| activate(hooks, &handle)),
+            stack_bytes: connection_stack_bytes(config),
+            stopping: Waker::new()?,
         };
         let serving = Serving {
             listeners: page.into_iter().chain(websocket).collect(),
@@ -142,6 +152,11 @@ impl Server {
         self.handle.websocket_addresses()
     }
 
+    /// Returns a handle to the server. Its calls work from now on.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Subscribes to all events from the start on, as [`Handle::events`] does.
     pub fn events(&self, capacity: usize) -> Events {
         self.handle.events(capacity)
@@ -151,7 +166,7 @@ impl Server {
     ///
     /// # Errors
     /// If the text is longer than clients may send.
-    pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), SayError> {
+    pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), CallError> {
         self.handle.say(room, nickname, text)
     }
 
@@ -160,7 +175,7 @@ impl Server {
     ///
     /// # Errors
     /// If a history holds the nickname for a user, or the server has crashed.
-    pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
+    pub fn reserve(&self, nickname: &Nickname) -> Result<(), CallError> {
         self.handle.reserve(nickname)
     }
 
@@ -201,6 +216,25 @@ impl Server {
     }
 }
 
+/// Tells the chat of the hooks' commands.
+fn activate(hooks: Arc<dyn Hooks>, handle: &Handle) -> ActiveHooks {
+    let commands = hooks.commands();
+    let names = commands.iter().map(|command| command.name.clone()).collect();
+    let infos = commands.into_iter().map(|CommandHelp { name, help }| CommandInfo { name, help });
+    let infos = infos.collect();
+    // The broadcaster ends only after the server.
+    let _ = handle.ask(move |broadcaster| broadcaster.serve_hooks(infos));
+    ActiveHooks { hooks, handle: handle.clone(), commands: names }
+}
+
+/// Returns the stack of a connection's thread (bytes).
+fn connection_stack_bytes(config: &Config) -> usize {
+    /// Maximum stack for hooks (bytes), so that sums stay within the address space.
+    const HOOK_STACK_BYTES_MAX: usize = 64 * 1024 * 1024;
+    let for_hooks = config.hook_stack_bytes.min(HOOK_STACK_BYTES_MAX);
+    CONNECTION_STACK_BYTES + config.hooks.as_ref().map_or(0, |_| for_hooks)
+}
+
 /// Calculates the number of connections. Runs before anything is started.
 fn measure(config: &Config) -> Result<Capacity, Scarcity> {
     #[cfg(feature = "history")]
@@ -208,7 +242,8 @@ fn measure(config: &Config) -> Result<Capacity, Scarcity> {
     #[cfg(not(feature = "history"))]
     let has_history = false;
     let facts = Facts::of_this_machine();
-    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history);
+    let stack_bytes = connection_stack_bytes(config);
+    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history, stack_bytes);
     let wish = config.clients_max.map(NonZeroUsize::get);
     let capacity = capacity(&facts, wish, &config.limits, &needs)?;
     if let Some(limit) = capacity.limit {

@@ -2,8 +2,8 @@
 //! ([`DeliveryModel`]).
 
 use std::io::{Cursor, Read as _};
-use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use tungstenite::WebSocket;
 use tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::super::outbox::Drained;
+use super::super::outbox::{Drained, Outbox};
 use super::*;
 use crate::chat::delivery_model::DeliveryModel;
 use crate::chat::{
@@ -199,7 +199,9 @@ impl FanoutTest {
         let transport = Transport::new(self.listener.accept().unwrap().0).unwrap();
         let outbox = Arc::new(Outbox::new(Arc::new(transport), usize::MAX).unwrap());
         let client = ClientId(self.connections.len() as u64);
-        self.fanout.add(client, dialect, outbox.clone());
+        let address = Ipv4Addr::LOCALHOST.into();
+        let subscriber = Subscriber::new(dialect, address, UNIX_EPOCH, outbox.clone());
+        self.fanout.add(client, subscriber);
         self.connections.push(Connection {
             client,
             dialect,

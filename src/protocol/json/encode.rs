@@ -34,7 +34,7 @@ pub(crate) fn error(error: &RequestError, tags: &RequestTags) -> String {
 }
 
 fn tagged<'a>(mut event: Event<'a>, tags: &'a RequestTags) -> String {
-    if let Event::Error { id, .. } = &mut event {
+    if let Event::Error { id, .. } | Event::Handled { id, .. } = &mut event {
         *id = tags.id.as_ref().map(Id::as_str);
     }
     match &tags.reference {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::chat::{
     CommandError, Kind, LeaveReason, Level, Listing, Message, NICKNAME_GRAPHEMES_MAX, Nickname,
-    Notice, ROOMS_PER_PERSON_MAX, RoomName,
+    Notice, ROOMS_PER_PERSON_MAX, RoomName, Text,
 };
 use crate::limits;
 
@@ -19,13 +19,23 @@ pub(crate) struct ServerInfo {
     pub(crate) text_bytes_max: usize,
     pub(crate) burst: u32,
     pub(crate) per_second: u32,
+    /// The commands of the embedder.
+    pub(crate) commands: Vec<CommandInfo>,
+}
+
+/// A command of the embedder, as the page offers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CommandInfo {
+    pub(crate) name: String,
+    pub(crate) help: String,
 }
 
 impl ServerInfo {
     pub(crate) fn new(limits: &limits::Limits, epoch: &str, has_search: bool) -> Self {
         let limits::Limits { text_bytes_max, burst, per_second, .. } = *limits;
         let per_second = per_second.map_or(0, std::num::NonZeroU32::get);
-        Self { epoch: epoch.to_owned(), has_search, text_bytes_max, burst, per_second }
+        let (epoch, commands) = (epoch.to_owned(), Vec::new());
+        Self { epoch, has_search, text_bytes_max, burst, per_second, commands }
     }
 }
 
@@ -40,6 +50,8 @@ pub(super) enum Event<'a> {
         resumed: bool,
         search: bool,
         limits: Limits,
+        #[serde(skip_serializing_if = "<[CommandInfo]>::is_empty")]
+        commands: &'a [CommandInfo],
     },
     Joined {
         room: &'a str,
@@ -103,8 +115,14 @@ pub(super) enum Event<'a> {
         more: bool,
     },
     Notice {
-        text: &'static str,
+        text: &'a str,
         level: &'static str,
+    },
+    Handled {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
     },
     Pong,
     Error {
@@ -194,6 +212,7 @@ impl<'a> Event<'a> {
                 resumed: *resumed,
                 search: server.has_search,
                 limits: Limits::of(server),
+                commands: &server.commands,
             },
             Notice::Joined(joined) => Self::Joined {
                 room: joined.room.as_str(),
@@ -225,6 +244,9 @@ impl<'a> Event<'a> {
             Notice::Announcement { text, level } => {
                 Self::Notice { text, level: level_name(*level) }
             }
+            Notice::Handled { text } => {
+                Self::Handled { id: None, text: text.as_ref().map(Text::as_str) }
+            }
             Notice::Rooms { rooms, more } => {
                 Self::Rooms { rooms: rooms.iter().map(RoomObject::of).collect(), more: *more }
             }
@@ -232,7 +254,9 @@ impl<'a> Event<'a> {
             Notice::Error(refused) => {
                 let (code, message) = (code_of(refused), refused.to_string());
                 let retry_ms = match refused {
-                    CommandError::RateLimited { retry_ms } => Some(*retry_ms),
+                    CommandError::RateLimited { retry_ms } | CommandError::Muted { retry_ms } => {
+                        Some(*retry_ms)
+                    }
                     _ => None,
                 };
                 Self::Error { code, message, id: None, retry_ms }
@@ -311,6 +335,9 @@ fn code_of(refused: &CommandError) -> &'static str {
         CommandError::TooManyRooms(_) | CommandError::RoomsFull => "too_many_rooms",
         CommandError::RateLimited { .. } => "rate_limited",
         CommandError::NoSuchNick(_) => "no_such_nick",
+        CommandError::NickGranted => "denied",
+        CommandError::UnknownCommand(_) => "unknown_command",
+        CommandError::Muted { .. } => "muted",
         CommandError::NoPrivateMessages(_)
         | CommandError::NoHistory
         | CommandError::HistoryUnreadable

@@ -10,14 +10,16 @@ use serde_json::Value;
 
 use super::request_error::RequestError;
 use crate::chat::{
-    Command, Id, Kind, NewMessage, NewPrivateMessage, Nickname, Query, RoomName, Search, Since,
-    Text,
+    Command, CustomCommand, Id, Kind, NewMessage, NewPrivateMessage, Nickname, Query, RoomName,
+    Search, Since, Text,
 };
 
 /// Maximum number of messages in one answer to `history` or `search`, and of rooms in one to `rooms`.
 const LIMIT_MAX: usize = 100;
 /// Number of messages in an answer if the request names none.
 const HISTORY_DEFAULT: usize = 50;
+/// Maximum length of the name of a command of the embedder (characters).
+pub(crate) const COMMAND_NAME_CHARS_MAX: usize = 32;
 /// Maximum length of the parser's message in an error (characters).
 const ERROR_CHARS_MAX: usize = 200;
 
@@ -64,6 +66,10 @@ struct Members<'a> {
     to: Option<Str<'a>>,
     #[serde(borrow)]
     query: Option<Str<'a>>,
+    #[serde(borrow)]
+    name: Option<Str<'a>>,
+    #[serde(borrow)]
+    arguments: Option<Str<'a>>,
     before: Option<u64>,
     limit: Option<u64>,
 }
@@ -226,9 +232,22 @@ impl Members<'_> {
                 let after = self.after_name()?.map(member).transpose()?;
                 Command::Members { room: self.room()?, after }
             }
+            "command" => {
+                self.id(tags)?;
+                Command::Custom(self.custom_command(text_bytes_max)?)
+            }
             "ping" => Command::Ping,
             other => return Err(RequestError::UnknownType(other.chars().take(64).collect())),
         })
+    }
+
+    fn custom_command(&self, text_bytes_max: usize) -> Result<CustomCommand, RequestError> {
+        let name = self.required("name", &self.name)?;
+        let arguments = self.arguments.as_deref().unwrap_or_default();
+        let arguments = Text::parse(arguments, text_bytes_max).map_err(RequestError::TooLong)?;
+        // No command has a longer name.
+        let name = name.chars().take(COMMAND_NAME_CHARS_MAX + 1).collect();
+        Ok(CustomCommand { room: self.room()?, name, arguments })
     }
 
     fn required<'b>(

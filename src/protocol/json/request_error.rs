@@ -23,6 +23,9 @@ pub(crate) enum RequestError {
     NoSuchNick(String),
     #[error("{0}")]
     Query(QueryError),
+    /// A hook of the embedder refuses the request, with this sentence.
+    #[error("{0}")]
+    Denied(String),
     #[error("too much at once; try again in {retry_ms} ms")]
     RateLimited { retry_ms: u64 },
 }
@@ -51,6 +54,7 @@ impl RequestError {
             Self::NoSuchNick(_) => "no_such_nick",
             Self::Query(QueryError::TooLong) => "too_long",
             Self::Query(QueryError::Empty) => "empty",
+            Self::Denied(_) => "denied",
             Self::RateLimited { .. } => "rate_limited",
         }
     }

@@ -34,7 +34,9 @@ def rustdoc_json():
     document = TARGET / "doc" / f"{CRATE}.json"
     # So that a file of an earlier run is not taken for the new one.
     document.unlink(missing_ok=True)
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "RUSTC_BOOTSTRAP": CRATE}, check=True)
+    environment = {**os.environ, "RUSTC_BOOTSTRAP": CRATE}
+    if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
+        sys.exit("tests/public_api.py: cargo rustdoc failed")
     return json.loads(document.read_text())
 
 
@@ -161,7 +163,6 @@ class Api:
         path = f"{path}::{item['name']}"
         kind, inner = only(item["inner"])
         if kind == "function":
-            # A method of a trait with a body need not be implemented.
             self.add(path, self.function(path, inner), item)
         elif kind == "assoc_const":
             value = f" = {inner['value']}" if inner["value"] else ""
@@ -184,7 +185,7 @@ class Api:
         name = self.path_of(inner["trait"]["id"]).split("::")[-1]
         if inner["is_synthetic"] or inner["blanket_impl"] or name in MARKERS:
             return
-        # An implementation for a type of another crate belongs to the trait of this one.
+        # An implementation for a type of another crate stands with its trait.
         key = path if path.startswith(f"{CRATE}::") else self.path_of(inner["trait"]["id"])
         generics = self.generics(inner["generics"])
         self.add(key, f"impl{generics} {'!' if inner['is_negative'] else ''}"
@@ -205,6 +206,7 @@ class Api:
         inputs = ", ".join(self.input(name, type) for name, type in signature["inputs"])
         output = f" -> {self.type(signature['output'])}" if signature["output"] else ""
         generics = self.generics(inner["generics"])
+        # Only a method of a trait can lack a body: each implementation must have it.
         default = "" if inner["has_body"] else "  // required"
         return (f"{' '.join(words)} fn {path}{generics}({inputs}){output}"
                 f"{self.where(inner['generics'])}{default}")

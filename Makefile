@@ -3,9 +3,11 @@
 BROWSER_TESTS = tests/browser
 PARTS = --locked --profile counted --package chinwag-parts
 PEERS = benches/peers
+EMBEDDER = tests/outside/src/main.rs
 
 .PHONY: run test check fmt bench bench-peers plots bench-parts instructions hostile soak loom \
-    conformance clients browser-test browser-packages screenshots install rust-test
+    conformance clients browser-test browser-packages screenshots install rust-test api outside \
+    features
 
 run:
 	cargo run --release
@@ -37,7 +39,7 @@ browser-packages:
 	sh tests/tools.sh browser
 	cd $(BROWSER_TESTS) && npm ci --silent --no-audit --no-fund
 
-CHECKS = test loom conformance
+CHECKS = test loom conformance outside
 CHECK_NEEDS = $(NEEDS) python
 # One of the example clients needs Node, as the browser tests do.
 ifneq ($(BROWSER),no)
@@ -53,6 +55,7 @@ check:
 	sh tests/tools.sh $(CHECK_NEEDS)
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path $(PEERS)/axum/Cargo.toml
+	rustfmt --check --edition 2024 $(EMBEDDER)
 	sh tests/prose.sh --test
 	sh tests/prose.sh
 	cargo clippy --locked --all-targets -- -D warnings
@@ -63,11 +66,13 @@ check:
 	cargo clippy --locked --package testkit --package chinwag-loom --all-targets -- -D warnings
 	cargo clippy $(PARTS) --bin parts --test instructions -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	python3 tests/public_api.py --check
 	$(MAKE) $(CHECKS)
 
 fmt:
 	cargo fmt --all
 	cargo fmt --manifest-path $(PEERS)/axum/Cargo.toml
+	rustfmt --edition 2024 $(EMBEDDER)
 
 # Prints a table and writes bench.json into the folder of the build.
 bench:
@@ -127,6 +132,18 @@ conformance:
 clients: browser-packages
 	PYTHON=$$(sh tests/python.sh target/python tests/clients/requirements.txt) && export PYTHON && \
 	    cargo test --locked --test clients
+
+# Writes the list of the public API, which `make check` compares.
+api:
+	python3 tests/public_api.py
+
+# A program that embeds the package, outside the repository.
+outside:
+	sh tests/outside.sh
+
+# Measures each feature of the library. Takes some minutes.
+features:
+	python3 tests/features.py
 
 screenshots: browser-packages
 	cargo build --locked --release

@@ -81,3 +81,37 @@ fn the_tests_that_security_names_exist() {
         assert!(root.join(&file).exists(), "{file}");
     }
 }
+
+/// Returns whether the source has this text, and not as the end of a longer name.
+fn names(source: &str, text: &str) -> bool {
+    let ends_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    source.match_indices(text).any(|(at, _)| !source[..at].ends_with(ends_a_name))
+}
+
+#[test]
+fn the_embedder_outside_the_repository_calls_each_public_function() {
+    let source: String = include_str!("outside/src/main.rs")
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let functions = include_str!("public_api.txt").lines().filter_map(|line| {
+        let (_, signature) = line.split_once("fn chinwag::")?;
+        signature.split(['(', '<']).next()
+    });
+    let mut count = 0;
+    for function in functions {
+        count += 1;
+        let (owner, name) = function.rsplit_once("::").unwrap_or(("", function));
+        let is_called = match owner {
+            // Several of these have a function of the same name.
+            "Events" | "Handle" | "Running" | "Server" => {
+                names(&source, &format!("{}.{name}(", owner.to_lowercase()))
+                    || names(&source, &format!("{owner}::{name}"))
+            }
+            _ => names(&source, &format!("{name}(")),
+        };
+        assert!(is_called, "tests/outside/src/main.rs does not call {function}");
+    }
+    assert!(count > 50, "{count}");
+}

@@ -132,6 +132,8 @@ pub use chat::{
     TooLong,
 };
 pub use config::Config;
+/// The channels of [`Events::receiver`].
+pub use crossbeam_channel;
 pub use hooks::{
     Admission, CommandHelp, Draft, Hooks, Invocation, Recipient, Refusal, Requester, Verdict,
 };

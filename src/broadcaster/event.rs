@@ -252,6 +252,28 @@ pub enum NoEvent {
 }
 
 impl Events {
+    /// Returns the channel of the events, to wait for several channels at once with
+    /// [`crossbeam_channel::select!`](crate::crossbeam_channel::select).
+    ///
+    /// ```no_run
+    /// # use chinwag::{Config, Event, Server};
+    /// use chinwag::crossbeam_channel::{after, select};
+    /// use std::time::Duration;
+    ///
+    /// # let config = Config::default();
+    /// let (one, two) = (Server::bind(&config)?, Server::bind(&config)?);
+    /// let (events_of_one, events_of_two) = (one.events(1024), two.events(1024));
+    /// select! {
+    ///     recv(events_of_one.receiver()) -> event => println!("one: {event:?}"),
+    ///     recv(events_of_two.receiver()) -> event => println!("two: {event:?}"),
+    ///     recv(after(Duration::from_secs(60))) -> _ => println!("a minute without an event"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receiver(&self) -> &Receiver<Event> {
+        &self.receiver
+    }
+
     /// Waits for the next event, but no longer than this.
     ///
     /// # Errors

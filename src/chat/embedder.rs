@@ -221,8 +221,11 @@ impl Chat {
         room: &RoomName,
         turn: &mut Turn<'_>,
     ) -> bool {
-        let requester = self.requester(client);
-        requester.is_some_and(|by| self.part(by, room.clone(), turn).is_ok())
+        let Some(requester) = self.requester(client) else { return false };
+        if self.has_session(requester) {
+            return self.part(requester, room.clone(), turn).is_ok();
+        }
+        self.end_membership(requester, room, turn)
     }
 
     /// Returns whether the user with this nickname has no connection, but is still in a room.

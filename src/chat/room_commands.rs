@@ -129,16 +129,28 @@ impl Chat {
         room: RoomName,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
-        let Requester { client, person: id } = requester;
-        let Some(membership) = self.people[&id].membership(&room) else {
+        if !self.end_membership(requester, &room, turn) {
             return Err(CommandError::NotInRoom(room));
-        };
+        }
+        let notice = Notice::Parted { room };
+        turn.out.push(Delivery::Reply { client: requester.client, notice });
+        Ok(())
+    }
+
+    /// Removes a person from a room. Returns whether it was there.
+    pub(super) fn end_membership(
+        &mut self,
+        requester: Requester,
+        room: &RoomName,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let Requester { client, person: id } = requester;
+        let Some(membership) = self.people[&id].membership(room) else { return false };
         if membership.presence == Presence::Listening {
             turn.out.push(Delivery::Leaves { client, room: room.clone() });
         }
-        self.leave_room(id, &room, LeaveReason::Closed, turn.out);
-        turn.out.push(Delivery::Reply { client, notice: Notice::Parted { room } });
-        Ok(())
+        self.leave_room(id, room, LeaveReason::Closed, turn.out);
+        true
     }
 
     /// Sends a page of older messages.

@@ -247,6 +247,19 @@ fn a_client_is_renamed() {
     let event = next_event(&script.server, |event| matches!(event, Event::Renamed { .. }));
     let Event::Renamed { client, to, .. } = event else { panic!() };
     assert_eq!((client, to), (ana, name("anna")));
+    // A plain client is told nothing, and its next line has the nickname.
+    script.play("cy joins\nana < {\"type\":\"arrived\",...}\nbo < {\"type\":\"arrived\",...}");
+    assert_eq!(handle.rename(id(&handle, "cy"), &name("carl")), Ok(true));
+    script.play(
+        r#"
+        ana < {"type":"renamed","from":"cy","to":"carl","rooms":["lobby"]}
+        bo < {"type":"renamed","from":"cy","to":"carl","rooms":["lobby"]}
+        cy > hi
+        cy < carl: hi
+        ana < {"type":"message","nick":"carl",...}
+        bo < {"type":"message","nick":"carl",...}
+        "#,
+    );
 }
 
 #[test]
@@ -272,7 +285,7 @@ fn clients_are_moved_between_rooms() {
         ana < {"type":"message","room":"game","text":"in the game",...}
         "#,
     );
-    assert_eq!(client(&handle, "bo").rooms, [game.clone()]);
+    assert_eq!(client(&handle, "bo").rooms, std::slice::from_ref(&game));
     for number in 0..15 {
         handle.join(ana, &room(&format!("room{number}"))).unwrap();
     }

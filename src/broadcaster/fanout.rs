@@ -162,6 +162,10 @@ impl Fanout {
         }
     }
 
+    fn is_plain(&self, client: ClientId) -> bool {
+        self.subscribers.get(&client).is_some_and(|it| it.dialect == Dialect::Plain)
+    }
+
     /// Returns whether a client may still send requests: not after it was replaced.
     pub(crate) fn has(&self, client: ClientId) -> bool {
         self.subscribers.get(&client).is_some_and(|subscriber| !subscriber.is_leaving)
@@ -201,7 +205,10 @@ impl Fanout {
                 if matches!(notice, Notice::Welcome { .. } | Notice::Renamed { .. }) {
                     self.identify(*client, chat.rooms_of(*client).next(), chat);
                 }
-                self.send_to(&[*client], &json::reply(notice, tags, &self.server), chat);
+                // The embedder may have changed a plain client, which has asked for nothing.
+                if !self.is_plain(*client) {
+                    self.send_to(&[*client], &json::reply(notice, tags, &self.server), chat);
+                }
             }
             Delivery::Lookup { client, lookup } => self.query(*client, lookup, tags, chat),
             Delivery::Enters { client, room } => {
@@ -346,10 +353,8 @@ impl Fanout {
     /// Sends a notice to these clients alone. A plain client gets a private message of the embedder as
     /// a line, and no other notice.
     fn notify(&mut self, clients: &[ClientId], notice: &Notice, chat: &Chat) {
-        let is_plain = |client: &ClientId| {
-            self.subscribers.get(client).is_some_and(|it| it.dialect == Dialect::Plain)
-        };
-        let (plain, json): (Vec<_>, Vec<_>) = clients.iter().copied().partition(is_plain);
+        let (plain, json): (Vec<_>, Vec<_>) =
+            clients.iter().copied().partition(|client| self.is_plain(*client));
         if !json.is_empty() {
             self.send_to(&json, &json::render(notice, &self.server), chat);
         }

@@ -135,7 +135,6 @@ struct Connection<'a> {
 impl<'a> Connection<'a> {
     // Stack pages: see ARCHITECTURE.
     #[inline(never)]
-    #[expect(clippy::boxed_local, reason = "the caller's frame stays as long as the thread")]
     fn new(
         upgraded: Box<UpgradedConnection<'a>>,
         inbox: &'a Sender<Input>,

@@ -181,12 +181,12 @@ impl Chat {
         turn: &mut Turn<'_>,
     ) -> Option<Result<(), CommandError>> {
         let requester = self.requester(client)?;
-        if let Some(grant) = self.grants.get_mut(&client) {
-            if grant.nickname.is_some() {
-                grant.nickname = Some(to.clone());
-            }
+        let renamed = self.rename(requester, to.clone(), turn);
+        let granted = self.grants.get_mut(&client).and_then(|grant| grant.nickname.as_mut());
+        if let (Ok(()), Some(granted)) = (&renamed, granted) {
+            *granted = to;
         }
-        Some(self.rename(requester, to, turn))
+        Some(renamed)
     }
 
     /// Makes a client join a room. A plain client, which is in one room, moves there. Returns `None`

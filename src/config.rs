@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 #[cfg(feature = "history")]
 use std::{num::NonZeroU64, path::PathBuf};
 
 use crate::chat::HistoryLimits;
 use crate::net::host::{HostName, Origin};
+use crate::store::MessageStore;
 
 /// The configuration of a [`Server`](crate::Server). The default is that of the program without
 /// arguments. Each field has a method that sets it and returns the whole.
@@ -56,6 +58,8 @@ pub struct Config {
     /// only, within [`Limits::history`].
     #[cfg(feature = "history")]
     pub history: Option<HistoryConfig>,
+    /// Storage of the embedder's own, in place of a file.
+    pub store: Option<Arc<dyn MessageStore>>,
 }
 
 impl Default for Config {
@@ -71,6 +75,7 @@ impl Default for Config {
             limits: Limits::default(),
             #[cfg(feature = "history")]
             history: None,
+            store: None,
         }
     }
 }
@@ -248,6 +253,13 @@ impl Config {
     #[must_use]
     pub fn bind(mut self, bind: impl IntoIterator<Item = impl Into<IpAddr>>) -> Self {
         self.bind = bind.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`store`](#structfield.store). The module [`store`](crate::store) has an example.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn MessageStore>) -> Self {
+        self.store = Some(store);
         self
     }
 }

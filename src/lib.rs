@@ -64,6 +64,12 @@
 //! [`Handle::rooms`] lists the rooms and their members. [`Handle::kick`] closes the connection of a
 //! client, whose id each [`Event::Message`] has. [`Limits`] bound the rate, the length and the memory of every client from the start.
 //!
+//! # Read
+//!
+//! [`Handle::history`] returns older messages of a room, and [`Handle::search`] finds them. Without a
+//! history these are the messages in memory, and there is no search. A program can keep the messages
+//! in storage of its own: see [`store`].
+//!
 //! # Stop
 //!
 //! [`Running::stop`] tells every client, waits until all threads have ended, and returns the error if
@@ -109,11 +115,15 @@ mod connection;
 #[cfg(feature = "history")]
 pub mod history;
 
+mod archive;
+
 mod broadcaster;
 
 mod protocol;
 
 mod config;
+
+pub mod store;
 
 mod chat;
 
@@ -121,12 +131,14 @@ mod net;
 
 pub use broadcaster::event::{Event, Events, NoEvent, Request};
 pub use chat::{
-    ClientId, HistoryLimits, Kind as MessageKind, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX,
-    Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
+    ClientId, HistoryLimits, Kind as MessageKind, Message, NICKNAME_BYTES_MAX,
+    NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError,
+    TooLong,
 };
 pub use config::{Config, Limits};
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;
 pub use server::{
-    Handle, Room, RunError, Running, SayError, Scarcity, Server, StartError, Stopped,
+    Found, Handle, HistoryReadError, Room, RunError, Running, SayError, Scarcity, Server,
+    StartError, Stopped,
 };

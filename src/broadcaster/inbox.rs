@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 use super::close_reason::CloseReason;
 use super::event::{EventSink, Request};
 use super::outbox::{Frames, Outbox};
-use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, RoomName, Text};
+use crate::chat::{ClientId, Listing, Nickname, NicknameTaken, Notice, RoomName, Search, Text};
 use crate::protocol::Handshake;
 use crate::protocol::json::ParsedRequest;
 
@@ -23,10 +23,9 @@ pub(crate) enum Input {
     /// Messages of one client, in their order.
     Messages { client: ClientId, messages: Vec<ClientMessage> },
     /// The history has answered a query of a client.
-    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     LookupDone {
         client: ClientId,
-        /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).
+        /// The number of the query ([`ClientRecipient`](super::history::ClientRecipient)).
         number: u64,
         answer: Frames,
         /// A room, and the message after which the history has nothing that the client missed.
@@ -49,6 +48,10 @@ pub(crate) enum Input {
     Subscribe { sink: EventSink, answer: Sender<()> },
     /// The embedder asks for the rooms and their members.
     ListRooms(Sender<Vec<(Listing, Vec<Nickname>)>>),
+    /// The embedder reads a page of older messages.
+    History { room: RoomName, before: Option<u64>, limit: usize, answer: Sender<Notice> },
+    /// The embedder searches the history.
+    Search { search: Search, answer: Sender<Notice> },
     /// A health check. Its answer shows that the broadcaster takes turns.
     Probe(Sender<()>),
     /// The server stops. Every connection is closed, and no client is accepted.

@@ -18,8 +18,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rand::rngs::StdRng;
 
 use crate::chat::{
-    Chat, ClientId, Delivery, Listing, Message, Network, Notice, Now, PAGES_PER_ANSWER, Quota,
-    Rules, Turn,
+    Chat, ClientId, Delivery, Listing, Lookup, Message, Network, Notice, Now, PAGES_PER_ANSWER,
+    Quota, Rules, Turn,
 };
 use crate::config::Limits;
 use crate::protocol::json::{ParsedRequest, RequestTags, ServerInfo};
@@ -27,7 +27,7 @@ use crate::protocol::{ECHOES, Handshake};
 use close_reason::CloseReason;
 use event::{Event, EventSink};
 use fanout::Fanout;
-use history::{HistoryWriter, OpenedHistory, RestoredRoom};
+use history::{HistoryWriter, OpenedHistory, RestoredRoom, random_epoch};
 use inbox::{Arrival, ClientMessage, Input};
 
 /// Runs the loop of the broadcaster's thread, until [`Input::End`]. If it panics, it drops the inbox,
@@ -90,9 +90,9 @@ impl Broadcaster {
         history: Option<OpenedHistory>,
         inbox: Sender<Input>,
     ) -> Self {
-        let fresh = || format!("{:016x}", rand::random::<u64>());
-        let epoch = history.as_ref().map_or_else(fresh, |history| history.epoch.clone());
-        let server = ServerInfo::new(limits, &epoch, history.is_some());
+        let epoch = history.as_ref().map_or_else(random_epoch, |history| history.epoch.clone());
+        let can_search = history.as_ref().is_some_and(|history| history.can_search);
+        let server = ServerInfo::new(limits, &epoch, can_search);
         let mut chat = Chat::new(Rules {
             epoch,
             history: limits.history,
@@ -206,6 +206,13 @@ impl Broadcaster {
                 let rooms = self.chat.listings(None).map(listing);
                 let _ = answer.try_send(rooms.map(|(members, it)| (it, members)).collect());
             }
+            Input::History { room, before, limit, answer } => {
+                let read = self.chat.history_page(room, before, limit);
+                self.query_for_embedder(Lookup::Read(Box::new(read)), answer);
+            }
+            Input::Search { search, answer } => {
+                self.query_for_embedder(Lookup::Search(search), answer);
+            }
             Input::Probe(answer) => drop(answer.try_send(())),
             Input::Stop => {
                 self.is_stopping = true;
@@ -215,6 +222,12 @@ impl Broadcaster {
             Input::End => {}
         }
         self.end_turn_if_long();
+    }
+
+    fn query_for_embedder(&mut self, lookup: Lookup, answer: Sender<Notice>) {
+        // The history must have the messages of this turn.
+        self.end_turn();
+        self.fanout.query_for_embedder(lookup, answer);
     }
 
     fn take_message(&mut self, client: ClientId, message: ClientMessage) {

@@ -193,7 +193,7 @@ impl Handle {
     /// Sends a question to the broadcaster, and waits for the answer. The broadcaster never waits, so
     /// this takes a few turns at most. A question that comes in its last turn stays in the inbox,
     /// and gets no answer.
-    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
+    pub(super) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Input) -> Result<T, Stopped> {
         let (answer, answered) = bounded(1);
         self.inbox.send(question(answer)).map_err(|_| Stopped)?;
         select! {

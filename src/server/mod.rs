@@ -3,8 +3,10 @@
 mod accept;
 mod capacity;
 mod handle;
+mod history_threads;
 mod listen;
 mod machine;
+mod reading;
 mod running;
 mod serving;
 mod spawn;
@@ -15,8 +17,10 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 
+use crate::archive::{Worker, stored};
 use crate::broadcaster::broadcast;
 use crate::broadcaster::event::Events;
+use crate::broadcaster::history::OpenedHistory;
 use crate::chat::{Nickname, Quota, RoomName};
 use crate::config::Config;
 #[cfg(feature = "history")]
@@ -27,8 +31,10 @@ use crate::net::poll::Waker;
 pub use capacity::Scarcity;
 use capacity::{Capacity, Facts, Needs, capacity};
 pub use handle::{Handle, Room, SayError, Stopped};
+use history_threads::HistoryThreads;
 pub use listen::StartError;
 use listen::{addresses, check_descriptors, distinct, listen_on_all};
+pub use reading::{Found, HistoryReadError};
 pub use running::{RunError, Running};
 use serving::{BroadcasterThread, Serving};
 
@@ -74,11 +80,7 @@ impl Server {
         }
         let capacity = measure(config)?;
         let config = &within(&capacity, config);
-        #[cfg(feature = "history")]
-        let opened = match &config.history {
-            Some(history) => Some(History::open(history, config.limits.history)?),
-            None => None,
-        };
+        let opened = open_history(config)?;
         let bind = distinct(&config.bind)?;
         let page = listen_on_all(&bind, config.page_port)?;
         let page_addresses = addresses(&page)?;
@@ -97,10 +99,7 @@ impl Server {
             page_addresses: page_addresses.clone(),
             stopping: Waker::new()?,
         };
-        #[cfg(feature = "history")]
-        let (history, workers) = opened.map(History::into_parts).unzip();
-        #[cfg(not(feature = "history"))]
-        let history = None;
+        let (history, workers) = opened.unzip();
         let clients_max = capacity.connections.clients_max;
         let quota = Quota {
             people_max: clients_max,
@@ -109,7 +108,10 @@ impl Server {
         };
         let (limits, answers) = (context.limits.clone(), inbox.clone());
         let work = move || broadcast(inbox_out, answers, &limits, quota, history);
+        // Declared first, so that they are dropped after the broadcaster, with which they end.
+        let mut history_threads = HistoryThreads::default();
         let broadcaster = BroadcasterThread::start(inbox.clone(), work)?;
+        history_threads.start(workers.unwrap_or_default())?;
         let text_bytes_max = config.limits.text_bytes_max;
         let handle = Handle {
             page_addresses,
@@ -126,8 +128,7 @@ impl Server {
             config: config.clone(),
             connections: capacity.connections,
             broadcaster,
-            #[cfg(feature = "history")]
-            workers,
+            history_threads,
             stop: stop_asked,
         };
         Ok(Self { handle, serving })
@@ -202,12 +203,25 @@ impl Server {
     }
 }
 
+/// Opens the history, if there is one. Returns the part of the broadcaster, and that of its threads.
+fn open_history(config: &Config) -> Result<Option<(OpenedHistory, Vec<Worker>)>, StartError> {
+    let limits = config.limits.history;
+    #[cfg(feature = "history")]
+    if let Some(history) = &config.history {
+        if config.store.is_some() {
+            return Err(StartError::TwoHistories);
+        }
+        return Ok(Some(History::open(history, limits)?.into_parts()));
+    }
+    let opened = config.store.as_ref().map(|store| stored::open(store, limits));
+    opened.transpose().map_err(StartError::Store)
+}
+
 /// Calculates the number of connections. Runs before anything is started.
 fn measure(config: &Config) -> Result<Capacity, Scarcity> {
+    let has_history = config.store.is_some();
     #[cfg(feature = "history")]
-    let has_history = config.history.is_some();
-    #[cfg(not(feature = "history"))]
-    let has_history = false;
+    let has_history = has_history || config.history.is_some();
     let facts = Facts::of_this_machine();
     let needs = Needs::of(&facts, 2 * config.bind.len(), has_history);
     let wish = config.clients_max.map(NonZeroUsize::get);

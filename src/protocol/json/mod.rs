@@ -12,7 +12,7 @@ mod golden;
 
 pub(crate) use encode::{error, render, reply, write};
 pub(crate) use event::ServerInfo;
-pub(crate) use request::{ParsedRequest, RequestTags, parse};
+pub(crate) use request::{LIMIT_MAX, ParsedRequest, RequestTags, parse};
 pub(crate) use request_error::RequestError;
 
 /// The name of the dialect in `Sec-WebSocket-Protocol`.

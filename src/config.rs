@@ -58,7 +58,8 @@ pub struct Config {
     /// only, within [`Limits::history`].
     #[cfg(feature = "history")]
     pub history: Option<HistoryConfig>,
-    /// Storage of the embedder's own, in place of a file.
+    /// Storage of the embedder's own for all messages, in place of a history file. With `None`, the
+    /// default, there is none. It serves one server at a time.
     pub store: Option<Arc<dyn MessageStore>>,
 }
 

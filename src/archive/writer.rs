@@ -88,7 +88,7 @@ impl StoreWriter {
         }
     }
 
-    /// Drops the oldest messages if there are too many.
+    /// Drops the oldest messages if too many wait after a failure.
     fn drop_oldest(&mut self) {
         let Some(failure) = &mut self.failure else { return };
         while self.bytes > UNSTORED_BYTES_MAX {
@@ -127,13 +127,13 @@ impl HistoryWriter for StoreWriter {
     fn take_names(&mut self, _: Vec<NameChange>) {}
 
     fn end_turn(&mut self, _: &Chat, now: Instant) -> Option<(&'static str, Level)> {
-        match &self.failure {
-            None if self.unstored.is_empty() => return None,
-            Some(failure) if failure.retry_at > now => {
-                self.drop_oldest();
-                return None;
-            }
-            _ => {}
+        self.drop_oldest();
+        let is_due = match &self.failure {
+            Some(failure) => failure.retry_at <= now,
+            None => !self.unstored.is_empty(),
+        };
+        if !is_due {
+            return None;
         }
         match self.store() {
             Ok(()) => self.recover(),

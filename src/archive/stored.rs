@@ -33,7 +33,7 @@ pub(crate) fn open(
     let RestoredRooms { rooms, floor } = restore(&reader, rooms, limits)?;
     let epoch = match epoch {
         Some(epoch) if Id::parse(&epoch).is_none() => {
-            return Err("its epoch is none that a server set".into());
+            return Err("its epoch was not set by a server".into());
         }
         Some(epoch) => epoch,
         None => {

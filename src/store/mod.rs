@@ -1,7 +1,7 @@
 //! Storage of an embedder's own for the messages of all rooms, in place of a history file.
 //!
 //! A type that implements [`MessageStore`] is passed to [`Config::store`](crate::Config::store).
-//! Clients then get what they get with a history file: exact resume over a restart, pages of older
+//! Clients then have the same as with a history file: exact resume over a restart, pages of older
 //! messages, and search if the store can do it. Nicknames are not held over a restart.
 //!
 //! This store is a text file with one message per line, as `chinwag history export` writes them. The
@@ -123,14 +123,14 @@ pub type StoreError = Box<dyn Error + Send + Sync>;
 ///
 /// | method | thread | effect of a slow call |
 /// |---|---|---|
-/// | [`load`](Self::load) | the one that calls [`Server::bind`](crate::Server::bind), which also calls [`before`](Self::before) for the newest messages of 100 rooms | the start waits |
+/// | [`load`](Self::load) | the one that calls [`Server::bind`](crate::Server::bind), which also calls [`before`](Self::before) for the newest messages of up to 100 rooms | the start waits |
 /// | [`append`](Self::append), [`set_epoch`](Self::set_epoch) | `broadcaster` | every client waits, and every call of a [`Handle`](crate::Handle) |
 /// | [`before`](Self::before), [`after`](Self::after) | `history` | only clients that read older messages wait |
 /// | [`search`](Self::search) | `search` | only clients that search wait |
 ///
-/// Reads may run while messages are appended. A message is read only after the call that appended it
-/// has returned. The threads have stacks of 256 KiB. No method may call the `Handle` of its server:
-/// it could wait for itself.
+/// Reads may run while messages are appended. The server ends only when each running call has
+/// returned. The threads have stacks of 256 KiB. No method may call the `Handle` of its server: it
+/// could wait for itself.
 ///
 /// # Failures
 ///
@@ -146,7 +146,7 @@ pub type StoreError = Box<dyn Error + Send + Sync>;
 /// A client that comes back trusts the epoch: under the same epoch it expects to find each message
 /// that it got. The server sets another epoch with [`set_epoch`](Self::set_epoch) as soon as messages
 /// cannot be appended, and sets the former one again when all of them are. So a store needs only to
-/// keep what it is given, over any end of the process. If neither call succeeds before the process is
+/// keep the messages and the epoch over any end of the process. If neither call succeeds before the process is
 /// killed, the store cannot know that messages are missing. After a power failure that may have taken
 /// messages, [`load`](Self::load) should return no epoch.
 ///
@@ -167,8 +167,7 @@ pub trait MessageStore: Send + Sync {
     fn set_epoch(&self, epoch: &str) -> Result<(), StoreError>;
 
     /// Stores the messages of one turn, in the order of their arrival. Clients get them after this
-    /// returns, so it must be fast: a millisecond is long. A busy server calls it a few hundred times
-    /// a second.
+    /// returns, so it must be fast: a millisecond is long. A busy server calls it many times a second.
     ///
     /// # Errors
     /// If not all of them are stored. The same messages come again, and the store must skip those
@@ -176,7 +175,7 @@ pub trait MessageStore: Send + Sync {
     fn append(&self, messages: &[Arc<Message>]) -> Result<(), StoreError>;
 
     /// Returns the newest messages of a room with a `seq` below `before`, at most `limit`, the oldest
-    /// of them first. There are none of an unknown room.
+    /// of them first. There are none of an unknown room. `before` is at most `i64::MAX`.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -188,7 +187,7 @@ pub trait MessageStore: Send + Sync {
     ) -> Result<Vec<Arc<Message>>, StoreError>;
 
     /// Returns the oldest messages of a room with a `seq` above `after`, at most `limit`, the oldest
-    /// first. There are none of an unknown room.
+    /// first. There are none of an unknown room. `after` is at most `i64::MAX`.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -205,8 +204,8 @@ pub trait MessageStore: Send + Sync {
     }
 
     /// Returns the newest messages that match the query, of one room or of all, at most `limit`, the
-    /// newest first. Each comes with a number below 2^53 that grows with the age of no message: a
-    /// newer message has a higher one. If `before` is there, returns only messages with lower numbers.
+    /// newest first. Each comes with a number of the store's choice, below 2^53: a newer message has
+    /// a higher one. If there is a `before`, returns only messages with lower numbers.
     ///
     /// # Errors
     /// If they cannot be read.

@@ -135,6 +135,7 @@ impl TestRoom {
             writer: Box::new(script),
             // Never used: all messages are in memory.
             queue: HistoryQueue { reads: bounded(0).0, searches: bounded(0).0 },
+            can_search: true,
         };
         let quota = Quota {
             people_max: 5000,

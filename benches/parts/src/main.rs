@@ -11,15 +11,15 @@
 mod program {
     pub(crate) mod broadcaster;
     pub(crate) mod chat;
-    pub(crate) mod config;
     pub(crate) mod connection;
+    pub(crate) mod hooks;
+    pub(crate) mod limits;
     pub(crate) mod net;
     pub(crate) mod protocol;
-    pub(crate) mod store;
 }
 
 // The modules name each other from the root of the crate.
-use program::{broadcaster, chat, config, connection, net, protocol, store};
+use program::{broadcaster, chat, connection, hooks, limits, net, protocol};
 
 mod cases;
 mod client;

@@ -80,6 +80,8 @@ impl PreparedConnection {
             address,
             handshake,
             request: request(),
+            grant: None,
+            hooks: None,
             outbox,
             early: Vec::new(),
             rate_limits: ClientRateLimits::boxed(&limits(), None, Instant::now()),

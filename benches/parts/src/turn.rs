@@ -98,8 +98,14 @@ impl TestRoom {
         };
         let client = id_of(number);
         let address = Ipv4Addr::LOCALHOST.into();
-        let arrival =
-            Arrival { client, address, handshake, request: request(), outbox: Arc::new(outbox) };
+        let arrival = Arrival {
+            client,
+            address,
+            handshake,
+            request: request(),
+            grant: None,
+            outbox: Arc::new(outbox),
+        };
         let arrived = Input::Connected(Box::new(arrival));
         let asked = requests.iter().map(|request| asked(client, request));
         std::iter::once(arrived).chain(asked).collect()

@@ -18,6 +18,12 @@ mod socket;
 mod world;
 
 // The paths by which the outbox imports the models.
+mod chat {
+    #[derive(Clone, Debug)]
+    pub(crate) struct Nickname;
+    #[derive(Clone, Debug)]
+    pub(crate) struct RoomName;
+}
 mod net {
     pub(crate) use crate::{poll, socket};
 }

@@ -357,17 +357,23 @@ impl Fanout {
     fn send_run(&mut self, room: &RoomName, run: Run, chat: &Chat) {
         let Run { plain, json, skipped } = run;
         let (plain, json): (Frames, Frames) = (plain.into(), json.into());
+        let audience = chat.audience(room);
+        let mut bytes = audience.plain * plain.len() + audience.json * json.len();
         for listener in chat.listeners(room) {
             let Some(subscriber) = self.subscribers.get_mut(&listener.client) else { continue };
             let frames = if subscriber.dialect == Dialect::Plain { &plain } else { &json };
-            let start = skipped.get(&listener.client).copied();
-            self.bytes += (frames.len() - start.unwrap_or(0)) as u64;
-            match start {
-                Some(start) if start < frames.len() => subscriber.send(&frames[start..].into()),
+            match skipped.get(&listener.client) {
+                Some(start) => {
+                    bytes -= *start;
+                    if *start < frames.len() {
+                        subscriber.send(&frames[*start..].into());
+                    }
+                }
                 None if !frames.is_empty() => subscriber.send(frames),
-                _ => {}
+                None => {}
             }
         }
+        self.bytes += bytes as u64;
     }
 
     /// Sends a notice to these clients alone. A plain client gets a private message of the embedder as

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// them.
     Members { room: RoomName, after: Option<Nickname> },
     /// A command that the chat does not know. The embedder may.
-    Custom(CustomCommand),
+    Custom(Box<CustomCommand>),
     /// A request that the embedder has handled in place of the chat. The client is told this text.
     Handled { text: Option<Text> },
     /// Checks that the server answers.

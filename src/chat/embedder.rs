@@ -3,7 +3,7 @@
 //! A member of the embedder is a person with neither a connection nor a session. It stays until the
 //! embedder makes it leave its last room.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::command::CommandError;
 use super::delivery::Delivery;
@@ -165,12 +165,6 @@ impl Chat {
         let Some(Requester { person, .. }) = self.requester(client) else { return false };
         self.person_mut(person).muted_until = until;
         true
-    }
-
-    /// Returns how much longer a person is muted, if it is.
-    pub(super) fn muted_for(&self, requester: Requester, now: Instant) -> Option<Duration> {
-        let until = self.people[&requester.person].muted_until?;
-        until.checked_duration_since(now).filter(|wait| !wait.is_zero())
     }
 
     /// Changes the nickname of a client. Returns `None` if there is no such client.

@@ -24,7 +24,7 @@ impl Chat {
         let person = &self.people[&requester.person];
         let Some(membership) = person.memberships.first() else { return };
         // The dialect has no errors.
-        if self.muted_for(requester, turn.now.instant).is_some() {
+        if person.muted_for(turn.now.instant).is_some() {
             return;
         }
         let (room, nickname) = (membership.room.clone(), person.nickname.clone());
@@ -60,7 +60,7 @@ impl Chat {
         }
         let membership = person.membership(&room).filter(|_| person.is_here(&room));
         let Some(membership) = membership else { return Err(CommandError::NotInRoom(room)) };
-        if let Some(wait) = self.muted_for(requester, turn.now.instant) {
+        if let Some(wait) = person.muted_for(turn.now.instant) {
             return Err(CommandError::muted(wait));
         }
         // Not the name in the request: all messages of a member share one copy of the name.
@@ -88,7 +88,7 @@ impl Chat {
             turn.out.push(Delivery::Reply { client, notice });
             return Ok(());
         }
-        if let Some(wait) = self.muted_for(requester, turn.now.instant) {
+        if let Some(wait) = person.muted_for(turn.now.instant) {
             return Err(CommandError::muted(wait));
         }
         let (from, network) = (person.nickname.clone(), person.network);

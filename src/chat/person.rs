@@ -95,6 +95,12 @@ impl Person {
         self.memberships.iter().any(|membership| matches!(membership.presence, Presence::Away(_)))
     }
 
+    /// Returns how much longer the person is muted, if it is.
+    pub(super) fn muted_for(&self, now: Instant) -> Option<Duration> {
+        let wait = self.muted_until?.checked_duration_since(now)?;
+        Some(wait).filter(|wait| !wait.is_zero())
+    }
+
     /// Counts a private message to this person, or returns how long the sender has to wait.
     pub(super) fn take_private_message(
         &mut self,

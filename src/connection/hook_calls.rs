@@ -102,7 +102,7 @@ impl<'a> HookCalls<'a> {
                 Ok(Command::Tell(message))
             }
             Command::Custom(custom) if self.active.commands.contains(&custom.name) => {
-                let CustomCommand { room, name, arguments } = &custom;
+                let CustomCommand { room, name, arguments } = &*custom;
                 let invocation = Invocation { name, arguments: arguments.as_str(), room };
                 let answer = self.active.hooks.command(&self.requester(nickname), &invocation);
                 let text = answer.map_err(RequestError::Denied)?;

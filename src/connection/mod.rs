@@ -258,9 +258,13 @@ impl<'a> Connection<'a> {
                 let text = Text::parse(&text, self.limits.text_bytes_max);
                 let text =
                     text.map_err(|error| CloseReason::offence(close_code::TOO_BIG, error))?;
-                match self.permitted_text(text)? {
-                    Some(text) => ClientMessage::Text(text),
-                    None => return Ok(()),
+                if self.hooks.is_some() {
+                    match self.decide_text(text)? {
+                        Some(text) => ClientMessage::Text(text),
+                        None => return Ok(()),
+                    }
+                } else {
+                    ClientMessage::Text(text)
                 }
             }
             Message::Binary(_) => {
@@ -302,15 +306,16 @@ impl<'a> Connection<'a> {
     }
 
     /// Returns the text of a plain client as the hooks permit it.
-    fn permitted_text(&mut self, text: Text) -> Result<Option<Text>, CloseReason> {
-        if self.hooks.is_none() {
-            return Ok(Some(text));
-        }
+    // The usual server has no hooks.
+    #[cold]
+    #[inline(never)]
+    fn decide_text(&mut self, text: Text) -> Result<Option<Text>, CloseReason> {
         self.learn_identity()?;
         Ok(self.hooks.as_ref().and_then(|hooks| hooks.decide_text(text)))
     }
 
     /// Asks the hooks about a command. A hook that panics closes this connection.
+    #[cold]
     #[inline(never)]
     fn decide(&mut self, command: Command) -> Result<Result<Command, RequestError>, CloseReason> {
         self.learn_identity()?;

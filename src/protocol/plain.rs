@@ -4,7 +4,7 @@
 //! ` .... nick has left.`, each in its own text frame.
 
 use super::append_text_frame;
-use crate::chat::{Kind, Message, Notice};
+use crate::chat::{Kind, Message, Nickname, Notice, Text};
 
 /// Appends the notice as a frame, if it has a form in the plain dialect.
 pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
@@ -14,13 +14,18 @@ pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
             line.extend_from_slice(format!(" .... {nickname} has left.").as_bytes());
         }),
         // Only the embedder sends private messages to plain clients.
-        Notice::Private { from, text, .. } => append_text_frame(frames, |line| {
-            line.extend_from_slice(format!("{from}: ").as_bytes());
-            write_in_one_line(text.as_str(), line);
-        }),
+        Notice::Private { from, text, .. } => render_private(from, text, frames),
         // The tutorial has no other frames.
         _ => {}
     }
+}
+
+#[cold]
+fn render_private(from: &Nickname, text: &Text, frames: &mut Vec<u8>) {
+    append_text_frame(frames, |line| {
+        line.extend_from_slice(format!("{from}: ").as_bytes());
+        write_in_one_line(text.as_str(), line);
+    });
 }
 
 fn write(message: &Message, line: &mut Vec<u8>) {
@@ -54,7 +59,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::chat::{LeaveReason, Nickname, RoomName, Text};
+    use crate::chat::{LeaveReason, RoomName};
 
     fn notice(nickname: &str, text: &str, kind: Kind) -> Notice {
         Notice::Message(Arc::new(Message {

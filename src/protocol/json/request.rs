@@ -66,10 +66,6 @@ struct Members<'a> {
     to: Option<Str<'a>>,
     #[serde(borrow)]
     query: Option<Str<'a>>,
-    #[serde(borrow)]
-    name: Option<Str<'a>>,
-    #[serde(borrow)]
-    arguments: Option<Str<'a>>,
     before: Option<u64>,
     limit: Option<u64>,
 }
@@ -234,17 +230,20 @@ impl Members<'_> {
             }
             "command" => {
                 self.id(tags)?;
-                Command::Custom(self.custom_command(text_bytes_max)?)
+                Command::Custom(Box::new(self.custom_command(text_bytes_max)?))
             }
             "ping" => Command::Ping,
             other => return Err(RequestError::UnknownType(other.chars().take(64).collect())),
         })
     }
 
+    #[cold]
     fn custom_command(&self, text_bytes_max: usize) -> Result<CustomCommand, RequestError> {
-        let name = self.required("name", &self.name)?;
-        let arguments = self.arguments.as_deref().unwrap_or_default();
-        let arguments = Text::parse(arguments, text_bytes_max).map_err(RequestError::TooLong)?;
+        let text = self.text(text_bytes_max)?;
+        let line = text.as_str().trim_start();
+        let (name, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let arguments =
+            Text::parse(arguments.trim(), text_bytes_max).map_err(RequestError::TooLong)?;
         // No command has a longer name.
         let name = name.chars().take(COMMAND_NAME_CHARS_MAX + 1).collect();
         Ok(CustomCommand { room: self.room()?, name, arguments })

@@ -246,6 +246,8 @@ test('a page without a login shows the sentence of the refusal, and connects aft
   await once(plain, 'open');
   await logIn(ana.page, 'bo');
   await status('bo is taken, or looks like a name that is. Trying again…');
+  // Before the server would close the connection.
+  await ana.page.waitForEvent('websocket', { timeout: 10_000 });
   plain.close();
   await ana.waitForState('connected');
   assert.equal(await ana.nickname(), 'bo');

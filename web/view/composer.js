@@ -227,4 +227,3 @@ form.addEventListener('focusout', ({ relatedTarget }) => {
 });
 onSubmit(form, submit);
 keepFocus(page.send);
-keepFocus(offers);

@@ -249,7 +249,7 @@ export class Session {
 		this.queue.disconnected(code, reason);
 		// Another tab goes on with the session, so this tab begins a new one, if the server gives it one.
 		if (code === REPLACED) {
-			this.connection.isEnded = this.#token === this.#lost;
+			this.connection.isEnded = this.#token !== null && this.#token === this.#lost;
 			[this.#lost, this.#token] = [this.#token, null];
 		}
 		for (const { reject } of this.#pending.values()) reject(closedError());

@@ -133,7 +133,10 @@ const COMMANDS = {
 		const list = rooms.map(({ room, members }) => `#${room} (${members})`).join(', ');
 		chat.note(more ? `${list}\n/rooms ${rooms.at(-1)?.room}` : list);
 	},
-	help: () => chat.note(commands().map(({ name, help }) => `/${name} ${help}`.trim()).join('\n')),
+	help() {
+		const others = commands().filter(({ name }) => name !== 'help');
+		chat.note(others.map(({ name, help }) => `/${name} ${help}`.trim()).join('\n'));
+	},
 	search: (query) => chat.notify({ type: 'search', query }),
 };
 

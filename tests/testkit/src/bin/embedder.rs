@@ -1,7 +1,7 @@
 //! A program with hooks, for the tests of the page (`tests/browser/embedder.test.js`).
 //!
-//! It takes the options of the program that it needs, ignores the others, and prints the addresses as
-//! the program does. It has two more options: with `--login` a request needs the cookie
+//! It takes the options of the program that it needs, and ignores the others. It prints the
+//! addresses as the program does. It has two more options: with `--login` a request needs the cookie
 //! `login=NICKNAME`, and with `--motd TEXT` there is a message of the day.
 
 use std::env;

@@ -32,7 +32,7 @@ rust-test:
 	cargo test --locked
 
 browser-test: browser-packages
-	cargo build --locked --release
+	cargo build --locked --release --package chinwag --package testkit
 	cd $(BROWSER_TESTS) && npm test
 
 browser-packages:

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use chinwag::Limits;
+use chinwag::{CommandHelp, Draft, Hooks, Invocation, Limits, Requester, RoomName, Verdict};
 use testkit::{Script, config};
 
 /// Returns the text between a fence of this kind and the next fence.
@@ -21,6 +21,47 @@ fn the_sessions_in_protocol_md_can_be_replayed() {
     Script::new().play(fenced(protocol, "plain-session"));
     // With the default limits, which the welcome names.
     Script::with(&config().limits(Limits::default())).play(fenced(protocol, "json-session"));
+    let mut script = Script::with(&config().hooks(Embedder));
+    script.server.handle.set_motd(Some("There is cake today.")).unwrap();
+    script.play(fenced(protocol, "embedder-session"));
+}
+
+/// The embedder of the last session.
+struct Embedder;
+
+impl Hooks for Embedder {
+    fn join(&self, _: &Requester<'_>, room: &RoomName) -> Result<(), String> {
+        if room.as_str() == "attic" { Err("The attic is closed.".to_owned()) } else { Ok(()) }
+    }
+
+    fn message(&self, _: &Requester<'_>, draft: &Draft<'_>) -> Verdict {
+        match draft.text {
+            "heck" => Verdict::Refuse("Please mind your language.".to_owned()),
+            "2 + 3" => Verdict::Swallow,
+            _ => Verdict::Say,
+        }
+    }
+
+    fn commands(&self) -> Vec<CommandHelp> {
+        let help = |name, help| CommandHelp::new(name, help).unwrap();
+        vec![
+            help("uptime", "how long the server has run"),
+            help("kitchen", "moves you to the kitchen"),
+        ]
+    }
+
+    fn command(
+        &self,
+        requester: &Requester<'_>,
+        command: &Invocation<'_>,
+    ) -> Result<Option<String>, String> {
+        if command.name == "uptime" {
+            return Ok(Some(format!("3 {}", command.arguments)));
+        }
+        requester.handle.join(requester.client, &RoomName::parse("kitchen").unwrap()).unwrap();
+        requester.handle.part(requester.client, command.room).unwrap();
+        Ok(None)
+    }
 }
 
 fn packages(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {

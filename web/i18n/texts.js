@@ -20,6 +20,10 @@ export const STRINGS = {
 	send: 'Send|Senden|Envoyer|Enviar|发送',
 	too_long: 'Too long: {bytes} bytes of {max}|Zu lang: {bytes} Bytes von {max}|Trop long : {bytes} octets sur {max}|Demasiado largo: {bytes} bytes de {max}|太长：{bytes} / {max} 字节',
 	unknown_command: 'There is no {command}. Try /help.|{command} gibt es nicht. Versuch /help.|{command} n’existe pas. Essaie /help.|{command} no existe. Prueba /help.|没有 {command} 命令。试试 /help。',
+	commands: 'Commands|Befehle|Commandes|Comandos|命令',
+	added: 'You are now in {room}, too.|Du bist jetzt auch in {room}.|Tu es maintenant aussi dans {room}.|Ahora estás también en {room}.|你现在也在 {room}。',
+	removed: 'You are no longer in {room}.|Du bist nicht mehr in {room}.|Tu n’es plus dans {room}.|Ya no estás en {room}.|你已不在 {room}。',
+	muted: 'you cannot write before {time}|du kannst vor {time} nicht schreiben|tu ne peux pas écrire avant : {time}|no puedes escribir antes de: {time}|{time} 之前你不能发言',
 	messages: 'Messages|Nachrichten|Messages|Mensajes|消息',
 	no_messages: 'No messages yet. Say hello!|Noch keine Nachrichten. Sag Hallo!|Pas encore de messages. Dis bonjour !|Aún no hay mensajes. ¡Di hola!|还没有消息，打个招呼吧！',
 	n_new_messages: '{n} new message~{n} new messages|{n} neue Nachricht~{n} neue Nachrichten|{n} nouveau message~{n} nouveaux messages|{n} mensaje nuevo~{n} mensajes nuevos|{n} 条新消息',
@@ -55,6 +59,7 @@ export const STRINGS = {
 	connection_failed: 'the connection broke each time|die Verbindung brach jedes Mal ab|la connexion s’est coupée à chaque fois|la conexión se cortó cada vez|每次发送时连接都断开',
 	closed_by_server: 'the server closed the connection ({code})|der Server hat die Verbindung geschlossen ({code})|le serveur a fermé la connexion ({code})|el servidor cerró la conexión ({code})|服务器关闭了连接（{code}）',
 	kicked: 'An operator has closed the connection. {reason}|Ein Betreiber hat die Verbindung geschlossen. {reason}|Un opérateur a fermé la connexion. {reason}|Un operador ha cerrado la conexión. {reason}|管理员关闭了连接。{reason}',
+	elsewhere: 'This chat is open in another tab or browser. Reload the page to go on here.|Dieser Chat ist in einem anderen Tab oder Browser offen. Lade die Seite neu, um hier weiterzumachen.|Ce chat est ouvert dans un autre onglet ou navigateur. Recharge la page pour continuer ici.|Este chat está abierto en otra pestaña o navegador. Recarga la página para seguir aquí.|此聊天已在另一个标签页或浏览器中打开。刷新页面即可在这里继续。',
 	server_busy: 'The server is busy. Waiting to get in…|Der Server ist ausgelastet. Warte auf Einlass…|Le serveur est très sollicité. En attente d’une place…|El servidor está ocupado. Esperando para entrar…|服务器繁忙，正在等待进入…',
 	no_entry: '{reason} Trying again…|{reason} Neuer Versuch…|{reason} Nouvel essai…|{reason} Reintentando…|{reason} 正在重试…',
 };

@@ -1,8 +1,8 @@
 // The state of the chat, in step with the server. The view is told of changes, and not asked.
 
 import { translate } from '../i18n/texts.js';
-import { KICKED } from '../net/connection.js';
-import { addOwnNick, Session } from '../net/session.js';
+import { isOfEmbedder, KICKED } from '../net/connection.js';
+import { addOwnNick, newId, Session } from '../net/session.js';
 import { browser, tab } from '../storage/storage.js';
 import { Conversation } from './conversation.js';
 import { mentions } from './markup.js';
@@ -18,14 +18,20 @@ class Chat {
 	/** @type {Partial<Limits>} */
 	limits = {};
 	canSearch = false;
+	/** Those of the server. @type {ServerCommand[]} */
+	commands = [];
 	rooms = new Rooms(this);
 	#attention = { isVisible: false, isAtEnd: false };
+	/** Notices before the rooms are joined, such as the message of the day. @type {Set<string>} */
+	#greetings = new Set();
+	/** Those of the connection before. @type {Set<string>} */
+	#oldGreetings = new Set();
 
 	/** Set by the view. @type {(event: ChatEvent) => void} */
 	notify = () => {};
 	session = new Session({
 		onWelcome: (event) => this.#welcome(event),
-		onEvent: (event) => this.#receive(event),
+		onEvent: (event, isAnswer) => this.#receive(event, isAnswer),
 		onClose: (code, reason) => this.#disconnected(code, reason),
 		onWait: () => this.notify({ type: 'status', status: 'waiting' }),
 		onRefused: (reason) => this.notify({ type: 'status', status: 'refused', reason }),
@@ -45,6 +51,13 @@ class Chat {
 	/** @param {string} text @param {'say' | 'me'} [kind] */
 	say(text, kind = 'say') {
 		this.session.queue.add(this.active.key, text, kind);
+	}
+
+	/** Has the server carry out one of its commands. @param {string} name @param {string} rest */
+	async command(name, rest) {
+		const { active } = this;
+		const { text } = await this.session.request('command', { room: active.key, name, arguments: rest, id: newId() });
+		if (text) this.note(text, active);
 	}
 
 	/** @param {string} key */
@@ -145,15 +158,19 @@ class Chat {
 	}
 
 	/** @param {WelcomeEvent} event */
-	async #welcome({ nick, limits, search }) {
+	async #welcome({ nick, limits, search, commands = [] }) {
 		const wish = nick !== this.nick && browser.get('nickname');
 		this.nick = nick;
 		this.limits = limits;
 		this.canSearch = search;
+		this.commands = commands;
 		addOwnNick(nick);
 		await this.rooms.joinAll();
 		this.notify({ type: 'renamed' });
 		if (wish && wish !== this.nick) this.note(translate('nick_taken', { wish, nick: this.nick }));
+		for (const text of this.#greetings) if (!this.#oldGreetings.has(text)) this.note(text);
+		this.#oldGreetings = this.#greetings;
+		this.#greetings = new Set();
 		this.notify({ type: 'status', status: 'connected' });
 	}
 
@@ -163,11 +180,14 @@ class Chat {
 			conversation.isJoined = false;
 			conversation.joining = null;
 		}
-		this.notify({ type: 'status', status: code === KICKED ? 'kicked' : 'disconnected', reason });
+		// A server that closes the connection again and again gives the same reason.
+		if (code && reason && isOfEmbedder(code) && this.active.items.at(-1)?.text !== reason) this.note(reason);
+		const end = code === KICKED ? 'kicked' : 'elsewhere';
+		this.notify({ type: 'status', status: this.session.connection.isEnded ? end : 'disconnected', reason });
 	}
 
-	/** @param {ServerEvent} event */
-	#receive(event) {
+	/** @param {ServerEvent} event @param {boolean} isAnswer */
+	#receive(event, isAnswer) {
 		switch (event.type) {
 			case 'message': {
 				// A message that comes before the room is joined is in the answer to `join`, too.
@@ -179,7 +199,10 @@ class Chat {
 				const { from, to, time, text, id } = event;
 				return this.#append(this.open(`@${from === this.nick ? to : from}`), { time, nick: from, text, id });
 			}
-			case 'notice': return this.note(event.text);
+			case 'notice': return this.session.isReady ? this.note(event.text) : void this.#greetings.add(event.text);
+			case 'handled': return isAnswer || !event.text ? undefined : this.note(event.text);
+			case 'joined': return isAnswer ? undefined : this.rooms.added(event);
+			case 'parted': return isAnswer ? undefined : this.rooms.removed(event.room);
 			case 'arrived': return this.#recordChange(event.room, { type: 'joined', nick: event.nick });
 			case 'left': return this.#recordChange(event.room, { type: 'left', nick: event.nick });
 			case 'renamed':

@@ -53,6 +53,8 @@ export class Conversation extends ItemList {
 	divider = null;
 	hasMention = false;
 	isJoined = false;
+	/** Whether the server has taken the user out of the room. */
+	isRemoved = false;
 	/** @type {Promise<void> | null} */
 	joining = null;
 	/** @type {string | undefined} */
@@ -82,13 +84,15 @@ export class Conversation extends ItemList {
 	/** Returns the new items. @param {JoinedEvent} answer */
 	joined({ epoch, seq, recovered, messages, members, members_count = members.length, more = false }) {
 		const isSameEpoch = epoch === this.#epoch;
-		const isComplete = recovered || (isSameEpoch && seq === this.#seq);
+		const next = messages.at(0)?.seq ?? seq + 1;
+		const isComplete = recovered || (isSameEpoch && next <= this.#seq + 1);
 		if (!this.firstSeq) this.hasMore = messages[0]?.seq > 1;
 		else if (!isComplete) this.#addGap(isSameEpoch);
 		const added = messages.filter((message) => !isSameEpoch || message.seq > this.#seq).map(itemOf);
 		this.items.push(...added);
 		this.members.reset(members, members_count);
 		this.isJoined = !more;
+		this.isRemoved = false;
 		this.#epoch = epoch;
 		this.#seq = more ? (messages.at(-1)?.seq ?? this.#seq) : seq;
 		return added;

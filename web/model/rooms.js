@@ -1,5 +1,6 @@
 // Joins rooms, and requests older and missing messages.
 
+import { translate } from '../i18n/texts.js';
 import { RequestError } from '../net/connection.js';
 import { PastItems } from './conversation.js';
 
@@ -36,7 +37,37 @@ export class Rooms {
 
 	/** Joins one room after the other: the answers may be long. */
 	async joinAll() {
-		for (const room of this.#chat.conversations.values()) if (room.isRoom && !room.isJoined) await this.join(room);
+		for (const room of this.#chat.conversations.values()) {
+			if (room.isRoom && !room.isJoined && !room.isRemoved) await this.join(room);
+		}
+	}
+
+	/** The server has put the user into a room. It is shown if no other is. @param {JoinedEvent} event */
+	added(event) {
+		const chat = this.#chat;
+		const { active } = chat;
+		const room = chat.open(event.room);
+		this.#joined(room, event, !room.isNew);
+		if (!room.isJoined) this.join(room).catch(() => {});
+		if (room === active) return;
+		if (active.isJoined || active.joining || !active.isRoom) {
+			if (chat.session.isReady) chat.note(translate('added', { room: room.title }));
+			return;
+		}
+		chat.show(room);
+		if (active.isRemoved) chat.close(active.key);
+	}
+
+	/** The server has taken the user out of a room. The last one stays, for the user to join it again. @param {string} key */
+	removed(key) {
+		const chat = this.#chat;
+		const room = chat.conversations.get(key);
+		if (!room) return;
+		room.isJoined = false;
+		room.isRemoved = true;
+		room.members.reset([], 0);
+		if (chat.conversations.size > 1) chat.close(key);
+		chat.note(translate('removed', { room: room.title }));
 	}
 
 	/** The answer comes in parts if many messages were missed. @param {Conversation} room */
@@ -68,10 +99,10 @@ export class Rooms {
 		chat.notify({ type: 'joined', conversation: room });
 	}
 
-	/** Closes a room without messages. @param {Conversation} room @param {RequestError} error */
+	/** Closes a room without messages, unless the page would have none. @param {Conversation} room @param {RequestError} error */
 	#failed(room, error) {
 		const chat = this.#chat;
-		if (room.isNew && room.key !== LOBBY) chat.close(room.key);
+		if (room.isNew && (room.key !== LOBBY || chat.conversations.size > 1)) chat.close(room.key);
 		else if (room.items.at(-1)?.text !== error.message) chat.note(error.message, room);
 		chat.notify({ type: 'failed', error });
 	}

@@ -83,7 +83,7 @@ interface Attention {
 	isAtEnd: boolean;
 }
 
-type Status = 'connected' | 'disconnected' | 'waiting' | 'refused' | 'kicked';
+type Status = 'connected' | 'disconnected' | 'waiting' | 'refused' | 'kicked' | 'elsewhere';
 
 /** A change of the items of a conversation. */
 type ItemsEvent =

@@ -1,6 +1,6 @@
 // A WebSocket to the server that reconnects by itself, and the errors of its protocol.
 
-import { translate } from '../i18n/texts.js';
+import { formatDateTime, translate } from '../i18n/texts.js';
 
 /** Maximum pause before the first retry. It doubles with each failure. */
 const BACKOFF_FIRST_MS = 500;
@@ -16,6 +16,7 @@ const REQUEST_BYTES_MAX = 64 * 1024;
 const RETRY_MS = 1_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 /** A newer connection has the session. */
 export const REPLACED = 4001;
@@ -29,16 +30,23 @@ const UNRELATED_CLOSE_CODES = [1000, 1001, 1005, ABNORMAL, 1012, 1013, 1014, 101
 /** @param {number} code */
 export const isCausedByMessage = (code) => !UNRELATED_CLOSE_CODES.includes(code);
 
+/** Whether the program around the server chose the code, and its reason is for the user. @param {number} code */
+export const isOfEmbedder = (code) => code === 1000 || (code >= 3000 && isCausedByMessage(code));
+
 /** The error answer to a request, or an error of the page instead. */
 export class RequestError extends Error {
 	/** @param {Omit<ErrorAnswer, 'type'>} error */
 	constructor({ code, message = code, retry_ms = code === 'rate_limited' ? RETRY_MS : undefined }) {
-		super(message);
+		const isMuted = code === 'muted';
+		super(isMuted && retry_ms ? mutedUntil(Date.now() + retry_ms) : message);
 		this.code = code;
-		/** Milliseconds before the request is sent again. Null if it would fail again. */
-		this.pause = retry_ms === undefined ? null : Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, retry_ms));
+		/** Milliseconds before the request is sent again. Null if it would fail again, or only the user may send it again. */
+		this.pause = retry_ms === undefined || isMuted ? null : Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, retry_ms));
 	}
 }
+
+/** In whole minutes, so that the user is not told too early. @param {number} time */
+const mutedUntil = (time) => translate('muted', { time: formatDateTime(Math.ceil(time / MINUTE_MS) * MINUTE_MS) });
 
 /** @param {object} request */
 export function sizeError(request) {
@@ -55,7 +63,8 @@ export class Connection {
 	#failures = 0;
 	/** @type {number | null} */
 	#openedAt = null;
-	#isKicked = false;
+	/** Whether only the user connects again, by reloading the page. */
+	isEnded = false;
 
 	/** @param {ConnectionHandlers} handlers */
 	constructor(handlers) {
@@ -77,7 +86,7 @@ export class Connection {
 	}
 
 	open() {
-		if (this.#isKicked) return;
+		if (this.isEnded) return;
 		// The host and port of the page, in case a proxy serves it.
 		const socket = new WebSocket(location.origin.replace(/^http/u, 'ws'), 'chinwag.v1');
 		this.#socket = socket;
@@ -91,6 +100,11 @@ export class Connection {
 			this.#handlers.onEvent(JSON.parse(data));
 		};
 		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+	}
+
+	/** Connects again after a pause. */
+	drop() {
+		this.#closed();
 	}
 
 	/** The connection may have broken unnoticed while the network or the reader was away. */
@@ -120,7 +134,7 @@ export class Connection {
 		const openedAt = this.#openedAt;
 		this.#openedAt = null;
 		if (openedAt !== null && performance.now() - openedAt > STABLE_MS) this.#failures = 0;
-		this.#isKicked = code === KICKED;
+		this.isEnded = code === KICKED;
 		const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
 		this.#failures += 1;
 		// Full jitter: many pages that lost a server do not return at once.
@@ -141,6 +155,6 @@ async function refusalReason() {
 	const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });
 	// A proxy may answer with a page of its own.
 	const isPlain = response.headers.get('content-type')?.startsWith('text/plain');
-	if (!isPlain || (response.status !== 403 && response.status !== 503)) return '';
+	if (!isPlain || response.ok) return '';
 	return (await response.text()).trim().slice(0, REASON_CHARACTERS_MAX);
 }

@@ -23,6 +23,7 @@ export const addOwnNick = (nick) => tab.set('nicks', [...ownNicks.add(nick)]);
 /** @param {{ id: string, nick: string }} message */
 export const isOwn = ({ id, nick }) => id.startsWith(ID_PREFIX) && ownNicks.has(nick);
 
+export const newId = () => `${ID_PREFIX}.${random()}`;
 const closedError = () => new RequestError({ code: 'closed', message: translate('disconnected') });
 
 class SendQueue {
@@ -41,7 +42,7 @@ class SendQueue {
 
 	/** @param {string} key @param {string} text @param {'say' | 'me'} kind */
 	add(key, text, kind) {
-		this.messages.push({ key, text, kind, id: `${ID_PREFIX}.${random()}`, time: Date.now() });
+		this.messages.push({ key, text, kind, id: newId(), time: Date.now() });
 		this.#changed();
 	}
 
@@ -146,6 +147,8 @@ export class Session {
 	#handlers;
 	/** @type {string | null} */
 	#token = isReload ? tab.get('session', null) : takeClosedSession();
+	/** The token that another tab has taken over. @type {string | null} */
+	#lost = null;
 	/** Requests by `ref`, and pauses. @type {Map<string | symbol | undefined, Pending>} */
 	#pending = new Map();
 	#requestCount = 0;
@@ -168,10 +171,7 @@ export class Session {
 		});
 	}
 
-	/**
-	 * Fails with a `RequestError`.
-	 * @template {keyof Answers} T @param {T} type @param {object} members @returns {Promise<Answers[T]>}
-	 */
+	/** Fails with a `RequestError`. @template {keyof Answers} T @param {T} type @param {object} members @returns {Promise<Answers[T]>} */
 	request(type, members) {
 		const ref = String((this.#requestCount += 1));
 		const request = { type, ref, ...members };
@@ -181,10 +181,7 @@ export class Session {
 		return new Promise((resolve, reject) => this.#pending.set(ref, { resolve, reject }));
 	}
 
-	/**
-	 * Sends the request again when the server asks the client to wait.
-	 * @template {keyof Answers} T @param {T} type @param {object} members @param {() => void} [onWait]
-	 */
+	/** Sends it again when the server says so. @template {keyof Answers} T @param {T} type @param {object} members @param {() => void} [onWait] */
 	async requestWithRetry(type, members, onWait) {
 		for (;;) {
 			try {
@@ -213,14 +210,18 @@ export class Session {
 
 	async #hello() {
 		try {
-			const hello = { nick: browser.get('nickname'), session: this.#token };
-			const welcome = await this.requestWithRetry('hello', hello, this.#handlers.onWait);
+			const welcome = await this.requestWithRetry('hello', { nick: browser.get('nickname'), session: this.#token }, this.#handlers.onWait);
 			this.#token = welcome.session;
 			tab.set('session', this.#token);
 			await this.#handlers.onWelcome(welcome);
 			this.isReady = this.connection.isOpen;
 			this.queue.flush();
-		} catch {} // The connection has ended, and another follows.
+		} catch (error) {
+			// If the connection has ended, another follows.
+			if (!this.connection.isOpen || !(error instanceof RequestError)) return;
+			this.connection.drop();
+			this.#handlers.onRefused(`${error.message}.`);
+		}
 	}
 
 	/** @param {ServerEvent} event */
@@ -229,7 +230,7 @@ export class Session {
 		const pending = this.#pending.get(ref);
 		this.#pending.delete(ref);
 		const hasLanded = this.queue.land(id);
-		this.#handlers.onEvent(event);
+		this.#handlers.onEvent(event, Boolean(pending));
 		if (event.type === 'error') {
 			const error = new RequestError(event);
 			this.queue.failed(id, error);
@@ -246,8 +247,11 @@ export class Session {
 	#closed(code, reason) {
 		this.isReady = false;
 		this.queue.disconnected(code, reason);
-		// Another tab goes on with the session, so this tab begins a new one.
-		if (code === REPLACED) this.#token = null;
+		// Another tab goes on with the session, so this tab begins a new one, if the server gives it one.
+		if (code === REPLACED) {
+			this.connection.isEnded = this.#token !== null && this.#token === this.#lost;
+			[this.#lost, this.#token] = [this.#token, null];
+		}
 		for (const { reject } of this.#pending.values()) reject(closedError());
 		this.#pending.clear();
 		this.#handlers.onClose(code, reason);

@@ -35,6 +35,22 @@ interface WelcomeEvent {
 	/** Whether the server can search. */
 	search: boolean;
 	limits: Limits;
+	/** The commands of the server. */
+	commands?: ServerCommand[];
+}
+
+interface ServerCommand {
+	/** Without the slash. */
+	name: string;
+	/** A sentence for people. */
+	help: string;
+}
+
+/** The server has carried out a command, or has taken a message without sending it. */
+interface HandledEvent {
+	type: 'handled';
+	/** For this user only. */
+	text?: string;
 }
 
 interface JoinedEvent {
@@ -123,6 +139,7 @@ type ServerEvent = { ref?: string; id?: string } & (
 	| HistoryEvent
 	| ResultsEvent
 	| { type: 'notice'; text: string }
+	| HandledEvent
 	| RoomsEvent
 	| MembersEvent
 	| ErrorAnswer
@@ -138,6 +155,7 @@ interface Answers {
 	search: ResultsEvent;
 	rooms: RoomsEvent;
 	members: MembersEvent;
+	command: HandledEvent;
 }
 
 /** A message of the user that the server has not confirmed. */
@@ -161,7 +179,7 @@ interface ConnectionHandlers {
 	onEvent(event: ServerEvent): void;
 	/** Without `code`, the page gave the connection up. */
 	onClose(code?: number, reason?: string): void;
-	/** The handshake failed. `reason` is empty if the server cannot be reached. */
+	/** The handshake or `hello` failed. `reason` is empty if the server cannot be reached. */
 	onRefused(reason: string): void;
 }
 
@@ -177,7 +195,8 @@ interface SendQueueHandlers {
 interface SessionHandlers {
 	/** Joins the rooms. Messages are sent when it is done. */
 	onWelcome(event: WelcomeEvent): Promise<void>;
-	onEvent(event: ServerEvent): void;
+	/** `isAnswer` is false for an event that no request of the page has asked for. */
+	onEvent(event: ServerEvent, isAnswer: boolean): void;
 	onClose: ConnectionHandlers['onClose'];
 	/** The server accepts this client later. */
 	onWait(): void;

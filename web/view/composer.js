@@ -1,5 +1,5 @@
-// The input, with a draft for each conversation. A text with a slash in front is a command; two
-// slashes stand for one.
+// The input, with a draft for each conversation. A text with a slash in front is a command of the
+// page or of the server; two slashes stand for one.
 
 import { translate } from '../i18n/texts.js';
 import { chat } from '../model/chat.js';
@@ -7,14 +7,14 @@ import { emojiMatching, isBlank } from '../model/markup.js';
 import { LOBBY } from '../model/rooms.js';
 import { RequestError } from '../net/connection.js';
 import { tab } from '../storage/storage.js';
-import { keepFocus, onSubmit, page } from './elements.js';
+import { button, create, drawable, keepFocus, onSubmit, page } from './elements.js';
 
 const SENT_MAX = 50;
-const HELP = '/nick ana\n/me waves\n/msg bo psst\n/join kitchen\n/part\n/who\n/rooms';
-const SEARCH_HELP = '/search cake from:ana';
+/** An example for each command of the page. */
+const EXAMPLES = { nick: 'ana', me: 'waves', msg: 'bo psst', join: 'kitchen', part: '', who: '', rooms: '', help: '', search: 'cake from:ana' };
 /** Without a keyboard, Enter begins a new line. The focus would show a keyboard. */
 const isTouchOnly = matchMedia('(hover: none) and (pointer: coarse)').matches;
-const { composer: form, text: input, objection } = page;
+const { composer: form, text: input, objection, offers } = page;
 
 /** By title of the conversation. @type {Record<string, string>} */
 const drafts = tab.get('drafts', {});
@@ -46,10 +46,11 @@ function setObjection(message) {
 	objection.textContent = message;
 }
 
-/** @param {string} text */
+/** Unlike the user's typing, it offers no commands. @param {string} text */
 function setText(text) {
 	input.value = text;
 	edited();
+	offers.hidden = true;
 }
 
 function edited() {
@@ -58,6 +59,7 @@ function edited() {
 	drafts[chat.active.title] = input.value;
 	tab.set('drafts', drafts);
 	fitHeight();
+	showOffers();
 }
 
 /** @param {KeyboardEvent} event */
@@ -69,6 +71,9 @@ function pressed(event) {
 	else if (key === 'Tab' && complete()) edited();
 	else if (key === 'ArrowUp' && (!input.value || recalled)) recall(recalled + 1);
 	else if (key === 'ArrowDown' && recalled) recall(recalled - 1);
+	else if (key === 'ArrowUp' && !offers.hidden && complete(-1)) edited();
+	else if (key === 'ArrowDown' && !offers.hidden && complete()) edited();
+	else if (key === 'Escape' && !offers.hidden) offers.hidden = true;
 	else return;
 	event.preventDefault();
 }
@@ -128,18 +133,50 @@ const COMMANDS = {
 		const list = rooms.map(({ room, members }) => `#${room} (${members})`).join(', ');
 		chat.note(more ? `${list}\n/rooms ${rooms.at(-1)?.room}` : list);
 	},
-	help: () => chat.note(chat.canSearch ? `${HELP}\n${SEARCH_HELP}` : HELP),
+	help() {
+		const others = commands().filter(({ name }) => name !== 'help');
+		chat.note(others.map(({ name, help }) => `/${name} ${help}`.trim()).join('\n'));
+	},
 	search: (query) => chat.notify({ type: 'search', query }),
 };
 
-const commandNames = () => Object.keys(COMMANDS).filter((name) => name !== 'search' || chat.canSearch);
+/** @param {string} name */
+const isOwn = (name) => Object.hasOwn(EXAMPLES, name) && (name !== 'search' || chat.canSearch);
+
+/** Those of the server act in a room. A command of the page hides one of the same name. */
+function commands() {
+	const own = Object.entries(EXAMPLES).map(([name, help]) => ({ name, help })).filter(({ name }) => isOwn(name));
+	const others = chat.active.isRoom ? chat.commands.filter(({ name }) => !isOwn(name)) : [];
+	return [...others, ...own];
+}
 
 /** @param {string} text */
 export async function perform(text) {
 	const [, name, rest] = /^\/(?!\/)(\S*)\s*([^]*)$/u.exec(text) ?? [];
 	if (name === undefined) return chat.say(text.replace(/^\/\//u, '/'));
-	if (!commandNames().includes(name)) throw new Error(translate('unknown_command', { command: `/${name}` }));
-	await COMMANDS[name](rest);
+	if (!commands().some((command) => command.name === name)) throw new Error(translate('unknown_command', { command: `/${name}` }));
+	await (isOwn(name) ? COMMANDS[name](rest) : chat.command(name, rest));
+}
+
+/** Shows the commands that the text may become, and marks the one that completion has chosen. */
+function showOffers() {
+	const { value } = input;
+	const isChosen = completion.value === value;
+	const options = isChosen ? completion.options : optionsFor(/^\/\S*$/u.exec(value)?.[0] ?? '', true);
+	const offered = commands().filter(({ name }) => options.includes(`/${name}`));
+	offers.replaceChildren(...offered.map(({ name, help }) => {
+		const choice = button('place', () => choose(name), create('span', '', `/${name}`), create('span', 'soft', ...drawable(help)));
+		if (value === `/${name} `) choice.ariaCurrent = 'true';
+		return create('li', '', choice);
+	}));
+	offers.hidden = !offered.length || document.activeElement !== input;
+	offers.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+}
+
+/** @param {string} name of a command */
+function choose(name) {
+	setText(`/${name} `);
+	input.focus();
 }
 
 /** Nicknames may contain spaces. @param {string} text */
@@ -149,23 +186,25 @@ function knownNickAt(text) {
 	return matching.sort((a, b) => b.length - a.length).at(0);
 }
 
-/** The last press of Tab, and the `value` after it. */
-let completion = { value: '', before: '', after: '', options: [''], taken: 0 };
+/** The last press of Tab or an arrow, and the `value` after it. `taken` is the index of the option. */
+let completion = { value: '', before: '', after: '', options: [''], taken: -1 };
 
-/** Returns false if Tab should move the focus. */
-function complete() {
+/** Takes the next option, or the one before. Returns false if Tab should move the focus. */
+function complete(step = 1) {
 	const { value, selectionStart: caret } = input;
-	if (!completion.taken || completion.value !== value) {
+	if (completion.taken < 0 || completion.value !== value) {
 		const word = /\S*$/u.exec(value.slice(0, caret))?.[0] ?? '';
 		const before = value.slice(0, caret - word.length);
-		completion = { value, before, after: value.slice(caret), options: optionsFor(word, before === ''), taken: 0 };
+		completion = { value, before, after: value.slice(caret), options: optionsFor(word, before === ''), taken: -1 };
 	}
 	const { before, after, options, taken } = completion;
-	const isOnlyOption = options.length === 1 && taken > 0;
-	if (!options.length || isOnlyOption) return false;
-	const head = `${before}${options[taken % options.length]} `;
+	const count = options.length;
+	const isOnlyOption = count === 1 && taken === 0;
+	if (!count || isOnlyOption) return false;
+	const next = taken < 0 && step < 0 ? count - 1 : (taken + step + count) % count;
+	const head = `${before}${options[next]} `;
 	completion.value = input.value = head + after;
-	completion.taken += 1;
+	completion.taken = next;
 	input.setSelectionRange(head.length, head.length);
 	return true;
 }
@@ -173,7 +212,7 @@ function complete() {
 /** @param {string} word @param {boolean} isFirst */
 function optionsFor(word, isFirst) {
 	if (!word) return [];
-	if (isFirst && word.startsWith('/')) return commandNames().map((name) => `/${name}`).filter((name) => name.startsWith(word));
+	if (isFirst && word.startsWith('/')) return commands().map(({ name }) => `/${name}`).filter((name) => name.startsWith(word));
 	if (/^:[\w+-]+$/u.test(word)) return emojiMatching(word.slice(1));
 	const at = word.startsWith('@') ? '@' : '';
 	const prefix = word.slice(at.length).toLowerCase();
@@ -185,5 +224,9 @@ function optionsFor(word, isFirst) {
 input.enterKeyHint = isTouchOnly ? 'enter' : 'send';
 input.onkeydown = pressed;
 input.oninput = edited;
+input.onfocus = showOffers;
+form.addEventListener('focusout', ({ relatedTarget }) => {
+	if (!(relatedTarget instanceof Node && form.contains(relatedTarget))) offers.hidden = true;
+});
 onSubmit(form, submit);
 keepFocus(page.send);

@@ -77,6 +77,7 @@ export function showStatus(status, reason) {
 	if (status === 'waiting') explanation = translate('server_busy');
 	if (status === 'refused') explanation = reason && translate('no_entry', { reason });
 	if (status === 'kicked') explanation = translate('kicked', { reason });
+	if (status === 'elsewhere') explanation = translate('elsewhere');
 	const show = () => setStatus('disconnected', explanation || translate('disconnected'));
 	if (statusLine.dataset.state !== 'disconnected') banner ||= setTimeout(show, BANNER_DELAY_MS);
 	// A screen reader would read the same text again.

@@ -22,6 +22,7 @@ interface Page {
 	nickname: HTMLElement;
 	notify: HTMLInputElement;
 	objection: HTMLElement;
+	offers: HTMLElement;
 	people: HTMLElement;
 	query: HTMLInputElement;
 	rename: HTMLFormElement;

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { HOST, sharedBrowser } from './browser.js';
@@ -17,6 +17,8 @@ import { within } from './within.js';
 const PROGRAM =
   process.env.CHINWAG_BIN ??
   fileURLToPath(new URL('../../../target/release/chinwag', import.meta.url));
+/** A program with hooks around the library: `tests/testkit/src/bin/embedder.rs`. */
+export const EMBEDDER = join(dirname(PROGRAM), 'embedder');
 const START_MAX_MS = 10_000;
 const STOP_MAX_MS = 5_000;
 
@@ -28,16 +30,18 @@ export class TestServer {
   #clients = [];
   #folder;
   #process;
+  #program;
   #exited;
 
   /**
-   * Starts the program with more `args`, on free ports of loopback. With `history`
-   * it stores messages in a file. When the test `t` ends, its clients are closed
-   * and the server is stopped. The test fails if the exit code is not 0, or if a
-   * page had a fault (see `PageUser`).
+   * Starts the program, or another `program`, with more `args`, on free ports of
+   * loopback. With `history` it stores messages in a file. When the test `t` ends,
+   * its clients are closed and the server is stopped. The test fails if the exit
+   * code is not 0, or if a page had a fault (see `PageUser`).
    */
-  static async start(t, { args = [], history = false } = {}) {
+  static async start(t, { args = [], history = false, program = PROGRAM } = {}) {
     const server = new TestServer();
+    server.#program = program;
     t.after(() => server.#end());
     if (history) {
       server.#folder = await mkdtemp(join(tmpdir(), 'chinwag-'));
@@ -99,7 +103,7 @@ export class TestServer {
     const ports = ['--port', `${this.pagePort}`, '--ws-port', `${this.wsPort}`];
     const options = ['--bind', '127.0.0.1', ...ports, '--max-clients-per-address', '0'];
     if (!args.includes('--rate')) options.push('--rate', '0');
-    this.#process = spawn(PROGRAM, [...options, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(this.#program, [...options, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = once(this.#process, 'exit');
     // A failed start is reported by `portsOf`.
     this.#exited.catch(() => {});

@@ -9,6 +9,7 @@ use crate::history::HistoryConfig;
 use crate::hooks::Hooks;
 use crate::limits::{Limits, setters};
 use crate::net::host::{HostName, Origin};
+use crate::store::MessageStore;
 
 /// The configuration of a [`Server`](crate::Server). The default is that of the program without
 /// arguments. Each field has a method that sets it and returns the whole.
@@ -62,6 +63,9 @@ pub struct Config {
     /// only, within [`Limits::history`].
     #[cfg(feature = "history")]
     pub history: Option<HistoryConfig>,
+    /// Storage of the embedder's own for all messages, in place of a history file. With `None`, the
+    /// default, there is none. It serves one server at a time.
+    pub store: Option<Arc<dyn MessageStore>>,
 }
 
 impl Default for Config {
@@ -79,6 +83,7 @@ impl Default for Config {
             hook_stack_bytes: 256 * 1024,
             #[cfg(feature = "history")]
             history: None,
+            store: None,
         }
     }
 }
@@ -95,6 +100,13 @@ impl Config {
     #[must_use]
     pub fn hooks(mut self, hooks: impl Hooks + 'static) -> Self {
         self.hooks = Some(Arc::new(hooks));
+        self
+    }
+
+    /// Sets [`store`](#structfield.store). The module [`store`](crate::store) has an example.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn MessageStore>) -> Self {
+        self.store = Some(store);
         self
     }
 }

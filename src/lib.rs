@@ -64,6 +64,12 @@
 //! [`Handle::rooms`] lists the rooms and their members. [`Handle::kick`] closes the connection of a
 //! client, whose id each [`Event::Message`] has. [`Limits`] bound the rate, the length and the memory of every client from the start.
 //!
+//! # Read
+//!
+//! [`Handle::history`] returns older messages of a room, and [`Handle::search`] finds them. Without a
+//! history these are the messages in memory, and there is no search. A program can keep the messages
+//! in storage of its own: see [`store`].
+//!
 //! # Stop
 //!
 //! [`Running::stop`] tells every client, waits until all threads have ended, and returns the error if
@@ -113,11 +119,15 @@ mod hooks;
 #[cfg(feature = "history")]
 pub mod history;
 
+mod archive;
+
 mod broadcaster;
 
 mod protocol;
 
 mod limits;
+
+pub mod store;
 
 mod chat;
 
@@ -126,8 +136,9 @@ mod net;
 pub use broadcaster::calls::{Client, Counts, Room};
 pub use broadcaster::event::{Event, Events, NoEvent, Request};
 pub use broadcaster::handle::{CallError, Handle, Stopped};
+pub use broadcaster::reading::{Found, HistoryReadError};
 pub use chat::{
-    ClientId, HistoryLimits, Kind as MessageKind, LeaveReason, NICKNAME_BYTES_MAX,
+    ClientId, HistoryLimits, Kind as MessageKind, LeaveReason, Message, NICKNAME_BYTES_MAX,
     NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError,
     TooLong,
 };

@@ -40,6 +40,7 @@ fn limits_of_table() -> BTreeSet<Limit> {
 fn limits_of_source() -> BTreeSet<Limit> {
     let mut limits = BTreeSet::new();
     for folder in [
+        "archive",
         "bin/chinwag",
         "broadcaster",
         "chat",
@@ -49,6 +50,7 @@ fn limits_of_source() -> BTreeSet<Limit> {
         "net",
         "protocol",
         "server",
+        "store",
     ] {
         read_folder(&root().join("src").join(folder), folder, &mut limits);
     }

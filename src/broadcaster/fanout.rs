@@ -15,11 +15,11 @@ use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
 use super::close_reason::CloseReason;
-use super::history::{HistoryQuery, HistoryQueue};
+use super::history::{ClientRecipient, HistoryQuery, HistoryQueue, Recipient, from_memory};
 use super::inbox::Input;
 use super::outbox::{Frames, Identity};
 use super::subscriber::Subscriber;
-use crate::chat::{Chat, ClientId, Delivery, Lookup, Notice, RoomName};
+use crate::chat::{Chat, ClientId, CommandError, Delivery, Lookup, Notice, RoomName};
 use crate::protocol::json::{self, CommandInfo, RequestError, RequestTags, ServerInfo};
 use crate::protocol::{Dialect, append_text_frame, plain, text_frame};
 
@@ -58,8 +58,8 @@ pub(crate) struct Fanout {
 /// An action for one client at the end of the turn.
 enum Answer {
     Frames(Frames),
-    /// A query to the history. The frames after it wait for its answer.
-    Query(Box<HistoryQuery>),
+    /// A query to the history, with its number. The frames after it wait for its answer.
+    Query(u64, Box<HistoryQuery>),
     /// The end of the subscription, with the reason if the server closes the connection.
     Release(Option<CloseReason>),
 }
@@ -264,7 +264,7 @@ impl Fanout {
                     subscriber.send(&frames);
                 }
             }
-            Answer::Query(query) => self.pass_query(query),
+            Answer::Query(number, query) => self.pass_query(client, number, query),
             Answer::Release(reason) => {
                 if let Some(subscriber) = self.subscribers.remove(&client) {
                     subscriber.release(reason);
@@ -278,22 +278,23 @@ impl Fanout {
         self.send_rest(client, chat.rooms_of(client));
         let Some(subscriber) = self.subscribers.get(&client) else { return };
         self.queries_count += 1;
-        let query = HistoryQuery {
+        let number = self.queries_count;
+        let recipient = Recipient::Client(ClientRecipient {
             client,
-            number: self.queries_count,
+            number,
             tags: tags.clone(),
-            lookup: lookup.clone(),
             server: self.server.clone(),
             outbox: Arc::downgrade(&subscriber.outbox),
             inbox: self.inbox.clone(),
-        };
-        self.answers.push((client, Answer::Query(Box::new(query))));
+        });
+        let query = HistoryQuery { lookup: lookup.clone(), recipient };
+        self.answers.push((client, Answer::Query(number, Box::new(query))));
     }
 
     /// Passes a query on, or answers it from memory if the history takes no more.
-    fn pass_query(&mut self, query: Box<HistoryQuery>) {
-        let Some(subscriber) = self.subscribers.get_mut(&query.client) else { return };
-        let (number, is_heavy) = (query.number, query.is_heavy());
+    fn pass_query(&mut self, client: ClientId, number: u64, query: Box<HistoryQuery>) {
+        let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
+        let is_heavy = query.is_heavy();
         let query = match self.queue.as_ref().filter(|_| subscriber.may_query(is_heavy)) {
             Some(queue) => match queue.pass(query) {
                 Ok(()) => return subscriber.await_answer(number, is_heavy),
@@ -301,7 +302,26 @@ impl Fanout {
             },
             None => query,
         };
-        subscriber.send(&query.answer_from_memory());
+        let HistoryQuery { lookup, recipient } = *query;
+        if let Recipient::Client(client) = recipient {
+            subscriber.send(&client.encode(&from_memory(lookup)));
+        }
+    }
+
+    /// Answers a query of the embedder, or passes it on if the history is needed. The messages of
+    /// this turn must have been committed.
+    pub(crate) fn query_for_embedder(&self, lookup: Lookup, answer: Sender<Notice>) {
+        let query = HistoryQuery { lookup, recipient: Recipient::Embedder(answer) };
+        let Some(queue) = self.queue.as_ref().filter(|_| query.needs_history()) else {
+            let notice = match query.lookup.clone() {
+                Lookup::Read(read) => read.complete(std::iter::empty()),
+                Lookup::Search(_) => Notice::Error(CommandError::NoHistory),
+            };
+            return query.answer(Some(notice));
+        };
+        if let Err(query) = queue.pass(Box::new(query)) {
+            query.answer(None);
+        }
     }
 
     /// Sends a client the answer of the history, and the frames that waited for it.

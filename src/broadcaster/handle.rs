@@ -407,16 +407,24 @@ impl Handle {
         Text::parse(text, self.text_bytes_max)
     }
 
-    /// Has the broadcaster carry out a call, and waits for the result. The broadcaster never waits, so
-    /// this takes a few turns at most. A call that comes in its last turn stays in the inbox,
-    /// and gets no answer.
+    /// Has the broadcaster carry out a call, and waits for the result.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut Broadcaster) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
-        let (answer, answered) = bounded(1);
         // Sending the answer fails only if the thread that asked has stopped waiting.
-        let call = move |broadcaster: &mut Broadcaster| drop(answer.try_send(call(broadcaster)));
+        self.ask_later(move |broadcaster, answer| drop(answer.try_send(call(broadcaster))))
+    }
+
+    /// Has the broadcaster carry out a call, and waits for an answer, which may come from another
+    /// thread. The broadcaster never waits, so its own part takes a few turns at most. A call that
+    /// comes in its last turn stays in the inbox, and gets no answer.
+    pub(super) fn ask_later<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Broadcaster, Sender<T>) + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, answered) = bounded(1);
+        let call = move |broadcaster: &mut Broadcaster| call(broadcaster, answer);
         self.inbox.send(Input::Call(Box::new(call))).map_err(|_| Stopped)?;
         select! {
             recv(answered) -> answer => answer.map_err(|_| Stopped),

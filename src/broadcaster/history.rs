@@ -18,11 +18,9 @@ use crate::protocol::text_frame;
 /// Capacity of the queue of reads (queries). Each holds the messages of its answer that are in
 /// memory. When the queue is full, a client that joins a room gets those messages. Any other client
 /// is told to try again.
-#[cfg(feature = "history")]
 pub(crate) const READS_MAX: usize = 4096;
 /// Capacity of the search queue (queries). A hostile query can take a few tenths of a second. When
 /// the queue is full, the client is told to try again.
-#[cfg(feature = "history")]
 pub(crate) const SEARCHES_MAX: usize = 16;
 
 /// A history that was opened, with the rooms and nicknames of an earlier run of the server.
@@ -37,6 +35,12 @@ pub(crate) struct OpenedHistory {
     pub(crate) names: Vec<(Digest, Nickname)>,
     pub(crate) writer: Box<dyn HistoryWriter + Send>,
     pub(crate) queue: HistoryQueue,
+    pub(crate) can_search: bool,
+}
+
+/// Returns a random name for a history.
+pub(crate) fn random_epoch() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }
 
 /// A room as an earlier run of the server left it.
@@ -80,24 +84,43 @@ impl HistoryQueue {
     }
 }
 
-/// A query of a client to the history. The history answers it with [`HistoryQuery::answer`] and
-/// knows neither frames nor clients.
+/// A query to the history. The history answers it with [`HistoryQuery::answer`] and knows neither
+/// frames nor clients.
 pub(crate) struct HistoryQuery {
+    pub(crate) lookup: Lookup,
+    pub(crate) recipient: Recipient,
+}
+
+/// The recipient of the answer to a query.
+pub(crate) enum Recipient {
+    Client(ClientRecipient),
+    /// A thread of the embedder, which waits.
+    Embedder(Sender<Notice>),
+}
+
+/// A client that waits for the answer to a query.
+pub(crate) struct ClientRecipient {
     pub(crate) client: ClientId,
     /// Identifies the query among those of the client.
     pub(crate) number: u64,
     pub(crate) tags: RequestTags,
-    pub(crate) lookup: Lookup,
     pub(crate) server: Arc<ServerInfo>,
     /// Dropped with the connection. After that the query needs no answer.
     pub(crate) outbox: Weak<Outbox>,
     pub(crate) inbox: Sender<Input>,
 }
 
-#[cfg_attr(not(feature = "history"), expect(dead_code, reason = "needs a history"))]
 impl HistoryQuery {
     fn is_search(&self) -> bool {
         matches!(self.lookup, Lookup::Search(_))
+    }
+
+    /// Returns whether the messages in memory are not enough for the answer.
+    pub(crate) fn needs_history(&self) -> bool {
+        match &self.lookup {
+            Lookup::Search(_) => true,
+            Lookup::Read(read) => read.is_incomplete(),
+        }
     }
 
     /// Returns whether the answer may be large or slow. One client can have only a few such queries.
@@ -108,36 +131,50 @@ impl HistoryQuery {
         }
     }
 
-    /// Returns whether the client is still connected.
+    /// Returns whether the recipient still waits.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.outbox.strong_count() > 0
+        match &self.recipient {
+            Recipient::Client(client) => client.outbox.strong_count() > 0,
+            Recipient::Embedder(_) => true,
+        }
     }
 
-    /// Sends the answer to the broadcaster: the notice from the history, or, if it could not be read
-    /// (`None`), the answer from memory. Does nothing after the broadcaster has ended.
+    /// Sends the answer: the notice from the history, or, if it could not be read (`None`), the answer
+    /// from memory. Does nothing after the broadcaster has ended.
     pub(crate) fn answer(self, found: Option<Notice>) {
-        let (client, number, inbox) = (self.client, self.number, self.inbox.clone());
-        let mut gap_after = None;
-        let answer = match found {
-            Some(notice) => {
-                if let (Lookup::Read(read), true) =
-                    (&self.lookup, HistoryRead::is_empty_batch(&notice))
-                {
-                    gap_after = read.batch_after().map(|after| (read.room.clone(), after));
-                }
-                text_frame(&json::reply(&notice, &self.tags, &self.server))
+        let Self { lookup, recipient } = self;
+        match recipient {
+            Recipient::Client(client) => client.answer(lookup, found),
+            Recipient::Embedder(answer) => {
+                drop(answer.try_send(found.unwrap_or_else(|| from_memory(lookup))));
             }
-            None => self.answer_from_memory(),
-        };
+        }
+    }
+}
+
+impl ClientRecipient {
+    /// Sends the answer to the broadcaster.
+    fn answer(self, lookup: Lookup, found: Option<Notice>) {
+        let mut gap_after = None;
+        if let (Lookup::Read(read), Some(notice)) = (&lookup, &found) {
+            if HistoryRead::is_empty_batch(notice) {
+                gap_after = read.batch_after().map(|after| (read.room.clone(), after));
+            }
+        }
+        let answer = self.encode(&found.unwrap_or_else(|| from_memory(lookup)));
+        let Self { client, number, inbox, .. } = self;
         let _ = inbox.send(Input::LookupDone { client, number, answer, gap_after });
     }
 
-    /// Returns the answer from the messages in memory, for a history that cannot be read.
-    pub(crate) fn answer_from_memory(self) -> Frames {
-        let notice = match self.lookup {
-            Lookup::Read(read) if read.is_useful_alone() => read.complete(std::iter::empty()),
-            _ => Notice::Error(CommandError::HistoryUnreadable),
-        };
-        text_frame(&json::reply(&notice, &self.tags, &self.server))
+    pub(crate) fn encode(&self, answer: &Notice) -> Frames {
+        text_frame(&json::reply(answer, &self.tags, &self.server))
+    }
+}
+
+/// Returns the answer from the messages in memory, for a history that cannot be read.
+pub(crate) fn from_memory(lookup: Lookup) -> Notice {
+    match lookup {
+        Lookup::Read(read) if read.is_useful_alone() => read.complete(std::iter::empty()),
+        _ => Notice::Error(CommandError::HistoryUnreadable),
     }
 }

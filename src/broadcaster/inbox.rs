@@ -24,10 +24,9 @@ pub(crate) enum Input {
     /// Messages of one client, in their order.
     Messages { client: ClientId, messages: Vec<ClientMessage> },
     /// The history has answered a query of a client.
-    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     LookupDone {
         client: ClientId,
-        /// The number of the query ([`HistoryQuery`](super::history::HistoryQuery)).
+        /// The number of the query ([`ClientRecipient`](super::history::ClientRecipient)).
         number: u64,
         answer: Frames,
         /// A room, and the message after which the history has nothing that the client missed.

@@ -13,6 +13,7 @@ pub(crate) mod handle;
 pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+pub(crate) mod reading;
 mod subscriber;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -30,7 +31,7 @@ use crate::protocol::{ECHOES, Handshake};
 use close_reason::CloseReason;
 use event::{Event, EventSink};
 use fanout::Fanout;
-use history::{HistoryWriter, OpenedHistory, RestoredRoom};
+use history::{HistoryWriter, OpenedHistory, RestoredRoom, random_epoch};
 use inbox::{Arrival, ClientMessage, Input};
 use subscriber::Subscriber;
 
@@ -98,9 +99,9 @@ impl Broadcaster {
         history: Option<OpenedHistory>,
         inbox: Sender<Input>,
     ) -> Self {
-        let fresh = || format!("{:016x}", rand::random::<u64>());
-        let epoch = history.as_ref().map_or_else(fresh, |history| history.epoch.clone());
-        let server = ServerInfo::new(limits, &epoch, history.is_some());
+        let epoch = history.as_ref().map_or_else(random_epoch, |history| history.epoch.clone());
+        let can_search = history.as_ref().is_some_and(|history| history.can_search);
+        let server = ServerInfo::new(limits, &epoch, can_search);
         let mut chat = Chat::new(Rules {
             epoch,
             history: limits.history,

@@ -156,7 +156,6 @@ impl HistoryRead {
 
     /// Returns the answer with a batch of the messages that follow, oldest first. Returns the read
     /// itself if the first of them is missing.
-    #[cfg_attr(not(any(test, feature = "history")), expect(dead_code, reason = "needs a history"))]
     pub(crate) fn complete_batch(
         self: Box<Self>,
         following: impl Iterator<Item = Arc<Message>>,

@@ -1,6 +1,7 @@
 //! Messages of a room.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::nickname::Nickname;
 use super::room_name::RoomName;
@@ -43,9 +44,20 @@ pub enum Kind {
     Me,
 }
 
-/// A message in a room. All members get the same, and share it in memory.
+/// A message in a room, as the history has it. All members get the same, and share it in memory.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use chinwag::{Message, MessageKind, Nickname, RoomName};
+///
+/// let nickname = Nickname::parse("ana")?;
+/// let message = Message::new(RoomName::lobby(), 1, SystemTime::UNIX_EPOCH, nickname, "waves")
+///     .with_kind(MessageKind::Me);
+/// assert_eq!((message.seq(), message.text(), message.id()), (1, "waves", None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
+pub struct Message {
     pub(crate) room: RoomName,
     /// The number of the message in its room. Numbers only grow; an imported history may have gaps.
     pub(crate) seq: u64,
@@ -56,6 +68,74 @@ pub(crate) struct Message {
     /// `None` for a message of a plain client, which gives no ids.
     pub(crate) id: Option<Id>,
     pub(crate) kind: Kind,
+}
+
+/// The text is not the id of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("id is 1 to 64 visible ASCII characters")]
+pub struct InvalidId;
+
+impl Message {
+    /// Returns a message without an id, of the kind [`Kind::Say`]. Control characters of the text
+    /// except line feed and tab are removed. The time is rounded down to milliseconds.
+    pub fn new(room: RoomName, seq: u64, time: SystemTime, nickname: Nickname, text: &str) -> Self {
+        let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+        Self { room, seq, time, nickname, text: Text::unlimited(text), id: None, kind: Kind::Say }
+    }
+
+    /// Sets the id.
+    ///
+    /// # Errors
+    /// If it is not 1 to 64 visible ASCII characters.
+    pub fn with_id(mut self, id: &str) -> Result<Self, InvalidId> {
+        self.id = Some(Id::parse(id).ok_or(InvalidId)?);
+        Ok(self)
+    }
+
+    /// Sets the kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Returns the room of the message.
+    pub fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    /// Returns the number of the message in its room. Numbers only grow. Those of new messages have
+    /// no gaps; an imported history may have some.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns when the server took the message.
+    pub fn time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.time)
+    }
+
+    /// Returns the nickname that the author had.
+    pub fn nickname(&self) -> &Nickname {
+        &self.nickname
+    }
+
+    /// Returns the text as JSON clients get it, without control characters but line feed and tab.
+    pub fn text(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// Returns the id that a JSON client gave to the message. `None` for a plain client and for the
+    /// embedder.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(Id::as_str)
+    }
+
+    /// Returns how the message is meant to be shown.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
 }
 
 /// A message that has no number yet.

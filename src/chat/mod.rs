@@ -66,15 +66,15 @@ pub(crate) use delivery::Delivery;
 pub(crate) use embedder::Grant;
 pub(crate) use held_names::NameChange;
 pub(crate) use lookup::{ANSWER_BYTES_MAX, HistoryRead, Lookup, PAGES_PER_ANSWER};
-pub use message::Kind;
-pub(crate) use message::{Id, Message};
+pub(crate) use message::Id;
+pub use message::{InvalidId, Kind, Message};
 pub(crate) use network::{ByNetwork, Network};
 pub use nickname::{NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX, Nickname, NicknameError};
 pub use notice::LeaveReason;
 #[cfg(test)]
 pub(crate) use notice::{Joined, Members};
 pub(crate) use notice::{Level, Listing, Notice};
-pub(crate) use query::{Query, QueryError};
+pub use query::{Query, QueryError};
 pub(crate) use quota::Quota;
 pub(crate) use reserved::NicknameTaken;
 pub use room_name::{ROOM_NAME_CHARS_MAX, RoomName, RoomNameError};

@@ -74,9 +74,12 @@ impl Nickname {
         if has_colon(&name.0) { Err(NicknameError::Colon) } else { Ok(name) }
     }
 
-    /// Parses a nickname of a history. An earlier version may have written it, with fewer rules: those
-    /// that separate lines.
-    pub(crate) fn recorded(wish: &str) -> Result<Self, NicknameError> {
+    /// Parses the nickname of a stored message. It may be one that the server gave (`user-123`). An
+    /// earlier version may have written it, with fewer rules: those that separate lines.
+    ///
+    /// # Errors
+    /// If no author of a message can have had this nickname.
+    pub fn recorded(wish: &str) -> Result<Self, NicknameError> {
         if wish.len() > WISH_BYTES_MAX {
             return Err(NicknameError::Length);
         }

@@ -54,7 +54,6 @@ pub(crate) enum Notice {
     },
     /// The messages that a search found, newest first. `before` continues the search, if there are
     /// more.
-    #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
     Results {
         messages: Vec<Arc<Message>>,
         before: Option<u64>,
@@ -82,7 +81,6 @@ pub(crate) enum Notice {
 }
 
 /// How serious an announcement is.
-#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "needs a history"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Info,

@@ -2,20 +2,36 @@
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
+use super::message::Message;
 use super::nickname::Nickname;
-use super::words::{without_apostrophes, words};
+use super::words::{indexed, without_apostrophes, words};
 
 /// Maximum length of a query (bytes of UTF-8).
 pub(crate) const QUERY_BYTES_MAX: usize = 256;
 /// Maximum number of words of a query that count. Each takes time, and more hardly change the result.
 const WORDS_MAX: usize = 12;
 
-/// The conditions that a message must meet to be found. No phrase and no list of authors is empty.
+/// A search query: the conditions that a message must meet to be found.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use chinwag::store::Query;
+/// use chinwag::{Message, Nickname, RoomName};
+///
+/// let ana = Nickname::parse("ana")?;
+/// let message = Message::new(RoomName::lobby(), 1, SystemTime::now(), ana, "Tea is at five.");
+/// assert!(Query::parse("from:ana \"at five\"")?.matches(&message));
+/// assert!(!Query::parse("from:bo tea")?.matches(&message));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Query {
-    /// Phrases that must all be in the text.
+pub struct Query {
+    /// The query as the user wrote it.
+    text: String,
+    /// Phrases that must all be in the text. None is empty.
     pub(crate) phrases: Vec<Phrase>,
-    /// For each `from:` of the query, the nicknames that it may mean. One of them must be the author.
+    /// For each `from:` of the query, the nicknames that it may mean: at least one. One of them must
+    /// be the author.
     pub(crate) authors: Vec<Vec<Nickname>>,
 }
 
@@ -29,16 +45,22 @@ pub(crate) struct Phrase {
 
 /// The reason why a text is not a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum QueryError {
+#[non_exhaustive]
+pub enum QueryError {
+    /// It has no word and no author.
     #[error("there is nothing to search for in it")]
     Empty,
+    /// It has more than 256 bytes.
     #[error("what is searched for is longer than {QUERY_BYTES_MAX} bytes")]
     TooLong,
 }
 
 impl Query {
     /// Parses words, `"phrases"`, and `from:` with a nickname, which needs quotes if it has spaces.
-    pub(crate) fn parse(query: &str) -> Result<Self, QueryError> {
+    ///
+    /// # Errors
+    /// If there is nothing to search for, or the query is longer than 256 bytes.
+    pub fn parse(query: &str) -> Result<Self, QueryError> {
         if query.len() > QUERY_BYTES_MAX {
             return Err(QueryError::TooLong);
         }
@@ -66,8 +88,53 @@ impl Query {
         if phrases.is_empty() && authors.is_empty() {
             return Err(QueryError::Empty);
         }
-        Ok(Self { phrases, authors })
+        Ok(Self { text: query.to_owned(), phrases, authors })
     }
+
+    /// Returns the query as the user wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether a message matches, by the rules of PROTOCOL.md. They are those of a history
+    /// in a file.
+    pub fn matches(&self, message: &Message) -> bool {
+        // The other key is that of similar letters, which no history compares.
+        let key = |nickname: &Nickname| {
+            let [key, _] = nickname.lookalike_keys();
+            key
+        };
+        let is_author = |names: &Vec<Nickname>| {
+            let author = key(&message.nickname);
+            names.iter().any(|name| key(name) == author)
+        };
+        if !self.authors.iter().all(is_author) {
+            return false;
+        }
+        let text = indexed(message.text.as_str());
+        let tokens: Vec<_> = tokens(&text).collect();
+        self.phrases.iter().all(|phrase| phrase.is_in(&tokens))
+    }
+}
+
+impl Phrase {
+    /// Returns whether the phrase is in a text of these tokens.
+    fn is_in(&self, text: &[&str]) -> bool {
+        let phrase = self.words.join(" ");
+        let mut phrase: Vec<_> = tokens(&phrase).collect();
+        let Some(last) = phrase.pop() else { return true };
+        let is_last = |token: &str| token == last || (self.is_open && token.starts_with(last));
+        text.windows(phrase.len() + 1).any(|window| {
+            window.split_last().is_some_and(|(end, start)| start == phrase && is_last(end))
+        })
+    }
+}
+
+/// Splits words at their apostrophes, and at every other ASCII character that is no letter or digit.
+/// SQLite's tokenizer does the same in the search index.
+fn tokens(words: &str) -> impl Iterator<Item = &str> {
+    let is_separator = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric();
+    words.split(is_separator).filter(|token| !token.is_empty())
 }
 
 /// Quotation marks that phones and word processors write instead of `"`.

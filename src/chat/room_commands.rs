@@ -162,14 +162,26 @@ impl Chat {
         limit: usize,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
-        let Some(room) = self.joined_room(requester, &name) else {
+        if self.joined_room(requester, &name).is_none() {
             return Err(CommandError::NotInRoom(name));
-        };
-        let before = before.unwrap_or(u64::MAX).min(room.seq().saturating_add(1));
-        let newest_first = room.before(before).cloned();
-        let read = HistoryRead::history(name, before, limit, newest_first, &self.rules);
+        }
+        let read = self.history_page(name, before, limit);
         turn.out.push(self.answer_or_look_up(requester.client, read));
         Ok(())
+    }
+
+    /// Returns a page of older messages, with those in memory. The room may be unknown.
+    pub(crate) fn history_page(
+        &self,
+        name: RoomName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> HistoryRead {
+        let room = self.rooms.get(&name);
+        let end = room.map_or(u64::MAX, |room| room.seq().saturating_add(1));
+        let before = before.unwrap_or(u64::MAX).min(end);
+        let newest_first = room.into_iter().flat_map(|room| room.before(before)).cloned();
+        HistoryRead::history(name, before, limit, newest_first, &self.rules)
     }
 
     /// Hands out a search, which the history answers.

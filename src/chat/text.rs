@@ -28,8 +28,17 @@ impl Text {
         if said.bytes().fold(true, |all, byte| all & plain(byte)) {
             return Ok(Self(said.to_owned()));
         }
+        Ok(Self::cleaned(said))
+    }
+
+    /// Parses a text of any length.
+    pub(crate) fn unlimited(text: &str) -> Self {
+        Self::parse(text, usize::MAX).unwrap_or_else(|_| Self::cleaned(text))
+    }
+
+    fn cleaned(said: &str) -> Self {
         let clean = said.replace("\r\n", "\n").replace('\r', "\n");
-        Ok(Self(clean.chars().filter(|c| !is_disturbing(*c)).collect()))
+        Self(clean.chars().filter(|c| !is_disturbing(*c)).collect())
     }
 
     /// Returns whether no character is visible.

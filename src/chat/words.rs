@@ -12,7 +12,6 @@ use super::visible::{is_blank, is_ignorable, is_mark};
 
 /// Returns the words of a text for the search index. The index splits a word at its apostrophes, so
 /// such a word is added once more without them: `don't` is found as `don` and as `dont`.
-#[cfg(feature = "history")]
 pub(crate) fn indexed(text: &str) -> String {
     let mut words = words(text);
     let joined: Vec<_> = words.iter().filter_map(|word| without_apostrophes(word)).collect();

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction, params};
 
+use crate::store::record::TIME_MAX;
+
 /// Maximum step of the machine's clock that is followed (ms): a night, or a time zone.
 const STEP_MAX: u64 = 24 * 60 * 60 * 1000;
 /// Maximum difference between an even clock and the monotonic clock (ms).
 const UNEVEN_MAX: u64 = 60 * 1000;
 /// The year 2025, before which no chinwag ran (ms of Unix time).
 const RELEASED: u64 = 1_735_689_600_000;
-/// Maximum time (ms of Unix time): the largest number that JavaScript represents exactly.
-pub(super) const TIME_MAX: u64 = (1 << 53) - 1;
 /// How often the time is written to the file.
 const SAVE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Maximum number of periods of doubt that are remembered. The oldest are merged.

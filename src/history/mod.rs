@@ -70,9 +70,8 @@ pub use transfer::{Exported, TransferError, export, import};
 
 pub use config::{Durability, HistoryConfig};
 
-use crate::broadcaster::history::{
-    HistoryQuery, HistoryQueue, OpenedHistory, READS_MAX, SEARCHES_MAX,
-};
+use crate::archive::Worker;
+use crate::broadcaster::history::{HistoryQueue, OpenedHistory, READS_MAX, SEARCHES_MAX};
 use crate::chat::HistoryLimits;
 use file::HistoryFile;
 use index::Index;
@@ -182,18 +181,6 @@ pub(crate) struct History {
     wakeups: Receiver<()>,
 }
 
-/// The work of the threads `history`, `search` and `maintenance`.
-#[derive(Debug)]
-pub(crate) struct HistoryWorkers {
-    file: Arc<HistoryFile>,
-    index: Index,
-    reads: Receiver<Box<HistoryQuery>>,
-    searches: Receiver<Box<HistoryQuery>>,
-    wakeups: Receiver<()>,
-    /// Messages are deleted after some time, and must then be removed from the index.
-    deletes_messages: bool,
-}
-
 impl History {
     /// Opens the history, or creates it.
     pub(crate) fn open(
@@ -223,34 +210,26 @@ impl History {
         Ok(Self { writer, epoch, restored, file, index, wakeups })
     }
 
-    /// Returns the part of the broadcaster, and that of the other threads.
-    pub(crate) fn into_parts(self) -> (OpenedHistory, HistoryWorkers) {
+    /// Returns the part of the broadcaster, and that of the other threads. A search may take a hundred
+    /// times as long as a reading, so searches have a separate thread.
+    pub(crate) fn into_parts(self) -> (OpenedHistory, Vec<Worker>) {
         let Self { writer, epoch, restored, file, index, wakeups } = self;
         let Restored { rooms, floor, names } = restored;
         let (to_reader, reads) = bounded(READS_MAX);
         let (to_searcher, searches) = bounded(SEARCHES_MAX);
         let queue = HistoryQueue { reads: to_reader, searches: to_searcher };
+        let read = |queries| {
+            let (file, index) = (file.clone(), index.clone());
+            move || reader::serve(&file, &index, &queries)
+        };
+        let mut workers =
+            vec![Worker::new("history", read(reads)), Worker::new("search", read(searches))];
+        // If messages are deleted after some time, they must be removed from the index.
         let deletes_messages = writer.deletes_messages();
-        let opened = OpenedHistory { epoch, rooms, floor, names, writer: Box::new(writer), queue };
-        let workers = HistoryWorkers { file, index, reads, searches, wakeups, deletes_messages };
+        let maintain = move || maintenance::run(&file, &index, &wakeups, deletes_messages);
+        workers.push(Worker::new("maintenance", maintain));
+        let (writer, can_search) = (Box::new(writer), true);
+        let opened = OpenedHistory { epoch, rooms, floor, names, writer, queue, can_search };
         (opened, workers)
-    }
-}
-
-impl HistoryWorkers {
-    /// Answers reads until the broadcaster has ended.
-    pub(crate) fn read(&self) {
-        reader::serve(&self.file, &self.index, &self.reads);
-    }
-
-    /// Answers searches until the broadcaster has ended. A search may take a hundred times as long as
-    /// a reading, so searches have a separate thread.
-    pub(crate) fn search(&self) {
-        reader::serve(&self.file, &self.index, &self.searches);
-    }
-
-    /// Runs the maintenance until the broadcaster has ended.
-    pub(crate) fn run_maintenance(&self) {
-        maintenance::run(&self.file, &self.index, &self.wakeups, self.deletes_messages);
     }
 }

@@ -5,14 +5,13 @@ use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
-use serde::{Deserialize, Serialize};
 
-use super::clock::TIME_MAX;
 use super::file::HistoryFile;
 use super::open::{Access, checkpoint, open_to_read};
 use super::row::{find_or_insert_room, insert, last_number};
 use super::{HistoryError, row, schema};
-use crate::chat::{Id, Kind, Message, Nickname, RoomName, Text};
+use crate::chat::{Message, RoomName};
+use crate::store::record;
 
 /// Size of SQLite's cache during an import (KiB).
 const IMPORT_CACHE_KIB: i64 = 64 * 1024;
@@ -20,9 +19,6 @@ const IMPORT_CACHE_KIB: i64 = 64 * 1024;
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Maximum length of a text of an import (bytes).
 const TEXT_BYTES_MAX: usize = 8192;
-/// Maximum `seq` of an import. From here a room can count on for ever within the numbers that
-/// JavaScript represents exactly.
-const SEQ_MAX: u64 = 1 << 52;
 /// Maximum size of the lines that an export reads at once (bytes). The last may be longer.
 const PART_BYTES: usize = 256 * 1024;
 /// Maximum number of messages that an export reads at once.
@@ -48,32 +44,6 @@ pub enum TransferError {
         /// The defect of the line.
         reason: String,
     },
-}
-
-/// The JSON of a line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(borrow)]
-    room: std::borrow::Cow<'a, str>,
-    seq: u64,
-    time: u64,
-    #[serde(borrow)]
-    nick: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    text: std::borrow::Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    #[serde(default)]
-    kind: LineKind,
-}
-
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum LineKind {
-    #[default]
-    Say,
-    Me,
 }
 
 /// The result of [`export`].
@@ -118,7 +88,8 @@ pub fn export(
                 last = it.get(7).map_err(sql)?;
                 match row::room(it, 6).and_then(|room| row::message(room, it)) {
                     Ok(message) => {
-                        write_line(&mut part, &message)?;
+                        part.extend_from_slice(message.to_json().as_bytes());
+                        part.push(b'\n');
                         exported.written += 1;
                     }
                     Err(_) => exported.unreadable += 1,
@@ -140,11 +111,6 @@ pub fn export(
     progress(exported.written);
     out.flush()?;
     Ok(exported)
-}
-
-fn write_line(out: &mut impl Write, message: &Message) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Line::of(message))?;
-    out.write_all(b"\n")
 }
 
 /// Adds messages, one line of JSON each, to a history, and creates it if necessary. Messages that the
@@ -183,7 +149,7 @@ pub fn import(
         if text.trim().is_empty() {
             continue;
         }
-        let message = message_of(text).map_err(wrong)?;
+        let message = record::parse(text, TEXT_BYTES_MAX).map_err(wrong)?;
         match find(&transaction, &mut room_ids, &message).map_err(sql)? {
             Some(found) if found == message => {}
             Some(_) => {
@@ -242,50 +208,4 @@ fn text_of(line: &[u8], is_first: bool) -> Result<&str, String> {
 fn is_utf_16(line: &[u8]) -> bool {
     let has_mark = line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff");
     has_mark || line.iter().take(2).any(|byte| *byte == 0)
-}
-
-fn message_of(line: &str) -> Result<Message, String> {
-    // serde would also accept an array of the values.
-    if !line.trim_start().starts_with('{') {
-        return Err("expected an object, as in {\"room\": ...}".to_owned());
-    }
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
-        // serde sees a single line and always says line 1. The caller adds the right number.
-        error.to_string().replace(" at line 1 column ", " at column ")
-    })?;
-    if !(1..=SEQ_MAX).contains(&line.seq) || line.time > TIME_MAX {
-        return Err(format!("seq is 1 to {SEQ_MAX}, and time 0 to {TIME_MAX}"));
-    }
-    let id = |id: String| Id::parse(&id).ok_or("id is 1 to 64 visible ASCII characters");
-    Ok(Message {
-        room: RoomName::recorded(&line.room)
-            .map_err(|error| format!("{:?} is no room: {error}", line.room))?,
-        seq: line.seq,
-        time: line.time,
-        nickname: Nickname::recorded(&line.nick)
-            .map_err(|error| format!("{:?} is no nickname: {error}", line.nick))?,
-        text: Text::parse(&line.text, TEXT_BYTES_MAX).map_err(|error| error.to_string())?,
-        id: line.id.map(id).transpose()?,
-        kind: match line.kind {
-            LineKind::Say => Kind::Say,
-            LineKind::Me => Kind::Me,
-        },
-    })
-}
-
-impl<'a> Line<'a> {
-    fn of(message: &'a Message) -> Self {
-        Self {
-            room: message.room.as_str().into(),
-            seq: message.seq,
-            time: message.time,
-            nick: message.nickname.as_str().into(),
-            text: message.text.as_str().into(),
-            id: message.id.as_ref().map(|id| id.as_str().to_owned()),
-            kind: match message.kind {
-                Kind::Say => LineKind::Say,
-                Kind::Me => LineKind::Me,
-            },
-        }
-    }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -13,27 +13,21 @@ use super::clock::{ClockReading, FileClock};
 use super::config::{Durability, HistoryConfig};
 use super::file::HistoryFile;
 use super::open::{Access, checkpoint, close_without_checkpoint, set_journal, wal_length};
-use super::restore::{ROOMS_MAX, Restored, restore};
+use super::restore::{Restored, restore};
 use super::retention::Retention;
 use super::row::{ROWS_MAX, insert, last_number, room_ids};
 use super::watcher::{FileWatcher, Loss};
 use super::{HistoryError, epoch, incomplete_marker, names, recovery, schema};
+use crate::archive::restore::ROOMS_MAX;
+use crate::archive::{FAILED, RECOVERED, RECOVERED_IN_PART, RETRY_AFTER};
 use crate::broadcaster::history::HistoryWriter;
 use crate::chat::{Chat, HistoryLimits, Level, Message, NameChange, RoomName};
 
-/// How long the writer waits after a failure before it tries again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Length of the WAL above which the writer makes a checkpoint by itself (bytes), because the
 /// maintenance does not keep up.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How often the length of the WAL is checked (messages).
 const CHECK_WAL_EVERY: usize = 10_000;
-
-const FAILED: &str = "The history cannot be written: what is said now may be lost when the server \
-                      restarts.";
-const RECOVERED: &str = "The history is written again.";
-const RECOVERED_IN_PART: &str = "The history is written again, but some of what was said before is \
-                                 missing from it.";
 
 /// Writes the history. Belongs to the broadcaster.
 #[derive(Debug)]

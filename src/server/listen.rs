@@ -7,6 +7,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
+use crate::store::StoreError;
 
 /// Maximum number of connections that wait for `accept`. The 128 of std would be full at once when
 /// all clients of a room come back after a restart.
@@ -58,6 +59,13 @@ pub enum StartError {
     #[cfg(feature = "history")]
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// The store of [`Config::store`](crate::Config::store) has failed.
+    #[error("cannot use the store")]
+    Store(#[source] StoreError),
+    /// Both [`Config::store`](crate::Config::store) and a history file are set.
+    #[cfg(feature = "history")]
+    #[error("a history is either in a file or in a store, not in both")]
+    TwoHistories,
     /// The process has too few threads, or too little memory.
     #[error("cannot start")]
     Scarce(#[from] Scarcity),

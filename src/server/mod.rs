@@ -2,6 +2,7 @@
 
 mod accept;
 mod capacity;
+mod history_threads;
 mod listen;
 mod machine;
 mod running;
@@ -15,9 +16,11 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 
+use crate::archive::{Worker, stored};
 use crate::broadcaster::broadcast;
 use crate::broadcaster::event::Events;
 use crate::broadcaster::handle::{CallError, Handle};
+use crate::broadcaster::history::OpenedHistory;
 use crate::chat::{Nickname, Quota, RoomName};
 use crate::config::Config;
 #[cfg(feature = "history")]
@@ -29,6 +32,7 @@ use crate::net::poll::Waker;
 use crate::protocol::json::CommandInfo;
 pub use capacity::Scarcity;
 use capacity::{CONNECTION_STACK_BYTES, Capacity, Facts, Needs, capacity};
+use history_threads::HistoryThreads;
 pub use listen::StartError;
 use listen::{addresses, check_descriptors, distinct, listen_on_all};
 pub use running::{RunError, Running};
@@ -76,11 +80,7 @@ impl Server {
         }
         let capacity = measure(config)?;
         let config = &within(&capacity, config);
-        #[cfg(feature = "history")]
-        let opened = match &config.history {
-            Some(history) => Some(History::open(history, config.limits.history)?),
-            None => None,
-        };
+        let opened = open_history(config)?;
         let bind = distinct(&config.bind)?;
         let page = listen_on_all(&bind, config.page_port)?;
         let page_addresses = addresses(&page)?;
@@ -92,10 +92,7 @@ impl Server {
             if shared { page_addresses.clone() } else { addresses(&websocket)? };
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
-        #[cfg(feature = "history")]
-        let (history, workers) = opened.map(History::into_parts).unzip();
-        #[cfg(not(feature = "history"))]
-        let history = None;
+        let (history, workers) = opened.unzip();
         let clients_max = capacity.connections.clients_max;
         let quota = Quota {
             people_max: clients_max,
@@ -105,7 +102,10 @@ impl Server {
         let limits = config.limits.sane();
         let (answers, rules) = (inbox.clone(), limits.clone());
         let work = move || broadcast(inbox_out, answers, &rules, quota, history);
+        // Declared first, so that they are dropped after the broadcaster, with which they end.
+        let mut history_threads = HistoryThreads::default();
         let broadcaster = BroadcasterThread::start(inbox.clone(), work)?;
+        history_threads.start(workers.unwrap_or_default())?;
         let text_bytes_max = config.limits.text_bytes_max;
         let handle = Handle {
             page_addresses,
@@ -135,8 +135,7 @@ impl Server {
             config: config.clone(),
             connections: capacity.connections,
             broadcaster,
-            #[cfg(feature = "history")]
-            workers,
+            history_threads,
             stop: stop_asked,
         };
         Ok(Self { handle, serving })
@@ -235,12 +234,25 @@ fn connection_stack_bytes(config: &Config) -> usize {
     CONNECTION_STACK_BYTES + config.hooks.as_ref().map_or(0, |_| for_hooks)
 }
 
+/// Opens the history, if there is one. Returns the part of the broadcaster, and that of its threads.
+fn open_history(config: &Config) -> Result<Option<(OpenedHistory, Vec<Worker>)>, StartError> {
+    let limits = config.limits.history;
+    #[cfg(feature = "history")]
+    if let Some(history) = &config.history {
+        if config.store.is_some() {
+            return Err(StartError::TwoHistories);
+        }
+        return Ok(Some(History::open(history, limits)?.into_parts()));
+    }
+    let opened = config.store.as_ref().map(|store| stored::open(store, limits));
+    opened.transpose().map_err(StartError::Store)
+}
+
 /// Calculates the number of connections. Runs before anything is started.
 fn measure(config: &Config) -> Result<Capacity, Scarcity> {
+    let has_history = config.store.is_some();
     #[cfg(feature = "history")]
-    let has_history = config.history.is_some();
-    #[cfg(not(feature = "history"))]
-    let has_history = false;
+    let has_history = has_history || config.history.is_some();
     let facts = Facts::of_this_machine();
     let stack_bytes = connection_stack_bytes(config);
     let needs = Needs::of(&facts, 2 * config.bind.len(), has_history, stack_bytes);

@@ -10,12 +10,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::accept::accept_loop;
 use super::capacity::STACK_BYTES;
+use super::history_threads::HistoryThreads;
 use super::running::RunError;
 use super::spawn::spawn;
 use crate::broadcaster::inbox::Input;
 use crate::config::Config;
-#[cfg(feature = "history")]
-use crate::history::HistoryWorkers;
 use crate::http::{ConnectionLimits, Context, Frontend};
 
 /// Everything that a server needs to serve.
@@ -26,8 +25,8 @@ pub(super) struct Serving {
     pub(super) config: Config,
     pub(super) connections: ConnectionLimits,
     pub(super) broadcaster: BroadcasterThread,
-    #[cfg(feature = "history")]
-    pub(super) workers: Option<HistoryWorkers>,
+    /// They end with the broadcaster, and are dropped after it.
+    pub(super) history_threads: HistoryThreads,
     pub(super) stop: Receiver<()>,
 }
 
@@ -35,50 +34,38 @@ impl Serving {
     /// Serves until the server is stopped. Calls `ready` when it serves. If `ready` panics, stops the
     /// server and passes the panic on.
     pub(super) fn run(self, ready: impl FnOnce()) -> Result<(), RunError> {
-        let Self { listeners, context, config, connections, broadcaster, stop, .. } = self;
-        #[cfg(feature = "history")]
-        let workers = self.workers;
+        let Self { listeners, context, config, connections, stop, .. } = self;
+        let Self { history_threads, mut broadcaster, .. } = self;
         let frontend = Frontend::new(&context, &config, &connections);
-        #[cfg_attr(not(feature = "history"), expect(unused_variables, reason = "for the history"))]
-        thread::scope(|threads| {
-            // Ends with this block, even if a thread cannot be started. The threads of the history
-            // end after it.
-            let mut broadcaster = broadcaster;
-            #[cfg(feature = "history")]
-            if let Some(workers) = &workers {
-                spawn(threads, "history".into(), || workers.read())?;
-                spawn(threads, "search".into(), || workers.search())?;
-                spawn(threads, "maintenance".into(), || workers.run_maintenance())?;
-            }
-            let served = thread::scope(|threads| {
-                let served = open(threads, &listeners, &context, &frontend);
-                // `ready` is the embedder's. If it panics, the server still stops in order.
-                let serving = served.is_ok().then(|| catch_unwind(AssertUnwindSafe(ready)));
-                if let Some(Ok(())) = serving {
-                    select! {
-                        recv(stop) -> _ => {}
-                        // The broadcaster has panicked.
-                        recv(broadcaster.ended) -> _ => {}
-                    }
+        let served = thread::scope(|threads| {
+            let served = open(threads, &listeners, &context, &frontend);
+            // `ready` is the embedder's. If it panics, the server still stops in order.
+            let serving = served.is_ok().then(|| catch_unwind(AssertUnwindSafe(ready)));
+            if let Some(Ok(())) = serving {
+                select! {
+                    recv(stop) -> _ => {}
+                    // The broadcaster has panicked.
+                    recv(broadcaster.ended) -> _ => {}
                 }
-                // The shutdown begins here, at once if a thread could not be started.
-                // 1. The accept loops end, and the connections that are not clients.
-                context.stopping.wake();
-                context.page.stop();
-                // 2. The broadcaster asks the connection of every client to end.
-                let _ = broadcaster.inbox.send(Input::Stop);
-                (served, serving)
-                // 3. This scope ends with the last connection.
-            });
-            let (served, serving) = served;
-            // 4. The broadcaster has nothing left to do.
-            let broadcast = broadcaster.end();
-            if let Some(Err(panic)) = serving {
-                resume_unwind(panic);
             }
-            served?;
-            broadcast.map_err(|_| RunError::Crashed)
-        })
+            // The shutdown begins here, at once if a thread could not be started.
+            // 1. The accept loops end, and the connections that are not clients.
+            context.stopping.wake();
+            context.page.stop();
+            // 2. The broadcaster asks the connection of every client to end.
+            let _ = broadcaster.inbox.send(Input::Stop);
+            (served, serving)
+            // 3. This scope ends with the last connection.
+        });
+        let (served, serving) = served;
+        // 4. The broadcaster has nothing left to do, and with it the threads of the history.
+        let broadcast = broadcaster.end();
+        drop(history_threads);
+        if let Some(Err(panic)) = serving {
+            resume_unwind(panic);
+        }
+        served?;
+        broadcast.map_err(|_| RunError::Crashed)
         // 5. The ports and the history are closed.
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broadcaster::outbox::Outbox;
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::net::socket::Transport;
 use crate::protocol::Dialect;
 

@@ -15,10 +15,11 @@ mod program {
     pub(crate) mod connection;
     pub(crate) mod net;
     pub(crate) mod protocol;
+    pub(crate) mod store;
 }
 
 // The modules name each other from the root of the crate.
-use program::{broadcaster, chat, config, connection, net, protocol};
+use program::{broadcaster, chat, config, connection, net, protocol, store};
 
 mod cases;
 mod client;

@@ -17,9 +17,9 @@ use crate::broadcaster::inbox::{ClientMessage, INBOX_MAX, Input};
 use crate::cases::{counting_begins, counting_ends};
 use crate::chat::{ClientId, RoomName};
 use crate::client::{TEXT, TIMEOUT, connect, encode_message};
-use crate::config::Limits;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::{UpgradedConnection, run};
+use crate::limits::Limits;
 use crate::protocol::{Dialect, Handshake};
 use crate::turn::request;
 

@@ -22,7 +22,7 @@ use crate::chat::{
     ANSWER_BYTES_MAX, Chat, ClientId, Level, Message, NameChange, Nickname, Quota, RoomName, Text,
 };
 use crate::client::{TEXT, connect, discard, encode_message, read_all};
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::protocol::json::parse;
 use crate::protocol::{Dialect, Handshake};
 
@@ -135,6 +135,7 @@ impl TestRoom {
             writer: Box::new(script),
             // Never used: all messages are in memory.
             queue: HistoryQueue { reads: bounded(0).0, searches: bounded(0).0 },
+            can_search: true,
         };
         let quota = Quota {
             people_max: 5000,

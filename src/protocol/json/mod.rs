@@ -12,7 +12,7 @@ mod golden;
 
 pub(crate) use encode::{error, render, reply, write};
 pub(crate) use event::{CommandInfo, ServerInfo};
-pub(crate) use request::{COMMAND_NAME_CHARS_MAX, ParsedRequest, RequestTags, parse};
+pub(crate) use request::{COMMAND_NAME_CHARS_MAX, LIMIT_MAX, ParsedRequest, RequestTags, parse};
 pub(crate) use request_error::RequestError;
 
 /// The name of the dialect in `Sec-WebSocket-Protocol`.

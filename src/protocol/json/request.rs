@@ -15,7 +15,7 @@ use crate::chat::{
 };
 
 /// Maximum number of messages in one answer to `history` or `search`, and of rooms in one to `rooms`.
-const LIMIT_MAX: usize = 100;
+pub(crate) const LIMIT_MAX: usize = 100;
 /// Number of messages in an answer if the request names none.
 const HISTORY_DEFAULT: usize = 50;
 /// Maximum length of the name of a command of the embedder (characters).

@@ -14,7 +14,7 @@ use std::{env, fs, process, thread};
 use chinwag::history::{Durability, HistoryConfig, export, import, stats, verify};
 use chinwag::{
     ClientId, Config, Dialect, Event, Events, Handle, HistoryLimits, HostName, Limits, MessageKind,
-    Nickname, NoEvent, Origin, Request, RoomName, RunError, SayError, Server, StartError, Stopped,
+    Nickname, NoEvent, Origin, Request, RoomName, RunError, CallError, Server, StartError, Stopped,
 };
 use tungstenite::{Message, WebSocket};
 
@@ -137,7 +137,7 @@ fn clients() -> Outcome {
     let cook = Nickname::parse("cook")?;
     handle.say(&kitchen, &cook, "soup is ready")?;
     assert_eq!(socket.read()?.to_text()?, "cook: soup is ready");
-    assert_eq!(handle.reserve(&ana), Err(SayError::NicknameTaken));
+    assert_eq!(handle.reserve(&ana), Err(CallError::NicknameTaken));
 
     assert!(handle.kick(client, "lunch is over")?);
     let Message::Close(Some(frame)) = socket.read()? else { return Err("no close frame".into()) };

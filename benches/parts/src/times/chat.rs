@@ -11,7 +11,7 @@ use crate::chat::{
     Rules, Text, Turn,
 };
 use crate::client::{TEXT, encode_message};
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::protocol::Dialect;
 use crate::protocol::json::parse;
 

@@ -7,7 +7,7 @@ use divan::counter::BytesCount;
 
 use crate::chat::{Id, Kind, Message, Nickname, Notice, RoomName, Text};
 use crate::client::TEXT;
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::protocol::{append_text_frame, json, plain};
 
 fn message() -> Notice {

@@ -119,3 +119,36 @@ fn the_embedder_outside_the_repository_calls_each_public_function() {
     }
     assert!(count > 50, "{count}");
 }
+
+#[test]
+fn the_calls_and_the_examples_of_embedding_md_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let api = include_str!("public_api.txt");
+    let table = include_str!("../docs/EMBEDDING.md").split("\n## ").nth(1).unwrap();
+    let mut examples = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let [_, _, calls, names, _] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let quoted = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        for call in quoted(calls).iter().filter(|call| call.contains("::") && !call.ends_with('!'))
+        {
+            let ends_a_name = |c: char| c.is_alphanumeric() || c == '_';
+            let path = format!("chinwag::{call}");
+            let mut places = api.match_indices(&path);
+            assert!(
+                places.any(|(at, _)| !api[at + path.len()..].starts_with(ends_a_name)),
+                "{call}"
+            );
+        }
+        examples.extend(quoted(names));
+    }
+    for entry in root.join("examples").read_dir().unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert!(file.is_dir() || examples.remove(name), "{name} is not in docs/EMBEDDING.md");
+    }
+    assert!(examples.is_empty(), "{examples:?}");
+}

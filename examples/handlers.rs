@@ -19,7 +19,7 @@ struct Visitors {
 
 impl Visitors {
     // (defun greet (ws)
-    //   (setf (gethash ws *messages*) 0)
+    //   (setf (gethash ws *messages*) 0))
     fn greet(&mut self, client: ClientId) {
         self.messages.insert(client, 0);
     }

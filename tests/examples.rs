@@ -226,13 +226,22 @@ fn players_are_paired_in_rooms_of_their_own() {
     receive_line(&mut ana, "referee: what is 9 x 10?");
 }
 
+/// Joins a chat, and waits until the client is a member.
+fn join_and_wait(address: SocketAddr, nickname: &str) -> Client {
+    let mut client = join(address, nickname);
+    client.send("here");
+    receive_line(&mut client, &format!("{nickname}: here"));
+    client
+}
+
 #[test]
 fn messages_cross_the_bridge_once() {
     let example = Example::start("bridge", &[]);
-    let mut north = join(example.address(), "ana");
-    let mut south = join(example.address(), "ana");
+    let mut north = join_and_wait(example.address(), "ana");
+    let mut south = join_and_wait(example.address(), "ana");
+    receive_line(&mut north, "ana@south: here");
     north.send_and_receive("from the north");
-    assert_eq!(south.receive(), "ana@north: from the north");
+    receive_line(&mut south, "ana@north: from the north");
     south.send_and_receive("from the south");
     assert_eq!(north.receive(), "ana@south: from the south");
     // No message comes twice.
@@ -243,10 +252,10 @@ fn messages_cross_the_bridge_once() {
 #[test]
 fn a_long_nickname_crosses_the_bridge_in_short() {
     let example = Example::start("bridge", &[]);
-    let mut north = join(example.address(), "a-nickname-that-is-24-ch");
-    let mut south = join(example.address(), "bo");
-    north.send_and_receive("hello");
-    assert_eq!(south.receive(), "user@north: hello");
+    let mut north = join_and_wait(example.address(), "a-nickname-that-is-24-ch");
+    let mut south = join_and_wait(example.address(), "bo");
+    north.send("hello");
+    receive_line(&mut south, "user@north: hello");
 }
 
 #[test]

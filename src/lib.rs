@@ -2,7 +2,8 @@
 //!
 //! A program that embeds the chat binds a [`Server`], starts it, and talks to it through a
 //! [`Handle`]. Everything is synchronous: the server has threads of its own, and events come through
-//! a channel.
+//! a channel. docs/EMBEDDING.md lists the calls for each purpose, and `examples/` has a program for
+//! most of them.
 //!
 //! # Embed
 //!
@@ -44,11 +45,12 @@
 //!
 //! # Answer
 //!
-//! [`Handle::say`] sends a message to a room. From then on no client can take the
-//! nickname that it was sent under. [`Server::reserve`] reserves it before the first client connects.
+//! [`Handle::say`] sends a message to a room. From then on no client can take the nickname that it
+//! was sent under. [`Handle::enter`] also shows it in the member list. [`Handle::tell`] answers one
+//! client, and [`Handle::announce`] is a notice of the server.
 //!
 //! ```
-//! # use chinwag::{Config, Event, Handle, Nickname, CallError, Server};
+//! # use chinwag::{CallError, Event, Handle, Nickname};
 //! fn answer(handle: &Handle, bot: &Nickname, event: &Event) -> Result<(), CallError> {
 //!     match event {
 //!         Event::Message { room, text, .. } if text == "!help" => {
@@ -59,22 +61,79 @@
 //! }
 //! ```
 //!
-//! # Moderate
+//! # Decide
 //!
-//! [`Handle::rooms`] lists the rooms and their members. [`Handle::kick`] closes the connection of a
-//! client, whose id each [`Event::Message`] has. [`Limits`] bound the rate, the length and the memory of every client from the start.
+//! [`Hooks`] decide about requests, joins and texts before the chat acts on them, and carry out
+//! commands of the embedder, such as `/uptime`. A hook runs in the thread of its client, so that a
+//! slow one delays no other client.
 //!
-//! # Read
+//! ```
+//! use chinwag::{Admission, Config, Draft, Hooks, Refusal, Requester, Verdict};
 //!
-//! [`Handle::history`] returns older messages of a room, and [`Handle::search`] finds them. Without a
-//! history these are the messages in memory, and there is no search. A program can keep the messages
-//! in storage of its own: see [`store`].
+//! struct Policy;
+//!
+//! impl Hooks for Policy {
+//!     fn admit(&self, requester: &Requester<'_>) -> Result<Admission, Refusal> {
+//!         match requester.request.header("authorization") {
+//!             Some("Bearer sesame") => Ok(Admission::default()),
+//!             _ => Err(Refusal::new(401, "Log in first.")),
+//!         }
+//!     }
+//!
+//!     fn message(&self, _: &Requester<'_>, draft: &Draft<'_>) -> Verdict {
+//!         Verdict::SayInstead(draft.text.replace("darn", "****"))
+//!     }
+//! }
+//!
+//! let config = Config::default().hooks(Policy);
+//! ```
+//!
+//! # Act
+//!
+//! A [`Handle`] lists clients and rooms, counts messages, reads the history and searches it. It
+//! kicks, mutes, bans and renames clients, and moves them between rooms.
+//!
+//! ```
+//! use std::time::Duration;
+//! use chinwag::{Handle, RoomName, Stopped};
+//!
+//! /// Mutes all clients in a room for a minute.
+//! fn mute_all(handle: &Handle, room: &RoomName) -> Result<(), Stopped> {
+//!     for client in handle.clients()?.iter().filter(|client| client.rooms.contains(room)) {
+//!         handle.mute(client.id, Duration::from_secs(60))?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where it lives
+//!
+//! The server listens on ports of its own. Messages are in memory only, unless the configuration
+//! names a history file or a [`store`] of the embedder.
+//!
+//! ```
+//! # use chinwag::Config;
+//! // One port for the page and for other clients.
+//! let config = Config::default().page_port(8080).websocket_port(8080);
+//! # #[cfg(feature = "history")]
+//! let config = config.history(chinwag::history::HistoryConfig::new("chat.db"));
+//! ```
 //!
 //! # Stop
 //!
 //! [`Running::stop`] tells every client, waits until all threads have ended, and returns the error if
 //! the server had crashed. Dropping the [`Running`] does the same, and logs the error.
 //! [`Handle::stop`] asks for the stop from any thread, and [`Running::join`] waits for it.
+//!
+//! ```
+//! # use chinwag::{Config, Server};
+//! # let config = Config::default().bind([std::net::Ipv4Addr::LOCALHOST]).page_port(0).websocket_port(0);
+//! let running = Server::bind(&config)?.start()?;
+//! let handle = running.handle();
+//! std::thread::spawn(move || handle.stop());
+//! running.join()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Features
 //!
@@ -87,24 +146,11 @@
 //!
 //! Log lines go to the [`log`] crate. The library is for Unix, and needs Rust 1.85.
 //!
-//! # The threads
-//!
-//! ```text
-//!  accept-8080 ─┐ spawns   ┌─────────┐  Input   ┌─────────────┐
-//! accept-12345 ─┴────────▶ │ conn-17 │ ───────▶ │ broadcaster │  owns the Chat
-//!                          └─────────┘  inbox   └─────────────┘
-//!                           │   ▲  ▲ reads            │ pushes one run of frames
-//!               page        │   │  │                  ▼ for each room
-//!               request     │   │ socket ◀───────  Outbox 17
-//!                           ▼   │        writes    │
-//!                        ┌──────┴┐ through         │ queues what the socket does not take,
-//!                        │ page  │                 ▼ and wakes
-//!                        └───────┘ tiny_http     conn-17 drains it
-//! ```
+//! # The source
 //!
 //! Data moves in one direction: server → http → connection → broadcaster → socket. To read the
-//! source, take the modules in the order of the list below: each imports only from those after it.
-//! ARCHITECTURE.md has the map.
+//! source, take the modules in the order of the list in `src/lib.rs`: each imports only from those
+//! after it. ARCHITECTURE.md has the map and the threads.
 
 mod server;
 

@@ -131,10 +131,14 @@ fn names(source: &str, text: &str) -> bool {
 
 #[test]
 fn the_embedder_outside_the_repository_calls_each_public_function() {
-    let source: String = include_str!("outside/src/main.rs")
-        .lines()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outside/src");
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let source: String = files
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.lines().map(|line| format!("{line}\n")).collect::<Vec<_>>()
+        })
         .filter(|line| !line.trim_start().starts_with("//"))
-        .map(|line| format!("{line}\n"))
         .collect();
     let functions = include_str!("public_api.txt").lines().filter_map(|line| {
         let (_, signature) = line.split_once("fn chinwag::")?;
@@ -152,7 +156,40 @@ fn the_embedder_outside_the_repository_calls_each_public_function() {
             }
             _ => names(&source, &format!("{name}(")),
         };
-        assert!(is_called, "tests/outside/src/main.rs does not call {function}");
+        assert!(is_called, "tests/outside/src/ does not call {function}");
     }
     assert!(count > 50, "{count}");
+}
+
+#[test]
+fn the_calls_and_the_examples_of_embedding_md_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let api = include_str!("public_api.txt");
+    let table = include_str!("../docs/EMBEDDING.md").split("\n## ").nth(1).unwrap();
+    let mut examples = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let [_, _, calls, names, _] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let quoted = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        for call in quoted(calls).iter().filter(|call| call.contains("::") && !call.ends_with('!'))
+        {
+            let ends_a_name = |c: char| c.is_alphanumeric() || c == '_';
+            let path = format!("chinwag::{call}");
+            let mut places = api.match_indices(&path);
+            assert!(
+                places.any(|(at, _)| !api[at + path.len()..].starts_with(ends_a_name)),
+                "{call}"
+            );
+        }
+        examples.extend(quoted(names));
+    }
+    for entry in root.join("examples").read_dir().unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert!(file.is_dir() || examples.remove(name), "{name} is not in docs/EMBEDDING.md");
+    }
+    assert!(examples.is_empty(), "{examples:?}");
 }

@@ -3,37 +3,38 @@
 //! A test compares the calls with `tests/public_api.txt`. It looks for the methods of `Handle` as
 //! `handle.say(…)` or `Handle::say`, and likewise for `Server`, `Running` and `Events`.
 
-use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+mod acting;
+mod clients;
+mod deciding;
+mod storing;
+
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
-use std::{env, fs, process, thread};
 
-use chinwag::history::{Durability, HistoryConfig, export, import, stats, verify};
+use chinwag::history::{Durability, HistoryConfig};
 use chinwag::{
-    ClientId, Config, Dialect, Event, Events, Handle, HistoryLimits, HostName, Limits, MessageKind,
-    Nickname, NoEvent, Origin, Request, RoomName, RunError, CallError, Server, StartError, Stopped,
+    CallError, ClientId, Config, Dialect, Event, Events, Handle, HistoryLimits, HostName, Limits,
+    MessageKind, Nickname, NoEvent, Origin, Request, RoomName, RunError, Server, StartError,
+    Stopped,
 };
-use tungstenite::{Message, WebSocket};
-
-/// Maximum time for an event or a frame, however busy the machine is.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-type Outcome = Result<(), Box<dyn Error>>;
+use clients::{DEADLINE, Outcome, connect, event_where};
+use tungstenite::Message;
 
 fn main() -> Outcome {
     configuration()?;
     names()?;
     before_the_start()?;
-    clients()?;
+    a_client()?;
     on_the_calling_thread()?;
-    let folder = env::temp_dir().join(format!("chinwag-embedder-{}", process::id()));
-    fs::create_dir(&folder)?;
-    let outcome = a_history(&folder.join("chat.db"));
-    fs::remove_dir_all(folder)?;
-    outcome
+    deciding::hooks()?;
+    acting::acting()?;
+    storing::messages()?;
+    storing::a_file()?;
+    storing::a_store()
 }
 
 /// Ports that are free, on this machine alone.
@@ -106,13 +107,13 @@ fn before_the_start() -> Outcome {
     assert!(handle.clients_max() > 0);
     // A client cannot have the nickname of the embedder.
     let _client = connect(websocket, "/?nick=clock")?;
-    assert_ne!(joined(&events).1, clock);
+    assert_ne!(joined(&events)?.1, clock);
     running.stop()?;
     assert!(events.last().is_some_and(|event| matches!(event, Event::Close { code: 1001, .. })));
     Ok(())
 }
 
-fn clients() -> Outcome {
+fn a_client() -> Outcome {
     let running = Server::bind(&config())?.start()?;
     let handle = running.handle();
     let events = handle.events(100);
@@ -123,7 +124,7 @@ fn clients() -> Outcome {
     };
     assert!(address.is_loopback() && dialect == Dialect::Plain);
     check_request(&request);
-    let (client, ana) = joined(&events);
+    let (client, ana) = joined(&events)?;
     let kitchen = RoomName::parse("kitchen")?;
     let rooms = handle.rooms()?;
     assert_eq!((&rooms[0].name, &rooms[0].members), (&kitchen, &vec![ana.clone()]));
@@ -166,33 +167,10 @@ fn on_the_calling_thread() -> Outcome {
     Ok(stopping.join().map_err(|_| "the thread panicked")??)
 }
 
-fn a_history(file: &Path) -> Outcome {
-    let line = br#"{"room":"lobby","seq":1,"time":1770000000000,"nick":"ana","text":"hello"}"#;
-    assert_eq!(import(file, &mut line.as_slice(), |_| {})?, 1);
-    let running = Server::bind(&config().history(HistoryConfig::new(file)))?.start()?;
-    running.handle().say(&RoomName::lobby(), &Nickname::parse("clock")?, "ten to two")?;
-    running.stop()?;
-    assert_eq!(stats(file)?.messages, 2);
-    assert!(verify(file)?.problems.is_empty());
-    let mut exported = Vec::new();
-    assert_eq!(export(file, &mut exported, |_| {})?.written, 2);
-    assert!(String::from_utf8(exported)?.contains("ten to two"));
-    Ok(())
-}
-
-fn connect(address: SocketAddr, target: &str) -> Result<WebSocket<TcpStream>, Box<dyn Error>> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
-    Ok(tungstenite::client(format!("ws://{address}{target}"), stream)?.0)
-}
-
 /// Waits until a client has joined a room. Returns its id and nickname.
-fn joined(events: &Events) -> (ClientId, Nickname) {
-    loop {
-        match events.recv_timeout(DEADLINE) {
-            Ok(Event::Joined { client, nickname, .. }) => return (client, nickname),
-            Ok(_) => {}
-            Err(error) => panic!("no client has joined: {error}"),
-        }
+fn joined(events: &Events) -> Outcome<(ClientId, Nickname)> {
+    match event_where(events, |event| matches!(event, Event::Joined { .. }))? {
+        Event::Joined { client, nickname, .. } => Ok((client, nickname)),
+        event => Err(format!("{event:?}").into()),
     }
 }

@@ -255,17 +255,19 @@ fn a_command_of_the_embedder_is_listed_and_answered() {
         ana < {"type":"welcome","commands":[{"name":"echo","help":"says it to you"},{"name":"fail","help":"fails"},{"name":"quiet","help":"does nothing"}],...}
         ana > {"type":"join","room":"lobby"}
         ana < {"type":"joined",...}
-        ana > {"type":"command","room":"lobby","name":"echo","arguments":"a  b","id":"1"}
+        ana > {"type":"command","room":"lobby","text":" echo  a  b ","id":"1"}
         ana < {"type":"message","room":"lobby","seq":1,"time":<time>,"nick":"bot","text":"an echo","id":"plain-1","kind":"say"}
         ana < {"type":"handled","id":"1","text":"a  b"}
-        ana > {"type":"command","room":"lobby","name":"fail","id":"2"}
+        ana > {"type":"command","room":"lobby","text":"fail","id":"2"}
         ana < {"type":"error","code":"denied","message":"it has failed","id":"2"}
-        ana > {"type":"command","room":"lobby","name":"quiet","id":"3"}
+        ana > {"type":"command","room":"lobby","text":"quiet","id":"3"}
         ana < {"type":"handled","id":"3"}
-        ana > {"type":"command","room":"lobby","name":"uptime","id":"4"}
+        ana > {"type":"command","room":"lobby","text":"uptime","id":"4"}
         ana < {"type":"error","code":"unknown_command","message":"there is no command /uptime here","id":"4"}
         ana > {"type":"command","room":"lobby","id":"5"}
-        ana < {"type":"error","code":"bad_request","message":"the member name is missing","id":"5"}
+        ana < {"type":"error","code":"bad_request","message":"the member text is missing","id":"5"}
+        ana > {"type":"command","room":"lobby","text":" ","id":"6"}
+        ana < {"type":"error","code":"empty","message":"there is nothing in it","id":"6"}
         "#,
     );
     for name in ["", "Echo", "a b", "/x", &"x".repeat(33)] {
@@ -278,7 +280,7 @@ fn without_hooks_there_are_no_commands() {
     Script::new().play(
         r#"
         ana enters lobby
-        ana > {"type":"command","room":"lobby","name":"echo","id":"1"}
+        ana > {"type":"command","room":"lobby","text":"echo","id":"1"}
         ana < {"type":"error","code":"unknown_command","message":"there is no command /echo here","id":"1"}
         "#,
     );

@@ -56,7 +56,7 @@ class Chat {
 	/** Has the server carry out one of its commands. @param {string} name @param {string} rest */
 	async command(name, rest) {
 		const { active } = this;
-		const { text } = await this.session.request('command', { room: active.key, name, arguments: rest, id: newId() });
+		const { text } = await this.session.request('command', { room: active.key, text: `${name} ${rest}`.trim(), id: newId() });
 		if (text) this.note(text, active);
 	}
 

@@ -64,7 +64,7 @@ fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
         };
         let plain =
             format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/web/{path}\"))");
-        let _ = writeln!(list, "Asset {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
+        let _ = writeln!(list, "BuiltIn {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
     }
     list.push(']');
     Ok(list)

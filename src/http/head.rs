@@ -42,7 +42,7 @@ pub(crate) enum Route {
     /// A file of the page.
     Page(PageRequest),
     /// The health check.
-    Health(PageRequest),
+    Health,
     /// The question whether a WebSocket from this address would be accepted.
     Admission,
     /// OPTIONS: the question which methods are allowed.
@@ -224,14 +224,16 @@ impl Head {
                 false => Err(Rejection::ForeignOrigin),
             };
         }
-        let request = PageRequest {
+        if path == "/healthz" {
+            return Ok(Route::Health);
+        }
+        Ok(Route::Page(PageRequest {
             is_head,
             path: path.to_owned(),
             host: host_field.to_owned(),
             if_none_match: joined(fields, &IF_NONE_MATCH),
             accept_encoding: joined(fields, &ACCEPT_ENCODING),
-        };
-        Ok(if path == "/healthz" { Route::Health(request) } else { Route::Page(request) })
+        }))
     }
 
     /// Checks a handshake. Any path leads to the chat.
@@ -467,7 +469,7 @@ mod tests {
             ("GET /healthz HTTP/1.1", "Host: 10.0.0.2\n"),
         ] {
             let route = parse(&format!("{line}\n{fields}\n"));
-            assert!(matches!(route, Ok(Route::Health(_))), "{line}: {route:?}");
+            assert!(matches!(route, Ok(Route::Health)), "{line}: {route:?}");
         }
         let request = page("GET / HTTP/1.0\n\n");
         assert_eq!((request.path.as_str(), request.host.as_str()), ("/", "localhost"));
@@ -502,7 +504,7 @@ mod tests {
         for query in ["why=http%3A%2F%2Fchat.example.org", "why=null", "why=chat.lan", "why=%FF"] {
             assert_eq!(why(query).unwrap_err(), Rejection::ForeignOrigin, "{query}");
         }
-        assert!(matches!(why("who"), Ok(Route::Health(_))));
+        assert!(matches!(why("who"), Ok(Route::Health)));
         page("GET /?why HTTP/1.1\nHost: localhost\n\n");
     }
 

@@ -71,7 +71,8 @@ pub(crate) struct ConnectionLimits {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) inbox: Sender<Input>,
-    pub(crate) page: Page,
+    /// `None` if the server has no page.
+    pub(crate) page: Option<Page>,
     pub(crate) page_addresses: Arc<[SocketAddr]>,
     /// Woken when the server stops, and never cleared.
     pub(crate) stopping: Waker,
@@ -172,11 +173,12 @@ impl<'a> Frontend<'a> {
         let Context { page, page_addresses, .. } = self.context;
         match route {
             Ok(Route::Page(request)) => {
-                self.respond_within_limit(peer, is_head, || page.fetch(&request));
-            }
-            Ok(Route::Health(request)) => {
-                let fetch = || self.probe().and_then(|()| page.fetch(&request));
+                let fetch = || page.as_ref().ok_or(Rejection::NoPage)?.fetch(&request);
                 self.respond_within_limit(peer, is_head, fetch);
+            }
+            Ok(Route::Health) => {
+                let probe = || self.probe().map(|()| ok(is_head));
+                self.respond_within_limit(peer, is_head, probe);
             }
             Ok(Route::Admission) => {
                 let check = || self.check_admission(peer.address, is_head);
@@ -297,7 +299,7 @@ impl<'a> Frontend<'a> {
     /// because browsers hide the response to a handshake.
     fn check_admission(&self, address: IpAddr, is_head: bool) -> Result<Vec<u8>, Rejection> {
         self.clients.slot(address).map_err(rejection)?;
-        Ok(response("200 OK", "", PLAIN_TEXT, "ok\n", is_head))
+        Ok(ok(is_head))
     }
 
     fn reject(&self, peer: &Peer, rejection: &Rejection, is_head: bool) {
@@ -324,6 +326,10 @@ impl<'a> Frontend<'a> {
         transport.finish();
         drain(transport, stopping, Instant::now() + DRAIN_WITHIN);
     }
+}
+
+fn ok(is_head: bool) -> Vec<u8> {
+    response("200 OK", "", PLAIN_TEXT, "ok\n", is_head)
 }
 
 const FULL: Rejection = Rejection::Full("This server is full. Please try again in a moment.");
@@ -360,7 +366,7 @@ mod tests {
         let context = Context {
             limits: Limits::default(),
             inbox,
-            page: Page::new().unwrap(),
+            page: None,
             page_addresses: [].into(),
             stopping: Waker::new().unwrap(),
         };

@@ -14,6 +14,8 @@ pub(crate) enum Rejection {
     ForeignOrigin,
     /// The path does not exist.
     NotFound,
+    /// The server has no page.
+    NoPage,
     /// Other machines cannot reach this server at any address.
     Unreachable,
     /// The method is not GET, HEAD or OPTIONS.
@@ -39,7 +41,7 @@ impl Rejection {
         match self {
             Self::Malformed(_) => (400, "Bad Request"),
             Self::ForeignOrigin => (403, "Forbidden"),
-            Self::NotFound | Self::Unreachable => (404, "Not Found"),
+            Self::NotFound | Self::NoPage | Self::Unreachable => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
             Self::HasBody => (413, "Content Too Large"),
@@ -60,6 +62,7 @@ impl Rejection {
                 "Pages of another host may not talk to this server; --allow-origin permits one."
             }
             Self::NotFound => "There is nothing here. The chat is at /.",
+            Self::NoPage => "This server has no page. It serves WebSocket clients.",
             Self::Unreachable => {
                 "Others have no way in: this server is on no network, or listens on loopback alone."
             }
@@ -80,7 +83,7 @@ impl Rejection {
     pub(crate) fn level(&self) -> Level {
         match self {
             Self::Full(_) => Level::Warn,
-            Self::NotFound | Self::Unreachable => Level::Debug,
+            Self::NotFound | Self::NoPage | Self::Unreachable => Level::Debug,
             _ => Level::Info,
         }
     }

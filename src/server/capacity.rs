@@ -37,9 +37,10 @@ const BACKLOG_BYTES_MIN: usize = 128 * 1024;
 const SERVER_BYTES: usize = 6 * 1024 * 1024;
 /// Heap of SQLite and the search (bytes).
 const HISTORY_HEAP_BYTES: usize = 5 * 1024 * 1024;
-/// Number of threads of tiny_http: one that accepts, and a pool of four. The pool adds a fifth thread
-/// if its only connection arrives before the four wait for it.
-const PAGE_THREADS: usize = 6;
+/// Number of threads of tiny_http. An instance has one that accepts, and a pool of four. The pool adds
+/// a fifth thread if its only connection arrives before the four wait for it. These five may outlive
+/// the instance until the next one has started.
+const PAGE_THREADS: usize = 11;
 /// Minimum number of connections: one client, and one request for the page.
 const CONNECTIONS_MIN: usize = 2;
 /// Number of descriptors for everything that is not a client.
@@ -352,19 +353,19 @@ mod tests {
     fn threads_are_divided() {
         let cases = [
             // All threads are needed for the server itself.
-            (12, None),
-            (13, Some((1, 1, 12))),
-            (14, Some((2, 1, 12))),
-            (19, Some((4, 4, 12))),
-            (39, Some((14, 14, 12))),
-            (99, Some((66, 22, 12))),
-            (199, Some((141, 47, 23))),
+            (17, None),
+            (18, Some((1, 1, 12))),
+            (19, Some((2, 1, 12))),
+            (24, Some((4, 4, 12))),
+            (44, Some((14, 14, 12))),
+            (104, Some((66, 22, 12))),
+            (204, Some((141, 47, 23))),
             (100_000, Some((9_936, 4_096, 64))),
         ];
         for (threads, expected) in cases {
             let divided = divide(&limited(|it| it.threads = left(threads)), None);
             let Some((clients, reserve, page_requests)) = expected else {
-                let scarcity = Scarcity::Threads { needed: 13, left: threads, limit: "it" };
+                let scarcity = Scarcity::Threads { needed: 18, left: threads, limit: "it" };
                 assert_eq!(divided, Err(scarcity), "{threads}");
                 continue;
             };
@@ -395,7 +396,7 @@ mod tests {
         assert_eq!((wish.connections.clients_max, wish.limit), (7, None));
         let mappings = limited(|it| it.mappings = Some(Left { amount: 5000, limit: "mappings" }));
         let mappings = divide(&mappings, None).unwrap();
-        assert_eq!((mappings.connections.clients_max, mappings.limit), (738, Some("mappings")));
+        assert_eq!((mappings.connections.clients_max, mappings.limit), (734, Some("mappings")));
     }
 
     #[test]

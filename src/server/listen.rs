@@ -61,7 +61,7 @@ pub enum StartError {
     /// The process has too few threads, or too little memory.
     #[error("cannot start")]
     Scarce(#[from] Scarcity),
-    /// A thread, a descriptor or the private socket of the page could not be created.
+    /// A thread or a descriptor could not be created.
     #[error("cannot start")]
     Resources(#[from] io::Error),
 }

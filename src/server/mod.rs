@@ -21,8 +21,7 @@ use crate::chat::{Nickname, Quota, RoomName};
 use crate::config::Config;
 #[cfg(feature = "history")]
 use crate::history::History;
-use crate::http::Context;
-use crate::http::page::Page;
+use crate::http::{Context, page};
 use crate::net::poll::Waker;
 pub use capacity::Scarcity;
 use capacity::{Capacity, Facts, Needs, capacity};
@@ -80,20 +79,22 @@ impl Server {
             None => None,
         };
         let bind = distinct(&config.bind)?;
-        let page = listen_on_all(&bind, config.page_port)?;
-        let page_addresses = addresses(&page)?;
+        let mut listeners = listen_on_all(&bind, config.page_port)?;
+        let page_addresses = addresses(&listeners)?;
         // Both ports serve both protocols, so they may be the same.
         let shared = config.page_port != 0 && config.page_port == config.websocket_port;
         let websocket =
             if shared { Vec::new() } else { listen_on_all(&bind, config.websocket_port)? };
         let websocket_addresses =
             if shared { page_addresses.clone() } else { addresses(&websocket)? };
+        listeners.extend(websocket);
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
+        let (page, page_thread) = page::open();
         let context = Context {
             limits: config.limits.sane(),
             inbox: inbox.clone(),
-            page: Page::new()?,
+            page: Some(page),
             page_addresses: page_addresses.clone(),
             stopping: Waker::new()?,
         };
@@ -121,8 +122,9 @@ impl Server {
             ended: broadcaster.ended.clone(),
         };
         let serving = Serving {
-            listeners: page.into_iter().chain(websocket).collect(),
+            listeners,
             context,
+            page: Some(page_thread),
             config: config.clone(),
             connections: capacity.connections,
             broadcaster,
@@ -172,13 +174,21 @@ impl Server {
     /// If the thread cannot be started.
     pub fn start(self) -> Result<Running, StartError> {
         let Self { handle, serving } = self;
-        let serve = move || serving.run(|| {});
+        let serve = move || {
+            let page = serving.page.as_ref().map(|it| it.name().to_owned());
+            let result = serving.run(|| {});
+            page.inspect(|name| page::wait_for_end(name));
+            result
+        };
         let thread = thread::Builder::new().name("server".into()).spawn(serve)?;
         Ok(Running::new(handle, thread))
     }
 
-    /// Serves on this thread until [`Handle::stop`] is called, and returns when all threads of the
+    /// Serves on this thread until [`Handle::stop`] is called, and returns when the threads of the
     /// server have ended. Calls `ready` once, on this thread, when the server serves.
+    ///
+    /// If the page was requested, idle threads of tiny_http may live 5 s longer. They hold no
+    /// descriptor. [`Server::start`] waits for them in the end.
     ///
     /// ```
     /// # use chinwag::{Config, Server};

@@ -16,6 +16,7 @@ use crate::broadcaster::inbox::Input;
 use crate::config::Config;
 #[cfg(feature = "history")]
 use crate::history::HistoryWorkers;
+use crate::http::page::PageThread;
 use crate::http::{ConnectionLimits, Context, Frontend};
 
 /// Everything that a server needs to serve.
@@ -23,6 +24,8 @@ use crate::http::{ConnectionLimits, Context, Frontend};
 pub(super) struct Serving {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) context: Context,
+    /// `None` if the server has no page.
+    pub(super) page: Option<PageThread>,
     pub(super) config: Config,
     pub(super) connections: ConnectionLimits,
     pub(super) broadcaster: BroadcasterThread,
@@ -35,7 +38,7 @@ impl Serving {
     /// Serves until the server is stopped. Calls `ready` when it serves. If `ready` panics, stops the
     /// server and passes the panic on.
     pub(super) fn run(self, ready: impl FnOnce()) -> Result<(), RunError> {
-        let Self { listeners, context, config, connections, broadcaster, stop, .. } = self;
+        let Self { listeners, context, page, config, connections, broadcaster, stop, .. } = self;
         #[cfg(feature = "history")]
         let workers = self.workers;
         let frontend = Frontend::new(&context, &config, &connections);
@@ -51,7 +54,7 @@ impl Serving {
                 spawn(threads, "maintenance".into(), || workers.run_maintenance())?;
             }
             let served = thread::scope(|threads| {
-                let served = open(threads, &listeners, &context, &frontend);
+                let served = open(threads, page, &listeners, &context, &frontend);
                 // `ready` is the embedder's. If it panics, the server still stops in order.
                 let serving = served.is_ok().then(|| catch_unwind(AssertUnwindSafe(ready)));
                 if let Some(Ok(())) = serving {
@@ -64,7 +67,7 @@ impl Serving {
                 // The shutdown begins here, at once if a thread could not be started.
                 // 1. The accept loops end, and the connections that are not clients.
                 context.stopping.wake();
-                context.page.stop();
+                context.page.as_ref().inspect(|page| page.stop());
                 // 2. The broadcaster asks the connection of every client to end.
                 let _ = broadcaster.inbox.send(Input::Stop);
                 (served, serving)
@@ -125,11 +128,14 @@ impl Drop for BroadcasterThread {
 /// Starts the thread of the page, and the accept loops.
 fn open<'scope>(
     threads: &'scope Scope<'scope, '_>,
+    page: Option<PageThread>,
     listeners: &'scope [TcpListener],
     context: &'scope Context,
     frontend: &'scope Frontend<'scope>,
 ) -> io::Result<()> {
-    spawn(threads, "page".into(), || keep_running(|| context.page.serve()))?;
+    if let Some(page) = page {
+        spawn(threads, page.name().to_owned(), move || keep_running(|| page.serve()))?;
+    }
     for listener in listeners {
         let name = format!("accept-{}", listener.local_addr()?.port());
         let accept = move || keep_running(|| accept_loop(threads, listener, context, frontend));

@@ -74,7 +74,7 @@ fn no_thread(error: &io::Error) -> String {
 }
 
 /// Minimum number of threads: with both ports on one address, and one connection.
-const THREADS_MIN: usize = 15;
+const THREADS_MIN: usize = 20;
 
 /// Raises the soft limit of descriptors, which exists for programs that use `select`, to the hard
 /// limit, which is the administrator's.

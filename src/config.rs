@@ -1,5 +1,7 @@
 //! Every setting of an embedder, with its unit, its default and the reason for it.
 
+pub(crate) mod page;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -8,6 +10,9 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use crate::chat::HistoryLimits;
 use crate::net::host::{HostName, Origin};
+pub use page::Page;
+#[cfg(feature = "page")]
+pub use page::PageFiles;
 
 /// The configuration of a [`Server`](crate::Server). The default is that of the program without
 /// arguments. Each field has a method that sets it and returns the whole.
@@ -38,6 +43,8 @@ pub struct Config {
     /// The port for WebSocket clients; 12345 by default. 0 takes a free port. Both ports serve both
     /// protocols: there are two because the tutorial had two.
     pub websocket_port: u16,
+    /// The page; by default the built-in one, if the feature `page` is on.
+    pub page: Page,
     /// Host names of this machine, besides its addresses and the names that a LAN gives it.
     pub host_names: Vec<HostName>,
     /// Origins whose pages may connect, besides the server's own.
@@ -64,6 +71,7 @@ impl Default for Config {
             bind: vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
             page_port: 8080,
             websocket_port: 12345,
+            page: Page::default(),
             host_names: Vec::new(),
             allowed_origins: Vec::new(),
             clients_max: None,
@@ -255,6 +263,7 @@ impl Config {
 setters!(Config:
     page_port: u16,
     websocket_port: u16,
+    page: impl Into<Page>,
     host_names: Vec<HostName>,
     allowed_origins: Vec<Origin>,
     clients_max: impl Into<Option<NonZeroUsize>>,

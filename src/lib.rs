@@ -76,8 +76,10 @@
 //!   `history` also exports, imports and verifies such files.
 //! - `confusables` (default): takes nicknames that only look alike, such as `Iris` and `lris`, for
 //!   the same (Unicode Technical Standard 39).
+//! - `page` (default): the page for browsers, built in or of your own ([`Page`]), and the QR code of
+//!   an invitation.
 //! - `cli` (default): the dependencies of the program `chinwag`. A library does not need them:
-//!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables"] }`.
+//!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables", "page"] }`.
 //!
 //! Log lines go to the [`log`] crate. The library is for Unix, and needs Rust 1.85.
 //!
@@ -124,7 +126,9 @@ pub use chat::{
     ClientId, HistoryLimits, Kind as MessageKind, NICKNAME_BYTES_MAX, NICKNAME_GRAPHEMES_MAX,
     Nickname, NicknameError, ROOM_NAME_CHARS_MAX, RoomName, RoomNameError, TooLong,
 };
-pub use config::{Config, Limits};
+#[cfg(feature = "page")]
+pub use config::PageFiles;
+pub use config::{Config, Limits, Page};
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;
 pub use server::{

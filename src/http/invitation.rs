@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use qrcode::QrCode;
-use qrcode::render::svg;
+#[cfg(feature = "page")]
+use qrcode::{QrCode, render::svg};
 
 use super::head::InvitationRequest;
 use super::rejection::Rejection;
@@ -47,12 +47,19 @@ fn address(host: &str, room: &RoomName) -> String {
 
 /// Draws black on white in any theme, with the margin that scanners need (ISO/IEC 18004: four
 /// modules).
+#[cfg(feature = "page")]
 fn qr_code(address: &str) -> Result<String, Rejection> {
     // The port of a `Host` may have any number of leading zeros.
     let code = QrCode::new(address)
         .map_err(|_| Rejection::Malformed("This address is too long for a QR code."))?;
     let (black, white) = (svg::Color("#000"), svg::Color("#fff"));
     Ok(code.render().dark_color(black).light_color(white).quiet_zone(true).build())
+}
+
+/// A QR code needs the feature `page`.
+#[cfg(not(feature = "page"))]
+fn qr_code(_: &str) -> Result<String, Rejection> {
+    Err(Rejection::NotFound)
 }
 
 #[cfg(test)]
@@ -88,6 +95,7 @@ mod tests {
         assert_eq!(chosen(&[]), None);
     }
 
+    #[cfg(feature = "page")]
     #[test]
     fn the_longest_address_fits_into_a_qr_code() {
         let longest = address(&format!("{}:65535", "a".repeat(253)), &room(&"厨".repeat(32)));

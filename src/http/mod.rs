@@ -9,6 +9,7 @@ mod head;
 mod head_mutations;
 mod host_policy;
 mod invitation;
+#[cfg_attr(not(feature = "page"), path = "no_page.rs")]
 pub(crate) mod page;
 mod rejection;
 mod rejection_log;

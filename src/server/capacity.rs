@@ -134,13 +134,14 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of(facts: &Facts, listeners: usize, has_history: bool) -> Self {
-        // `broadcaster`, `page` and `signals`; `history`, `search` and `maintenance`.
-        let ours = listeners + if has_history { 6 } else { 3 };
+    pub(super) fn of(facts: &Facts, listeners: usize, has_history: bool, has_page: bool) -> Self {
+        // `broadcaster` and `signals`; `history`, `search` and `maintenance`; `page`.
+        let ours = listeners + 2 + if has_history { 3 } else { 0 } + usize::from(has_page);
+        let of_tiny_http = if has_page { PAGE_THREADS } else { 0 };
         Self {
-            threads: ours + PAGE_THREADS,
+            threads: ours + of_tiny_http,
             stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
-                + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
+                + of_tiny_http * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
             heap_bytes: SERVER_BYTES + if has_history { HISTORY_HEAP_BYTES } else { 0 },
         }
     }
@@ -317,7 +318,7 @@ mod tests {
     }
 
     fn divide(facts: &Facts, wish: Option<usize>) -> Result<Capacity, Scarcity> {
-        capacity(facts, wish, &Limits::default(), &Needs::of(facts, 2, false))
+        capacity(facts, wish, &Limits::default(), &Needs::of(facts, 2, false, true))
     }
 
     #[test]
@@ -403,7 +404,7 @@ mod tests {
     fn all_memory_that_clients_can_take_is_within_the_limit() {
         for mib in (16..=2048).step_by(4) {
             let facts = limited(|it| it.space = left(mib * MIB));
-            let needs = Needs::of(&facts, 2, false);
+            let needs = Needs::of(&facts, 2, false, true);
             let divided = divide(&facts, None).unwrap();
             let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES + BUFFERS_BYTES;
             let taken = needs.stack_bytes

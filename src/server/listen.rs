@@ -7,6 +7,8 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
+#[cfg(feature = "page")]
+use crate::http::page::PageError;
 
 /// Maximum number of connections that wait for `accept`. The 128 of std would be full at once when
 /// all clients of a room come back after a restart.
@@ -58,6 +60,10 @@ pub enum StartError {
     #[cfg(feature = "history")]
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// A file or folder of the page cannot be read.
+    #[cfg(feature = "page")]
+    #[error("cannot read {} for the page", .0.display())]
+    Page(std::path::PathBuf, #[source] io::Error),
     /// The process has too few threads, or too little memory.
     #[error("cannot start")]
     Scarce(#[from] Scarcity),
@@ -167,6 +173,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+#[cfg(feature = "page")]
+impl From<PageError> for StartError {
+    fn from(PageError { path, error }: PageError) -> Self {
+        Self::Page(path, error)
+    }
 }
 
 impl StartError {

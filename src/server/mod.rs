@@ -18,7 +18,7 @@ use crossbeam_channel::bounded;
 use crate::broadcaster::broadcast;
 use crate::broadcaster::event::Events;
 use crate::chat::{Nickname, Quota, RoomName};
-use crate::config::Config;
+use crate::config::{Config, Page};
 #[cfg(feature = "history")]
 use crate::history::History;
 use crate::http::{Context, page};
@@ -90,11 +90,11 @@ impl Server {
         listeners.extend(websocket);
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
-        let (page, page_thread) = page::open();
+        let (page, page_thread) = page::open(&config.page)?.unzip();
         let context = Context {
             limits: config.limits.sane(),
             inbox: inbox.clone(),
-            page: Some(page),
+            page,
             page_addresses: page_addresses.clone(),
             stopping: Waker::new()?,
         };
@@ -124,7 +124,7 @@ impl Server {
         let serving = Serving {
             listeners,
             context,
-            page: Some(page_thread),
+            page: page_thread,
             config: config.clone(),
             connections: capacity.connections,
             broadcaster,
@@ -219,7 +219,8 @@ fn measure(config: &Config) -> Result<Capacity, Scarcity> {
     #[cfg(not(feature = "history"))]
     let has_history = false;
     let facts = Facts::of_this_machine();
-    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history);
+    let has_page = !matches!(config.page, Page::None);
+    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history, has_page);
     let wish = config.clients_max.map(NonZeroUsize::get);
     let capacity = capacity(&facts, wish, &config.limits, &needs)?;
     if let Some(limit) = capacity.limit {

@@ -86,6 +86,11 @@ fn content_type(path: &str) -> &'static str {
 }
 
 impl Asset {
+    /// Returns an asset of an embedder's own page.
+    pub(super) fn own(path: &str, content: Cow<'static, [u8]>) -> Self {
+        Self { content_type: content_type(path), plain: content, gzip: None, is_built_in: false }
+    }
+
     pub(super) fn content_type(&self) -> &'static str {
         self.content_type
     }

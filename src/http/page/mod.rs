@@ -10,6 +10,7 @@
 //! further request has come for some seconds. If an instance does not respond, a new one replaces it.
 
 mod assets;
+mod own_files;
 mod private_connection;
 mod response;
 mod thread_end;
@@ -22,12 +23,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use percent_encoding::percent_decode_str;
 use rustix::net::{Shutdown, shutdown};
 use tiny_http::Server;
 
 use super::head::PageRequest;
 use super::rejection::Rejection;
+use crate::config::page::Page as Config;
 use assets::{Asset, Assets, built_in};
+pub(crate) use own_files::PageError;
 use private_connection::private_connection;
 use response::render;
 pub(crate) use thread_end::wait_for_end;
@@ -81,14 +85,25 @@ struct Instance {
     connection: UnixStream,
 }
 
-/// Returns the page, and the work of its thread.
-pub(crate) fn open() -> (Page, PageThread) {
+/// Returns the page and the work of its thread, or `None` if there is to be no page.
+///
+/// # Errors
+/// If a file of the page cannot be read.
+pub(crate) fn open(config: &Config) -> Result<Option<(Page, PageThread)>, PageError> {
+    match config {
+        Config::BuiltIn => Ok(Some(open_with(built_in()))),
+        Config::None => Ok(None),
+        Config::Files(files) => Ok(Some(open_with(own_files::read(files)?))),
+    }
+}
+
+fn open_with(assets: Assets) -> (Page, PageThread) {
     /// Number of the next page of this process.
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let (queue, queued) = bounded(QUEUE_MAX);
     let (stop, stop_asked) = bounded(1);
     let name = format!("page-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    (Page { assets: built_in(), queue, stop }, PageThread { name, queued, stop: stop_asked })
+    (Page { assets, queue, stop }, PageThread { name, queued, stop: stop_asked })
 }
 
 impl Page {
@@ -97,7 +112,8 @@ impl Page {
     /// # Errors
     /// When the page has no such file, or when neither tiny_http nor a new instance responds.
     pub(crate) fn fetch(&self, request: &PageRequest) -> Result<Vec<u8>, Rejection> {
-        let asset = self.assets.get(&request.path).ok_or(Rejection::NotFound)?.clone();
+        let path = percent_decode_str(&request.path).decode_utf8_lossy();
+        let asset = self.assets.get(&*path).ok_or(Rejection::NotFound)?.clone();
         let (response, rendered) = bounded(1);
         let queued = QueuedRequest { request: request.clone(), asset, response };
         self.queue.try_send(queued).map_err(|_| UNAVAILABLE)?;
@@ -205,6 +221,7 @@ impl Drop for Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::page::PageFiles;
 
     fn get(page: &Page, path: &str, if_none_match: Option<&str>) -> Result<String, Rejection> {
         let request = PageRequest {
@@ -227,15 +244,19 @@ mod tests {
         with_instance(None, test);
     }
 
-    /// Serves the page while `test` runs.
     fn with_instance(instance: Option<Instance>, test: impl FnOnce(&Page)) {
+        with_pages(built_in(), instance, test);
+    }
+
+    /// Serves the page while `test` runs.
+    fn with_pages(assets: Assets, instance: Option<Instance>, test: impl FnOnce(&Page)) {
         struct StopOnDrop<'a>(&'a Page);
         impl Drop for StopOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.stop();
             }
         }
-        let (page, thread) = open();
+        let (page, thread) = open_with(assets);
         std::thread::scope(|scope| {
             scope.spawn(move || thread.serve_with(instance));
             let _stop = StopOnDrop(&page);
@@ -259,6 +280,22 @@ mod tests {
             assert!(policy.contains("connect-src 'self' ws://chat.lan:8080 wss://chat.lan:8080;"));
             assert!(response.ends_with(include_str!("../../../web/index.html")));
             assert_eq!(get(page, "/nothing", None), Err(Rejection::NotFound));
+        });
+    }
+
+    #[test]
+    fn an_own_file_is_found_by_any_spelling_of_its_path() {
+        let files = own_files::read(&PageFiles::embedded([("a b/é.txt", b"1")])).unwrap();
+        with_pages(files, None, |page| {
+            for path in ["/a%20b/%C3%A9.txt", "/%61%20b/%c3%a9.txt"] {
+                let response = get(page, path, None).unwrap();
+                assert!(response.ends_with("\r\n\r\n1"), "{response}");
+                assert!(!response.contains("Content-Security-Policy"), "{response}");
+                assert_eq!(field_of(&response, "X-Content-Type-Options"), "nosniff");
+            }
+            for path in ["/", "/a%20b/", "/a%2520b/%C3%A9.txt", "/../a%20b/%C3%A9.txt"] {
+                assert_eq!(get(page, path, None), Err(Rejection::NotFound), "{path}");
+            }
         });
     }
 
@@ -316,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_page_that_has_stopped_is_not_available() {
-        let (page, thread) = open();
+        let (page, thread) = open_with(built_in());
         drop(thread);
         assert_eq!(get(&page, "/", None), Err(UNAVAILABLE));
     }

@@ -129,8 +129,9 @@ pub use chat::{
 #[cfg(feature = "page")]
 pub use config::PageFiles;
 pub use config::{Config, Limits, Page};
+pub use net::base_path::{BasePath, BasePathError};
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;
 pub use server::{
-    Handle, Room, RunError, Running, SayError, Scarcity, Server, StartError, Stopped,
+    AdoptError, Handle, Room, RunError, Running, SayError, Scarcity, Server, StartError, Stopped,
 };

@@ -10,6 +10,7 @@ use super::rejection::Rejection;
 use super::response::{PLAIN_TEXT, response};
 use crate::chat::RoomName;
 use crate::net::addresses::{is_for_others, reachable_addresses};
+use crate::net::base_path::BasePath;
 
 /// The server has no TLS.
 const SCHEME: &str = "http";
@@ -22,9 +23,11 @@ const SCHEME: &str = "http";
 pub(super) fn invite(
     request: &InvitationRequest,
     listening: &[SocketAddr],
+    base_path: &BasePath,
 ) -> Result<Vec<u8>, Rejection> {
     let host = request.host.clone().or_else(|| host_for_others(&reachable_addresses(listening)));
-    let address = address(&host.ok_or(Rejection::Unreachable)?, &request.room);
+    let site = format!("{}{base_path}", host.ok_or(Rejection::Unreachable)?);
+    let address = address(&site, &request.room);
     let (content_type, content) = match request.is_qr_code {
         true => ("image/svg+xml", qr_code(&address)?),
         false => (PLAIN_TEXT, address),
@@ -36,13 +39,14 @@ fn host_for_others(reachable_addresses: &[SocketAddr]) -> Option<String> {
     reachable_addresses.iter().find(|address| is_for_others(address.ip())).map(ToString::to_string)
 }
 
-fn address(host: &str, room: &RoomName) -> String {
+/// Returns the address of a room. `site` is the host and the path of the server.
+fn address(site: &str, room: &RoomName) -> String {
     if *room == RoomName::lobby() {
-        return format!("{SCHEME}://{host}/");
+        return format!("{SCHEME}://{site}/");
     }
     // A room name has no character that forms and fragments encode differently, such as a space.
     let room: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
-    format!("{SCHEME}://{host}/#{room}")
+    format!("{SCHEME}://{site}/#{room}")
 }
 
 /// Draws black on white in any theme, with the margin that scanners need (ISO/IEC 18004: four
@@ -98,7 +102,10 @@ mod tests {
     #[cfg(feature = "page")]
     #[test]
     fn the_longest_address_fits_into_a_qr_code() {
-        let longest = address(&format!("{}:65535", "a".repeat(253)), &room(&"厨".repeat(32)));
+        let longest = address(
+            &format!("{}:65535/{}", "a".repeat(253), "a".repeat(127)),
+            &room(&"厨".repeat(32)),
+        );
         assert!(qr_code(&longest).is_ok());
         let rejected =
             qr_code(&address(&format!("chat:{}80", "0".repeat(8000)), &RoomName::lobby()));

@@ -32,15 +32,16 @@ use crate::config::{Config, Limits};
 use crate::connection::UpgradedConnection;
 use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::shared_buckets::SharedBuckets;
+use crate::net::base_path::BasePath;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain};
-use head::{Route, Upgrade, end_of_head, is_head_request, parse_request};
+use head::{Redirect, Route, Upgrade, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
 use page::Page;
 use rejection::Rejection;
 use rejection_log::RejectionLog;
-use response::{PLAIN_TEXT, options_response, response};
+use response::{PLAIN_TEXT, options_response, redirect_response, response};
 use slots::{ConnectionLimiter, LimitReached, Slot};
 
 /// Usual size of the response that accepts a WebSocket (bytes).
@@ -84,6 +85,7 @@ pub(crate) struct Context {
 pub(crate) struct Frontend<'a> {
     context: &'a Context,
     host_policy: HostPolicy,
+    base_path: BasePath,
     connections: ConnectionLimiter,
     clients: ConnectionLimiter,
     pending: ConnectionLimiter,
@@ -98,6 +100,8 @@ pub(crate) struct Frontend<'a> {
 pub(crate) struct PendingConnection<'a> {
     pub(crate) client: ClientId,
     peer: Peer,
+    /// Bytes that were read before.
+    read: Vec<u8>,
     slot: Slot<'a>,
     pending_slot: Slot<'a>,
 }
@@ -117,6 +121,7 @@ impl<'a> Frontend<'a> {
         Self {
             context,
             host_policy: HostPolicy::new(&config.host_names, &config.allowed_origins),
+            base_path: config.path.clone(),
             connections: ConnectionLimiter::new(limits.connections_max, None),
             clients: ConnectionLimiter::new(limits.clients_max, clients_per_address_max),
             pending: ConnectionLimiter::new(limits.pending_max, pending_per_address_max),
@@ -132,13 +137,15 @@ impl<'a> Frontend<'a> {
         &self,
         transport: Arc<Transport>,
         address: IpAddr,
+        read: Vec<u8>,
     ) -> Option<PendingConnection<'_>> {
         let slot = self.connections.slot(address);
         let slots = slot.and_then(|slot| Ok((slot, self.pending.slot(address)?)));
         let (slot, pending_slot) =
             slots.inspect_err(|_| self.rejections.log(address, &FULL)).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
-        Some(PendingConnection { client, peer: Peer { transport, address }, slot, pending_slot })
+        let peer = Peer { transport, address };
+        Some(PendingConnection { client, peer, read, slot, pending_slot })
     }
 
     /// Reads the request and responds to it. Returns the connection if it is now a WebSocket.
@@ -148,10 +155,10 @@ impl<'a> Frontend<'a> {
         &'b self,
         connection: PendingConnection<'b>,
     ) -> Option<Upgraded<'b>> {
-        let PendingConnection { client, peer, slot, pending_slot } = connection;
-        let mut read = Vec::new();
+        let PendingConnection { client, peer, mut read, slot, pending_slot } = connection;
         let route = match self.read_head(&peer.transport, &mut read)? {
-            Ok(end) => parse_request(&read[..end], &self.host_policy).map(|route| (route, end)),
+            Ok(end) => parse_request(&read[..end], &self.host_policy, &self.base_path)
+                .map(|route| (route, end)),
             Err(rejection) => Err(rejection),
         };
         match route {
@@ -186,8 +193,11 @@ impl<'a> Frontend<'a> {
                 self.respond_within_limit(peer, is_head, check);
             }
             Ok(Route::Invitation(request)) => {
-                let invite = || invite(&request, page_addresses);
+                let invite = || invite(&request, page_addresses, &self.base_path);
                 self.respond_within_limit(peer, is_head, invite);
+            }
+            Ok(Route::MissingSlash(Redirect { is_head, target })) => {
+                self.send(&peer.transport, &redirect_response(&target, is_head));
             }
             Ok(Route::Options) => self.send(&peer.transport, &options_response()),
             // `handle_request` upgrades it before.
@@ -196,7 +206,7 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Reads until the head is complete, and returns where it ends in `read`. Returns `None` if the
+    /// Reads until the head in `read` is complete, and returns where it ends. Returns `None` if the
     /// peer closes the connection or sends nothing, or if the server stops.
     #[inline(never)]
     fn read_head(
@@ -207,7 +217,15 @@ impl<'a> Frontend<'a> {
         const CHUNK_BYTES: usize = 2 * 1024;
         let Context { stopping, limits, .. } = self.context;
         let deadline = Instant::now() + limits.head_within;
+        let mut checked = 0;
         loop {
+            if read.len() > checked {
+                match end_of_head(read, checked) {
+                    Ok(Some(end)) => return Some(Ok(end)),
+                    Ok(None) => checked = read.len(),
+                    Err(rejection) => return Some(Err(rejection)),
+                }
+            }
             let ready = wait(transport, Interest::READABLE, stopping, Some(deadline)).ok()?;
             if ready.woken || (ready.timed_out() && read.is_empty()) {
                 return None;
@@ -215,21 +233,14 @@ impl<'a> Frontend<'a> {
             if ready.timed_out() {
                 return Some(Err(Rejection::RequestTimeout));
             }
-            let seen = read.len();
-            read.resize(seen + CHUNK_BYTES, 0);
-            match transport.receive(&mut read[seen..]) {
+            read.resize(checked + CHUNK_BYTES, 0);
+            match transport.receive(&mut read[checked..]) {
                 Ok(0) => return None,
-                Ok(length) => read.truncate(seen + length),
+                Ok(length) => read.truncate(checked + length),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    read.truncate(seen);
-                    continue;
+                    read.truncate(checked);
                 }
                 Err(_) => return None,
-            }
-            match end_of_head(read, seen) {
-                Ok(Some(end)) => return Some(Ok(end)),
-                Ok(None) => {}
-                Err(rejection) => return Some(Err(rejection)),
             }
         }
     }

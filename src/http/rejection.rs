@@ -14,6 +14,8 @@ pub(crate) enum Rejection {
     ForeignOrigin,
     /// The path does not exist.
     NotFound,
+    /// The path is not below that of the server.
+    OutsidePath,
     /// The server has no page.
     NoPage,
     /// Other machines cannot reach this server at any address.
@@ -41,7 +43,9 @@ impl Rejection {
         match self {
             Self::Malformed(_) => (400, "Bad Request"),
             Self::ForeignOrigin => (403, "Forbidden"),
-            Self::NotFound | Self::NoPage | Self::Unreachable => (404, "Not Found"),
+            Self::NotFound | Self::OutsidePath | Self::NoPage | Self::Unreachable => {
+                (404, "Not Found")
+            }
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
             Self::HasBody => (413, "Content Too Large"),
@@ -62,6 +66,7 @@ impl Rejection {
                 "Pages of another host may not talk to this server; --allow-origin permits one."
             }
             Self::NotFound => "There is nothing here. The chat is at /.",
+            Self::OutsidePath => "There is nothing here. The chat is below another path.",
             Self::NoPage => "This server has no page. It serves WebSocket clients.",
             Self::Unreachable => {
                 "Others have no way in: this server is on no network, or listens on loopback alone."
@@ -83,7 +88,7 @@ impl Rejection {
     pub(crate) fn level(&self) -> Level {
         match self {
             Self::Full(_) => Level::Warn,
-            Self::NotFound | Self::NoPage | Self::Unreachable => Level::Debug,
+            Self::NotFound | Self::OutsidePath | Self::NoPage | Self::Unreachable => Level::Debug,
             _ => Level::Info,
         }
     }

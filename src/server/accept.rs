@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use super::adopt::Adopted;
 use super::capacity::CONNECTION_STACK_BYTES;
 use super::spawn::spawn_with;
 use crate::connection;
@@ -33,7 +34,8 @@ pub(super) fn accept_loop<'scope>(
                 pause = Pause::default();
                 if let Ok(transport) = Transport::new(stream) {
                     let address = peer.ip().to_canonical();
-                    start_connection(threads, transport, address, context, frontend);
+                    let accepted = Accepted { transport, address, read: Vec::new() };
+                    start_connection(threads, accepted, context, frontend);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -55,16 +57,40 @@ fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), Interrupted | ConnectionAborted | ConnectionReset)
 }
 
-/// Starts the thread of a connection.
-fn start_connection<'scope>(
+/// Starts the thread of a connection that the embedder has accepted, unless the peer has left. If
+/// that panics, the connection is closed; the panic hook has logged it.
+pub(super) fn start_adopted<'scope>(
     threads: &'scope Scope<'scope, '_>,
-    transport: Transport,
-    address: IpAddr,
+    adopted: Adopted,
     context: &'scope Context,
     frontend: &'scope Frontend<'scope>,
 ) {
+    let Adopted { stream, read } = adopted;
+    let Ok(peer) = stream.peer_addr() else { return };
+    let Ok(transport) = Transport::new(stream) else { return };
+    let accepted = Accepted { transport, address: peer.ip().to_canonical(), read };
+    let start = || start_connection(threads, accepted, context, frontend);
+    let _ = catch_unwind(AssertUnwindSafe(start));
+}
+
+/// A connection without a thread.
+struct Accepted {
+    transport: Transport,
+    address: IpAddr,
+    /// Bytes that were read before.
+    read: Vec<u8>,
+}
+
+/// Starts the thread of a connection.
+fn start_connection<'scope>(
+    threads: &'scope Scope<'scope, '_>,
+    accepted: Accepted,
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
+) {
+    let Accepted { transport, address, read } = accepted;
     let transport = Arc::new(transport);
-    let Some(connection) = frontend.admit(transport.clone(), address) else {
+    let Some(connection) = frontend.admit(transport.clone(), address, read) else {
         return turn_away(&transport);
     };
     let name = format!("conn-{}", connection.client.0);

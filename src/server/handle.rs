@@ -1,11 +1,12 @@
 //! The handle with which other threads reach a running server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::adopt::{AdoptError, Adopted};
 use crate::broadcaster::event::{EventSink, Events};
 use crate::broadcaster::inbox::Input;
 use crate::chat::{ClientId, Nickname, NicknameTaken, RoomName, Text, TooLong};
@@ -33,6 +34,7 @@ pub struct Handle {
     pub(super) clients_max: usize,
     pub(super) text_bytes_max: usize,
     pub(super) inbox: Sender<Input>,
+    pub(super) adopted: Sender<Adopted>,
     /// Holds one request to stop. A second has no further effect.
     pub(super) stop: Sender<()>,
     /// Disconnected when the broadcaster has ended. Nothing is ever sent.
@@ -190,6 +192,38 @@ impl Handle {
         Ok(rooms.into_iter().map(|(it, members)| Room { name: it.room, members }).collect())
     }
 
+    /// Hands over a connection that the embedder has accepted. `read` has the bytes that the embedder
+    /// has read from it: all from the first byte of the request on. Returns at once. The server then
+    /// treats the connection like one of its own ports: the same limits apply, by the address of the
+    /// peer, and it may ask for a WebSocket, a file of the page or an invitation. The server closes
+    /// it in the end. If the server is stopping, it is closed without a response.
+    ///
+    /// ```no_run
+    /// # use std::io::Read;
+    /// # use std::net::TcpListener;
+    /// # use chinwag::{Config, Server};
+    /// // An existing HTTP server. The chat has no port of its own.
+    /// let listener = TcpListener::bind("127.0.0.1:8000")?;
+    /// let config = Config::default().path("/chat".parse()?);
+    /// let running = Server::with_listeners(&config, vec![])?.start()?;
+    /// for stream in listener.incoming() {
+    ///     let mut stream = stream?;
+    ///     let mut read = [0; 1024];
+    ///     let length = stream.read(&mut read)?;
+    ///     if read.starts_with(b"GET /chat") {
+    ///         running.handle().adopt(stream, &read[..length])?;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If too many connections wait to be taken, or the server has stopped.
+    pub fn adopt(&self, stream: TcpStream, read: &[u8]) -> Result<(), AdoptError> {
+        let adopted = Adopted { stream, read: read.to_vec() };
+        Ok(self.adopted.try_send(adopted)?)
+    }
+
     /// Sends a question to the broadcaster, and waits for the answer. The broadcaster never waits, so
     /// this takes a few turns at most. A question that comes in its last turn stays in the inbox,
     /// and gets no answer.
@@ -223,6 +257,7 @@ mod tests {
             clients_max: 1,
             text_bytes_max: 1,
             inbox,
+            adopted: bounded(0).0,
             stop: bounded(1).0,
             ended,
         }

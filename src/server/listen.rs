@@ -7,6 +7,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
+use crate::config::Config;
 #[cfg(feature = "page")]
 use crate::http::page::PageError;
 
@@ -72,8 +73,53 @@ pub enum StartError {
     Resources(#[from] io::Error),
 }
 
+/// The listeners of a server.
+pub(super) struct Ports {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) page_addresses: Arc<[SocketAddr]>,
+    pub(super) websocket_addresses: Arc<[SocketAddr]>,
+}
+
+impl Ports {
+    /// Opens the ports of a configuration.
+    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        let bind = distinct(&config.bind)?;
+        let mut listeners = listen_on_all(&bind, config.page_port)?;
+        let page_addresses = addresses(&listeners)?;
+        let Some(port) = websocket_port(config) else {
+            let websocket_addresses = page_addresses.clone();
+            return Ok(Self { listeners, page_addresses, websocket_addresses });
+        };
+        let websocket = listen_on_all(&bind, port)?;
+        let websocket_addresses = addresses(&websocket)?;
+        listeners.extend(websocket);
+        Ok(Self { listeners, page_addresses, websocket_addresses })
+    }
+
+    /// Takes the listeners of the embedder.
+    pub(super) fn of(listeners: Vec<TcpListener>) -> Result<Self, StartError> {
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
+        let page_addresses = addresses(&listeners)?;
+        let websocket_addresses = page_addresses.clone();
+        Ok(Self { listeners, page_addresses, websocket_addresses })
+    }
+}
+
+/// Returns the number of listeners that a configuration asks for.
+pub(super) fn listeners_of(config: &Config) -> usize {
+    config.bind.len() * if websocket_port(config).is_some() { 2 } else { 1 }
+}
+
+/// Returns the port for WebSocket clients, or `None` if it is that of the page. Both serve both
+/// protocols, so they may be the same.
+fn websocket_port(config: &Config) -> Option<u16> {
+    config.websocket_port.filter(|port| *port == 0 || *port != config.page_port)
+}
+
 /// Returns the local addresses of the listeners.
-pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr]>> {
+fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr]>> {
     listeners.iter().map(TcpListener::local_addr).collect()
 }
 
@@ -82,7 +128,7 @@ pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr
 ///
 /// # Errors
 /// If this machine does not have one of the covered addresses.
-pub(super) fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> {
+fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> {
     let addresses: Vec<_> = addresses.iter().map(IpAddr::to_canonical).collect();
     let mut distinct = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
@@ -115,10 +161,7 @@ fn covers(one: IpAddr, other: IpAddr, counts_equal: bool) -> bool {
 }
 
 /// Listens on the same port of all addresses. Tries again if port 0 finds no port that is free on all.
-pub(super) fn listen_on_all(
-    addresses: &[IpAddr],
-    port: u16,
-) -> Result<Vec<TcpListener>, StartError> {
+fn listen_on_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, StartError> {
     /// How often a free port is tried: one that is free on the first address may be taken on the next.
     const ATTEMPTS: usize = 16;
     let mut result = listen_on_each(addresses, port);

@@ -1,6 +1,7 @@
 //! Binding, running and stopping a server.
 
 mod accept;
+mod adopt;
 mod capacity;
 mod handle;
 mod listen;
@@ -9,7 +10,7 @@ mod running;
 mod serving;
 mod spawn;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -23,11 +24,13 @@ use crate::config::{Config, Page};
 use crate::history::History;
 use crate::http::{Context, page};
 use crate::net::poll::Waker;
+use adopt::ADOPTED_MAX;
+pub use adopt::AdoptError;
 pub use capacity::Scarcity;
 use capacity::{Capacity, Facts, Needs, capacity};
 pub use handle::{Handle, Room, SayError, Stopped};
 pub use listen::StartError;
-use listen::{addresses, check_descriptors, distinct, listen_on_all};
+use listen::{Ports, check_descriptors, listeners_of};
 pub use running::{RunError, Running};
 use serving::{BroadcasterThread, Serving};
 
@@ -67,27 +70,52 @@ impl Server {
     /// If there is no address to listen on, if a port or the history cannot be opened, or if the
     /// process has no descriptor or thread left, or no memory for even one client.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
-        check_descriptors()?;
         if config.bind.is_empty() {
             return Err(StartError::NoAddress);
         }
-        let capacity = measure(config)?;
+        Self::build(config, listeners_of(config), || Ports::open(config))
+    }
+
+    /// Takes listeners of the embedder, such as those that systemd hands over, in place of ports.
+    /// They become non-blocking. The addresses and ports of the configuration are ignored. Without a
+    /// listener the server serves the connections that [`Server::adopt`] and [`Handle::adopt`] hand
+    /// over.
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use chinwag::{Config, Server};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let server = Server::with_listeners(&Config::default(), vec![listener])?;
+    /// assert_eq!(server.page_addresses(), [address]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Server::bind`].
+    pub fn with_listeners(
+        config: &Config,
+        listeners: Vec<TcpListener>,
+    ) -> Result<Self, StartError> {
+        Self::build(config, listeners.len(), || Ports::of(listeners))
+    }
+
+    fn build(
+        config: &Config,
+        listeners: usize,
+        open: impl FnOnce() -> Result<Ports, StartError>,
+    ) -> Result<Self, StartError> {
+        check_descriptors()?;
+        let capacity = measure(config, listeners)?;
         let config = &within(&capacity, config);
         #[cfg(feature = "history")]
         let opened = match &config.history {
             Some(history) => Some(History::open(history, config.limits.history)?),
             None => None,
         };
-        let bind = distinct(&config.bind)?;
-        let mut listeners = listen_on_all(&bind, config.page_port)?;
-        let page_addresses = addresses(&listeners)?;
-        // Both ports serve both protocols, so they may be the same.
-        let shared = config.page_port != 0 && config.page_port == config.websocket_port;
-        let websocket =
-            if shared { Vec::new() } else { listen_on_all(&bind, config.websocket_port)? };
-        let websocket_addresses =
-            if shared { page_addresses.clone() } else { addresses(&websocket)? };
-        listeners.extend(websocket);
+        let Ports { listeners, page_addresses, websocket_addresses } = open()?;
+        let (adopted, adopted_out) = bounded(ADOPTED_MAX);
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
         let (page, page_thread) = page::open(&config.page)?.unzip();
@@ -118,11 +146,13 @@ impl Server {
             clients_max,
             text_bytes_max,
             inbox,
+            adopted,
             stop,
             ended: broadcaster.ended.clone(),
         };
         let serving = Serving {
             listeners,
+            adopted: adopted_out,
             context,
             page: page_thread,
             config: config.clone(),
@@ -165,6 +195,14 @@ impl Server {
     /// If a history holds the nickname for a user, or the server has crashed.
     pub fn reserve(&self, nickname: &Nickname) -> Result<(), SayError> {
         self.handle.reserve(nickname)
+    }
+
+    /// Hands over a connection, as [`Handle::adopt`] does. It waits for the start.
+    ///
+    /// # Errors
+    /// If too many connections wait.
+    pub fn adopt(&self, stream: TcpStream, read: &[u8]) -> Result<(), AdoptError> {
+        self.handle.adopt(stream, read)
     }
 
     /// Serves on a thread of its own, until [`Handle::stop`] is called or the [`Running`] is
@@ -213,14 +251,14 @@ impl Server {
 }
 
 /// Calculates the number of connections. Runs before anything is started.
-fn measure(config: &Config) -> Result<Capacity, Scarcity> {
+fn measure(config: &Config, listeners: usize) -> Result<Capacity, Scarcity> {
     #[cfg(feature = "history")]
     let has_history = config.history.is_some();
     #[cfg(not(feature = "history"))]
     let has_history = false;
     let facts = Facts::of_this_machine();
     let has_page = !matches!(config.page, Page::None);
-    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history, has_page);
+    let needs = Needs::of(&facts, listeners, has_history, has_page);
     let wish = config.clients_max.map(NonZeroUsize::get);
     let capacity = capacity(&facts, wish, &config.limits, &needs)?;
     if let Some(limit) = capacity.limit {

@@ -6,9 +6,10 @@ use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::{self, JoinHandle, Scope};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
-use super::accept::accept_loop;
+use super::accept::{accept_loop, start_adopted};
+use super::adopt::Adopted;
 use super::capacity::STACK_BYTES;
 use super::running::RunError;
 use super::spawn::spawn;
@@ -23,6 +24,7 @@ use crate::http::{ConnectionLimits, Context, Frontend};
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) listeners: Vec<TcpListener>,
+    pub(super) adopted: Receiver<Adopted>,
     pub(super) context: Context,
     /// `None` if the server has no page.
     pub(super) page: Option<PageThread>,
@@ -38,7 +40,9 @@ impl Serving {
     /// Serves until the server is stopped. Calls `ready` when it serves. If `ready` panics, stops the
     /// server and passes the panic on.
     pub(super) fn run(self, ready: impl FnOnce()) -> Result<(), RunError> {
-        let Self { listeners, context, page, config, connections, broadcaster, stop, .. } = self;
+        let Self {
+            listeners, adopted, context, page, config, connections, broadcaster, stop, ..
+        } = self;
         #[cfg(feature = "history")]
         let workers = self.workers;
         let frontend = Frontend::new(&context, &config, &connections);
@@ -58,11 +62,8 @@ impl Serving {
                 // `ready` is the embedder's. If it panics, the server still stops in order.
                 let serving = served.is_ok().then(|| catch_unwind(AssertUnwindSafe(ready)));
                 if let Some(Ok(())) = serving {
-                    select! {
-                        recv(stop) -> _ => {}
-                        // The broadcaster has panicked.
-                        recv(broadcaster.ended) -> _ => {}
-                    }
+                    let adopt = |it| start_adopted(threads, it, &context, &frontend);
+                    wait_for_stop(&stop, &broadcaster.ended, adopted, adopt);
                 }
                 // The shutdown begins here, at once if a thread could not be started.
                 // 1. The accept loops end, and the connections that are not clients.
@@ -142,6 +143,27 @@ fn open<'scope>(
         spawn(threads, name, accept)?;
     }
     Ok(())
+}
+
+/// Waits for the stop, or for the end of the broadcaster, which has panicked then. Adopts the
+/// connections that are handed over meanwhile.
+fn wait_for_stop(
+    stop: &Receiver<()>,
+    ended: &Receiver<Infallible>,
+    mut adopted: Receiver<Adopted>,
+    adopt: impl Fn(Adopted),
+) {
+    loop {
+        select! {
+            recv(stop) -> _ => return,
+            recv(ended) -> _ => return,
+            recv(adopted) -> it => match it {
+                Ok(it) => adopt(it),
+                // There is no handle any more.
+                Err(_) => adopted = never(),
+            }
+        }
+    }
 }
 
 /// Runs a loop that ends only when the server stops. After a panic, which the panic hook has logged,

@@ -78,8 +78,8 @@ export class Connection {
 
 	open() {
 		if (this.#isKicked) return;
-		// The host and port of the page, in case a proxy serves it.
-		const socket = new WebSocket(location.origin.replace(/^http/u, 'ws'), 'chinwag.v1');
+		// The host, port and path of the page, in case a proxy serves it.
+		const socket = new WebSocket(new URL('.', location.href).href.replace(/^http/u, 'ws'), 'chinwag.v1');
 		this.#socket = socket;
 		this.#schedule(OPENING_MAX_MS, () => this.#closed());
 		socket.onopen = () => {
@@ -137,7 +137,7 @@ export class Connection {
 }
 
 async function refusalReason() {
-	const address = `/healthz?why=${encodeURIComponent(location.origin)}`;
+	const address = `healthz?why=${encodeURIComponent(location.origin)}`;
 	const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });
 	// A proxy may answer with a page of its own.
 	const isPlain = response.headers.get('content-type')?.startsWith('text/plain');

@@ -72,6 +72,8 @@ pub(crate) struct InvitationRequest {
     /// `false`: as text.
     pub(crate) is_qr_code: bool,
     pub(crate) room: RoomName,
+    /// The path under which the page was loaded, which a proxy may have removed from this request.
+    pub(crate) base_path: Option<BasePath>,
     /// The unchanged `Host`, if other machines can use it.
     pub(crate) host: Option<String>,
 }
@@ -242,6 +244,7 @@ impl Head {
                 is_head,
                 is_qr_code: path == "/invite.svg",
                 room: JoinParams::parse(query)?.room,
+                base_path: param(query, "path").and_then(|path| path.parse().ok()),
                 host: host.is_for_others().then(|| host_field.to_owned()),
             }));
         }
@@ -382,8 +385,13 @@ fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Returns the value of `why` in `/healthz?why`: the origin of a page, or an empty string.
 fn origin_of_admission_check(path: &str, query: &str) -> Option<String> {
-    let mut params = form_urlencoded::parse(query.as_bytes()).filter(|_| path == "/healthz");
-    params.find(|(name, _)| name == "why").map(|(_, origin)| origin.into_owned())
+    if path == "/healthz" { param(query, "why") } else { None }
+}
+
+/// Returns the first value of a parameter in a query.
+fn param(query: &str, name: &str) -> Option<String> {
+    let mut params = form_urlencoded::parse(query.as_bytes());
+    params.find(|(it, _)| it == name).map(|(_, value)| value.into_owned())
 }
 
 fn is_for_websocket(fields: &HeaderMap) -> bool {

@@ -26,6 +26,7 @@ pub(super) fn invite(
     base_path: &BasePath,
 ) -> Result<Vec<u8>, Rejection> {
     let host = request.host.clone().or_else(|| host_for_others(&reachable_addresses(listening)));
+    let base_path = request.base_path.as_ref().unwrap_or(base_path);
     let site = format!("{}{base_path}", host.ok_or(Rejection::Unreachable)?);
     let address = address(&site, &request.room);
     let (content_type, content) = match request.is_qr_code {

@@ -13,7 +13,8 @@ const { address, code, copy, me, notify: notifyBox, rename: renameForm, sound, s
 
 async function invite() {
 	const { key, isRoom } = chat.active;
-	const query = isRoom ? `?room=${encodeURIComponent(key)}` : '';
+	const path = new URL('.', location.href).pathname;
+	const query = `?${new URLSearchParams({ path, ...(isRoom && { room: key }) })}`;
 	const text = await fetch(`invite${query}`).then((response) => (response.ok ? response.text() : null)).catch(() => null);
 	address.textContent = text ?? translate('no_network');
 	copy.hidden = code.hidden = text === null;

@@ -8,6 +8,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
+use percent_encoding::percent_decode_str;
 use tungstenite::handshake::server::{Request, Response, create_response};
 
 use super::host_policy::HostPolicy;
@@ -322,8 +323,8 @@ impl JoinParams {
     /// When the name of the room is invalid. An invalid nickname is ignored.
     fn parse(query: &str) -> Result<Self, Rejection> {
         let mut params = Self { room: RoomName::lobby(), nickname: None };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
+        for (name, value) in params_of(query) {
+            match name.as_str() {
                 "room" => {
                     params.room = RoomName::parse(&value).map_err(|_| {
                         Rejection::Malformed(
@@ -390,8 +391,20 @@ fn origin_of_admission_check(path: &str, query: &str) -> Option<String> {
 
 /// Returns the first value of a parameter in a query.
 fn param(query: &str, name: &str) -> Option<String> {
-    let mut params = form_urlencoded::parse(query.as_bytes());
-    params.find(|(it, _)| it == name).map(|(_, value)| value.into_owned())
+    params_of(query).find(|(it, _)| it == name).map(|(_, value)| value)
+}
+
+/// Returns the names and values in a query, which has the encoding of HTML forms.
+fn params_of(query: &str) -> impl Iterator<Item = (String, String)> {
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    let params = query.split('&').filter(|param| !param.is_empty());
+    params.map(move |param| {
+        let (name, value) = param.split_once('=').unwrap_or((param, ""));
+        (decoded(name), decoded(value))
+    })
 }
 
 fn is_for_websocket(fields: &HeaderMap) -> bool {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 #[cfg(feature = "page")]
 use qrcode::{QrCode, render::svg};
 
@@ -12,6 +13,9 @@ use crate::chat::RoomName;
 use crate::net::addresses::{is_for_others, reachable_addresses};
 use crate::net::base_path::BasePath;
 
+/// Characters of a room name that are encoded in an address: all but letters of ASCII, digits, `-` and
+/// `_`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 /// The server has no TLS.
 const SCHEME: &str = "http";
 
@@ -45,8 +49,7 @@ fn address(site: &str, room: &RoomName) -> String {
     if *room == RoomName::lobby() {
         return format!("{SCHEME}://{site}/");
     }
-    // A room name has no character that forms and fragments encode differently, such as a space.
-    let room: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
+    let room = utf8_percent_encode(room.as_str(), ENCODED);
     format!("{SCHEME}://{site}/#{room}")
 }
 

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::SocketFlags;
+use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
 use crate::config::Config;
@@ -206,16 +209,32 @@ fn has_ipv6() -> bool {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = match address {
+        SocketAddr::V4(_) => new_socket(AddressFamily::INET)?,
+        SocketAddr::V6(_) => new_socket(AddressFamily::INET6)?,
+    };
     if address.is_ipv6() {
-        socket.set_only_v6(false)?;
+        sockopt::set_ipv6_v6only(&socket, false)?;
     }
     // The next server may take the port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(socket.into())
+}
+
+/// Returns a socket that no child process inherits.
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let socket = {
+        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+        socket
+    };
+    Ok(socket)
 }
 
 #[cfg(feature = "page")]

@@ -64,6 +64,13 @@
 //! [`Handle::rooms`] lists the rooms and their members. [`Handle::kick`] closes the connection of a
 //! client, whose id each [`Event::Message`] has. [`Limits`] bound the rate, the length and the memory of every client from the start.
 //!
+//! # Put it elsewhere
+//!
+//! [`Config::one_port`] serves everything on one port. [`Server::with_listeners`] takes listeners of
+//! yours, such as those that systemd hands over. [`Handle::adopt`] takes a connection that your own
+//! HTTP server has accepted, with the bytes that it has read. [`Config::path`](Config#structfield.path)
+//! names the path of the chat then. [`Page`] puts your own files in place of the page, or nothing.
+//!
 //! # Stop
 //!
 //! [`Running::stop`] tells every client, waits until all threads have ended, and returns the error if

@@ -8,13 +8,13 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Version};
-use percent_encoding::percent_decode_str;
 use tungstenite::handshake::server::{Request, Response, create_response};
 
 use super::host_policy::HostPolicy;
+use super::query::{JoinParams, param};
 use super::rejection::Rejection;
 use crate::broadcaster::event::Request as ClientRequest;
-use crate::chat::{Nickname, RoomName};
+use crate::chat::RoomName;
 use crate::net::base_path::BasePath;
 use crate::net::host::{HostName, Origin};
 use crate::protocol::{Handshake, json};
@@ -312,34 +312,6 @@ impl Head {
     }
 }
 
-/// The parameters of a query.
-struct JoinParams {
-    room: RoomName,
-    nickname: Option<Nickname>,
-}
-
-impl JoinParams {
-    /// # Errors
-    /// When the name of the room is invalid. An invalid nickname is ignored.
-    fn parse(query: &str) -> Result<Self, Rejection> {
-        let mut params = Self { room: RoomName::lobby(), nickname: None };
-        for (name, value) in params_of(query) {
-            match name.as_str() {
-                "room" => {
-                    params.room = RoomName::parse(&value).map_err(|_| {
-                        Rejection::Malformed(
-                            "The name of a room is 1 to 32 letters, digits, - or _.",
-                        )
-                    })?;
-                }
-                "nick" => params.nickname = Nickname::parse(&value).ok(),
-                _ => {}
-            }
-        }
-        Ok(params)
-    }
-}
-
 /// Returns the value of a field if it occurs once and is text.
 fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = fields.get_all(name).iter();
@@ -387,24 +359,6 @@ fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// Returns the value of `why` in `/healthz?why`: the origin of a page, or an empty string.
 fn origin_of_admission_check(path: &str, query: &str) -> Option<String> {
     if path == "/healthz" { param(query, "why") } else { None }
-}
-
-/// Returns the first value of a parameter in a query.
-fn param(query: &str, name: &str) -> Option<String> {
-    params_of(query).find(|(it, _)| it == name).map(|(_, value)| value)
-}
-
-/// Returns the names and values in a query, which has the encoding of HTML forms.
-fn params_of(query: &str) -> impl Iterator<Item = (String, String)> {
-    let decoded = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_decode_str(&text).decode_utf8_lossy().into_owned()
-    };
-    let params = query.split('&').filter(|param| !param.is_empty());
-    params.map(move |param| {
-        let (name, value) = param.split_once('=').unwrap_or((param, ""));
-        (decoded(name), decoded(value))
-    })
 }
 
 fn is_for_websocket(fields: &HeaderMap) -> bool {

@@ -11,6 +11,7 @@ mod host_policy;
 mod invitation;
 #[cfg_attr(not(feature = "page"), path = "no_page.rs")]
 pub(crate) mod page;
+mod query;
 mod rejection;
 mod rejection_log;
 mod response;

@@ -14,7 +14,8 @@ pub(super) struct Adopted {
     pub(super) read: Vec<u8>,
 }
 
-/// The reason why [`Handle::adopt`](super::Handle::adopt) does not take a connection. It returns the connection.
+/// The reason why [`Handle::adopt`](super::Handle::adopt) does not take a connection, with the
+/// connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptError {

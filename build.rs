@@ -5,29 +5,41 @@
 //! minified or renamed.
 
 use std::env::{var, var_os};
+#[cfg(feature = "page")]
 use std::fmt::Write as _;
+#[cfg(feature = "page")]
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
+#[cfg(feature = "page")]
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+#[cfg(feature = "page")]
+use flate2::{Compression, write::GzEncoder};
 
 fn main() -> io::Result<()> {
+    let folder = |name| PathBuf::from(var_os(name).expect("cargo sets the folders"));
+    let root = folder("CARGO_MANIFEST_DIR");
     // Cargo watches the folders below, too.
     println!("cargo::rerun-if-changed=web");
-    let folder = |name| PathBuf::from(var_os(name).expect("cargo sets the folders"));
-    let (root, out) = (folder("CARGO_MANIFEST_DIR"), folder("OUT_DIR"));
-    let web = root.join("web");
     println!("cargo::rustc-env=FULL_VERSION={}", full_version(&root));
+    #[cfg(feature = "page")]
+    write_assets(&root.join("web"), &folder("OUT_DIR"))?;
+    Ok(())
+}
+
+/// Writes the list of the files, for `src/http/page/assets.rs`.
+#[cfg(feature = "page")]
+fn write_assets(web: &Path, out: &Path) -> io::Result<()> {
     let mut paths = Vec::new();
-    collect(&web, "", &mut paths)?;
+    collect(web, "", &mut paths)?;
     paths.sort();
-    fs::write(out.join("assets.rs"), list(&web, &out, &paths)?)
+    fs::write(out.join("assets.rs"), list(web, out, &paths)?)
 }
 
 /// Collects the paths of the files in a folder and below it, relative to `web/`.
+#[cfg(feature = "page")]
 fn collect(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -47,7 +59,8 @@ fn collect(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> io::Result<(
     Ok(())
 }
 
-/// Returns the list of the files as Rust code for `src/http/page/assets.rs`.
+/// Returns the list of the files as Rust code.
+#[cfg(feature = "page")]
 fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
     let mut list = "&[\n".to_owned();
     for path in paths {
@@ -64,13 +77,14 @@ fn list(web: &Path, out: &Path, paths: &[String]) -> io::Result<String> {
         };
         let plain =
             format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/web/{path}\"))");
-        let _ = writeln!(list, "Asset {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
+        let _ = writeln!(list, "BuiltIn {{ path: \"{url}\", plain: {plain}, gzip: {gzip} }},");
     }
     list.push(']');
     Ok(list)
 }
 
 /// Compresses a file. The gzip header has no time, so that the same source gives the same program.
+#[cfg(feature = "page")]
 fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;

@@ -1,5 +1,7 @@
 //! Every setting of an embedder, with its unit, its default and the reason for it.
 
+pub(crate) mod page;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,8 +10,12 @@ use std::sync::Arc;
 use crate::history::HistoryConfig;
 use crate::hooks::Hooks;
 use crate::limits::{Limits, setters};
+use crate::net::base_path::BasePath;
 use crate::net::host::{HostName, Origin};
 use crate::store::MessageStore;
+pub use page::Page;
+#[cfg(feature = "page")]
+pub use page::PageFiles;
 
 /// The configuration of a [`Server`](crate::Server). The default is that of the program without
 /// arguments. Each field has a method that sets it and returns the whole.
@@ -37,9 +43,16 @@ pub struct Config {
     pub bind: Vec<IpAddr>,
     /// The port of the page; 8080 by default. 0 takes a free port.
     pub page_port: u16,
-    /// The port for WebSocket clients; 12345 by default. 0 takes a free port. Both ports serve both
-    /// protocols: there are two because the tutorial had two.
-    pub websocket_port: u16,
+    /// The port for WebSocket clients; 12345 by default. 0 takes a free port, and `None` the port of
+    /// the page. Both ports serve both protocols: there are two because the tutorial had two.
+    pub websocket_port: Option<u16>,
+    /// The page; by default the built-in one, if the feature `page` is on.
+    pub page: Page,
+    /// The path below which the server is reached: by default the whole host. With the path `/chat`,
+    /// requests for `/chat/` and below are served. All other targets are not found. It is for
+    /// [`Handle::adopt`](crate::Handle::adopt), and for a reverse proxy that forwards the path as it
+    /// is. A proxy that removes the path needs no setting: all URLs of the page are relative.
+    pub path: BasePath,
     /// Host names of this machine, besides its addresses and the names that a LAN gives it.
     pub host_names: Vec<HostName>,
     /// Origins whose pages may connect, besides the server's own.
@@ -73,7 +86,9 @@ impl Default for Config {
         Self {
             bind: vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
             page_port: 8080,
-            websocket_port: 12345,
+            websocket_port: Some(12345),
+            page: Page::default(),
+            path: BasePath::default(),
             host_names: Vec::new(),
             allowed_origins: Vec::new(),
             clients_max: None,
@@ -96,6 +111,20 @@ impl Config {
         self
     }
 
+    /// Sets one port for the page and for WebSocket clients. 0 takes a free port.
+    ///
+    /// ```
+    /// # use std::net::Ipv4Addr;
+    /// # use chinwag::{Config, Server};
+    /// let server = Server::bind(&Config::default().bind([Ipv4Addr::LOCALHOST]).one_port(0))?;
+    /// assert_eq!(server.page_addresses(), server.websocket_addresses());
+    /// # Ok::<(), chinwag::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn one_port(self, port: u16) -> Self {
+        self.page_port(port).websocket_port(None)
+    }
+
     /// Sets [`hooks`](#structfield.hooks).
     #[must_use]
     pub fn hooks(mut self, hooks: impl Hooks + 'static) -> Self {
@@ -113,7 +142,9 @@ impl Config {
 
 setters!(Config:
     page_port: u16,
-    websocket_port: u16,
+    websocket_port: impl Into<Option<u16>>,
+    page: impl Into<Page>,
+    path: BasePath,
     host_names: Vec<HostName>,
     allowed_origins: Vec<Origin>,
     clients_max: impl Into<Option<NonZeroUsize>>,

@@ -108,13 +108,18 @@
 //!
 //! # Where it lives
 //!
-//! The server listens on ports of its own. Messages are in memory only, unless the configuration
-//! names a history file or a [`store`] of the embedder.
+//! The server listens on ports of its own. [`Config::one_port`] serves everything on one port.
+//! [`Server::with_listeners`] takes listeners of the embedder, such as those that systemd hands over.
+//! [`Handle::adopt`] takes a connection that an HTTP server of the embedder has accepted, with the
+//! bytes that it has read; [`Config::path`](Config#structfield.path) names the path of the chat then.
+//! [`Page`] puts files of the embedder in place of the page, or nothing. Messages are in memory only,
+//! unless the configuration names a history file or a [`store`] of the embedder.
 //!
 //! ```
 //! # use chinwag::Config;
-//! // One port for the page and for other clients.
-//! let config = Config::default().page_port(8080).websocket_port(8080);
+//! use chinwag::Page;
+//!
+//! let config = Config::default().one_port(8080).page(Page::None);
 //! # #[cfg(feature = "history")]
 //! let config = config.history(chinwag::history::HistoryConfig::new("chat.db"));
 //! ```
@@ -141,8 +146,10 @@
 //!   `history` also exports, imports and verifies such files.
 //! - `confusables` (default): takes nicknames that only look alike, such as `Iris` and `lris`, for
 //!   the same (Unicode Technical Standard 39).
+//! - `page` (default): the page for browsers, built in or of your own ([`Page`]), and the QR code of
+//!   an invitation.
 //! - `cli` (default): the dependencies of the program `chinwag`. A library does not need them:
-//!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables"] }`.
+//!   `chinwag = { version = "0.1", default-features = false, features = ["history", "confusables", "page"] }`.
 //!
 //! Log lines go to the [`log`] crate. The library is for Unix, and needs Rust 1.85.
 //!
@@ -189,12 +196,17 @@ pub use chat::{
     TooLong,
 };
 pub use config::Config;
+pub use config::Page;
+#[cfg(feature = "page")]
+pub use config::PageFiles;
 /// The channels of [`Events::receiver`].
 pub use crossbeam_channel;
 pub use hooks::{
     Admission, CommandHelp, Draft, Hooks, Invocation, Recipient, Refusal, Requester, Verdict,
 };
 pub use limits::Limits;
+pub use net::adopt::AdoptError;
+pub use net::base_path::{BasePath, BasePathError};
 pub use net::host::{HostName, HostNameError, Origin, OriginError};
 pub use protocol::Dialect;
 pub use server::{RunError, Running, Scarcity, Server, StartError};

@@ -28,7 +28,8 @@ fn dependencies(features: &str) -> BTreeSet<String> {
 fn a_library_does_not_compile_the_dependencies_of_the_program() {
     let library = dependencies("");
     assert!(library.contains("tungstenite"), "{library:?}");
-    for name in OF_PROGRAM.iter().chain(&["humantime", "rusqlite", "unicode-security"]) {
+    let of_features = ["humantime", "qrcode", "rusqlite", "tiny_http", "unicode-security"];
+    for name in OF_PROGRAM.iter().chain(&of_features) {
         assert!(!library.contains(*name), "{name}");
     }
     let with_history = dependencies("history,confusables");
@@ -36,6 +37,8 @@ fn a_library_does_not_compile_the_dependencies_of_the_program() {
     for name in OF_PROGRAM {
         assert!(!with_history.contains(name), "{name}");
     }
+    let with_page = dependencies("page");
+    assert!(with_page.contains("qrcode") && with_page.contains("tiny_http"), "{with_page:?}");
     let program = dependencies("cli");
     for name in OF_PROGRAM {
         assert!(program.contains(name), "{name}");

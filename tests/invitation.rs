@@ -80,6 +80,22 @@ fn an_invitation_has_the_room() {
 }
 
 #[test]
+fn an_invitation_has_the_path_of_the_page() {
+    let server = TestServer::start();
+    assert_eq!(address(&server, "?path=/", "chat.lan"), "http://chat.lan/");
+    assert_eq!(
+        address(&server, "?path=%2Fteam%2Fchat%2F&room=den", "chat.lan"),
+        "http://chat.lan/team/chat/#den"
+    );
+    // An invalid path is ignored.
+    assert_eq!(address(&server, "?path=//evil.example/", "chat.lan"), "http://chat.lan/");
+    let below = TestServer::start_with(&config().path("/chat".parse().unwrap()));
+    let get = |target| String::from_utf8(invited(&below, "GET", target, "chat.lan").body).unwrap();
+    assert_eq!(get("/chat/invite"), "http://chat.lan/chat/");
+    assert_eq!(get("/chat/invite?path=/site/chat/"), "http://chat.lan/site/chat/");
+}
+
+#[test]
 fn no_invitation_has_a_loopback_address() {
     let everywhere = [Ipv4Addr::UNSPECIFIED];
     let server = TestServer::start_with(&config().bind(everywhere));

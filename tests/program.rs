@@ -250,6 +250,7 @@ fn bad_usage_is_reported_and_ends_with_2() {
         (vec!["--port", "70000"], "--port"),
         (vec!["--bind", "here"], "--bind"),
         (vec!["--host-name", "a b"], "not the name of a host"),
+        (vec!["--path", "chat"], "a path looks like /chat"),
         (vec!["--allow-origin", "intra.example.org"], "http://host"),
         (vec!["--max-clients", "0"], "at least one"),
         (vec!["--burst", "0"], "at least one"),

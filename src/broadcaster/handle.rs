@@ -1,7 +1,7 @@
 //! The handle with which other threads reach a running server.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use super::event::{EventSink, Events};
 use super::inbox::Input;
 use crate::chat::{ClientId, Network, Nickname, NicknameTaken, RoomName, Text, TooLong};
 use crate::net::addresses::reachable_addresses;
+use crate::net::adopt::{AdoptError, Adopted};
 use crate::protocol::close_code;
 
 /// A handle to a running server, for any thread. Clones are handles to the same server. A handle does
@@ -39,6 +40,7 @@ pub struct Handle {
     pub(crate) clients_max: usize,
     pub(crate) text_bytes_max: usize,
     pub(crate) inbox: Sender<Input>,
+    pub(crate) adopted: Sender<Adopted>,
     pub(crate) bans: Arc<Bans>,
     /// Whether anything has ever subscribed to events.
     pub(crate) has_listener: Arc<AtomicBool>,
@@ -403,6 +405,38 @@ impl Handle {
         self.ask(|it| it.counts())
     }
 
+    /// Hands over a connection that the embedder has accepted. `read` has the bytes that the embedder
+    /// has read from it: all from the first byte of the request on. Returns at once. The server then
+    /// treats the connection like one of its own ports: the same limits apply, by the address of the
+    /// peer, and it may ask for a WebSocket, a file of the page or an invitation. The server closes
+    /// it in the end. If the server is stopping, it is closed without a response.
+    ///
+    /// ```no_run
+    /// # use std::io::Read;
+    /// # use std::net::TcpListener;
+    /// # use chinwag::{Config, Server};
+    /// // An existing HTTP server. The chat has no port of its own.
+    /// let listener = TcpListener::bind("127.0.0.1:8000")?;
+    /// let config = Config::default().path("/chat".parse()?);
+    /// let running = Server::with_listeners(&config, vec![])?.start()?;
+    /// for stream in listener.incoming() {
+    ///     let mut stream = stream?;
+    ///     let mut read = [0; 1024];
+    ///     let length = stream.read(&mut read)?;
+    ///     if read.starts_with(b"GET /chat") {
+    ///         running.handle().adopt(stream, &read[..length])?;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If too many connections wait to be taken, or the server has stopped.
+    pub fn adopt(&self, stream: TcpStream, read: &[u8]) -> Result<(), AdoptError> {
+        let adopted = Adopted { stream, read: read.to_vec() };
+        Ok(self.adopted.try_send(adopted)?)
+    }
+
     fn text(&self, text: &str) -> Result<Text, TooLong> {
         Text::parse(text, self.text_bytes_max)
     }
@@ -455,6 +489,7 @@ mod tests {
             clients_max: 1,
             text_bytes_max: 1,
             inbox,
+            adopted: bounded(0).0,
             bans: Arc::default(),
             has_listener: Arc::default(),
             stop: bounded(1).0,

@@ -11,9 +11,11 @@ use http::{Method, Version};
 use tungstenite::handshake::server::{Request, Response, create_response};
 
 use super::host_policy::HostPolicy;
+use super::query::{JoinParams, param};
 use super::rejection::Rejection;
 use crate::broadcaster::event::Request as ClientRequest;
-use crate::chat::{Nickname, RoomName};
+use crate::chat::RoomName;
+use crate::net::base_path::BasePath;
 use crate::net::host::{HostName, Origin};
 use crate::protocol::{Handshake, json};
 
@@ -42,20 +44,22 @@ pub(crate) enum Route {
     /// A file of the page.
     Page(PageRequest),
     /// The health check.
-    Health(PageRequest),
+    Health,
     /// The question whether a WebSocket from this address would be accepted.
     Admission(Box<ClientRequest>),
     /// OPTIONS: the question which methods are allowed.
     Options,
     /// The address of this server for other users.
     Invitation(InvitationRequest),
+    /// The path of the server without the slash at its end.
+    MissingSlash(Redirect),
 }
 
 /// The checked parts of a request for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageRequest {
     pub(crate) is_head: bool,
-    /// Without the query.
+    /// The path below that of the server, without the query.
     pub(crate) path: String,
     pub(crate) host: String,
     pub(crate) if_none_match: Option<String>,
@@ -69,8 +73,18 @@ pub(crate) struct InvitationRequest {
     /// `false`: as text.
     pub(crate) is_qr_code: bool,
     pub(crate) room: RoomName,
+    /// The path under which the page was loaded, which a proxy may have removed from this request.
+    pub(crate) base_path: Option<BasePath>,
     /// The unchanged `Host`, if other machines can use it.
     pub(crate) host: Option<String>,
+}
+
+/// A request for which the target has a slash behind its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    pub(crate) is_head: bool,
+    /// The target with the slash.
+    pub(crate) target: String,
 }
 
 /// Returns where the head ends in the bytes read so far, or `None` if it is incomplete. The first
@@ -115,14 +129,20 @@ pub(crate) fn is_head_request(read: &[u8]) -> bool {
 /// Parses and checks a complete head.
 // Stack pages: see ARCHITECTURE.
 #[inline(never)]
-pub(crate) fn parse_request(head: &[u8], host_policy: &HostPolicy) -> Result<Route, Rejection> {
-    Head::parse(head)?.check(host_policy)
+pub(crate) fn parse_request(
+    head: &[u8],
+    host_policy: &HostPolicy,
+    base_path: &BasePath,
+) -> Result<Route, Rejection> {
+    Head::parse(head)?.check(host_policy, base_path)
 }
 
 struct Head {
     /// The method, the version and the fields, as tungstenite takes them. The target is not set.
     request: Request,
     target: String,
+    /// Length of the path of the server, with which the target begins.
+    base_bytes: usize,
 }
 
 // Stack pages: see ARCHITECTURE.
@@ -152,10 +172,14 @@ impl Head {
             let value = HeaderValue::from_bytes(field.value).map_err(|_| MALFORMED)?;
             request.headers_mut().append(name, value);
         }
-        Ok(Box::new(Self { request, target: target.to_owned() }))
+        Ok(Box::new(Self { request, target: target.to_owned(), base_bytes: 0 }))
     }
 
-    fn check(self: Box<Self>, host_policy: &HostPolicy) -> Result<Route, Rejection> {
+    fn check(
+        mut self: Box<Self>,
+        host_policy: &HostPolicy,
+        base_path: &BasePath,
+    ) -> Result<Route, Rejection> {
         let fields = self.request.headers();
         let host_field = self.host_field()?.to_owned();
         let host = HostName::of_field(&host_field)
@@ -174,8 +198,11 @@ impl Head {
         if has_body {
             return Err(Rejection::HasBody);
         }
+        if !is_of_server {
+            self.base_bytes = base_path.length_in(&self.target).ok_or(Rejection::OutsidePath)?;
+        }
         match *self.request.method() {
-            Method::GET if is_for_websocket(fields) => self.chat_route(),
+            Method::GET if is_for_websocket(self.request.headers()) => self.chat_route(),
             Method::GET | Method::HEAD => self.content_route(&host_field, &host, host_policy),
             Method::OPTIONS => Ok(Route::Options),
             _ => Err(Rejection::MethodNotAllowed),
@@ -208,11 +235,17 @@ impl Head {
         let fields = self.request.headers();
         let is_head = self.request.method() == Method::HEAD;
         let (path, query) = self.path_and_query();
+        if path.is_empty() {
+            let mut target = self.target.clone();
+            target.insert(self.base_bytes, '/');
+            return Ok(Route::MissingSlash(Redirect { is_head, target }));
+        }
         if matches!(path, "/invite" | "/invite.svg") {
             return Ok(Route::Invitation(InvitationRequest {
                 is_head,
                 is_qr_code: path == "/invite.svg",
                 room: JoinParams::parse(query)?.room,
+                base_path: param(query, "path").and_then(|path| path.parse().ok()),
                 host: host.is_for_others().then(|| host_field.to_owned()),
             }));
         }
@@ -227,17 +260,19 @@ impl Head {
                 false => Err(Rejection::ForeignOrigin),
             };
         }
-        let request = PageRequest {
+        if path == "/healthz" {
+            return Ok(Route::Health);
+        }
+        Ok(Route::Page(PageRequest {
             is_head,
             path: path.to_owned(),
             host: host_field.to_owned(),
             if_none_match: joined(fields, &IF_NONE_MATCH),
             accept_encoding: joined(fields, &ACCEPT_ENCODING),
-        };
-        Ok(if path == "/healthz" { Route::Health(request) } else { Route::Page(request) })
+        }))
     }
 
-    /// Checks a handshake. Any path leads to the chat.
+    /// Checks a handshake. Any path below that of the server leads to the chat.
     #[inline(never)]
     fn chat_route(mut self: Box<Self>) -> Result<Route, Rejection> {
         const INVALID_HANDSHAKE: Rejection =
@@ -273,36 +308,10 @@ impl Head {
         Route::Chat(Upgrade { response, handshake, request: Arc::new(request) })
     }
 
+    /// Returns the path below that of the server, and the query.
     fn path_and_query(&self) -> (&str, &str) {
-        self.target.split_once('?').unwrap_or((&self.target, ""))
-    }
-}
-
-/// The parameters of a query.
-struct JoinParams {
-    room: RoomName,
-    nickname: Option<Nickname>,
-}
-
-impl JoinParams {
-    /// # Errors
-    /// When the name of the room is invalid. An invalid nickname is ignored.
-    fn parse(query: &str) -> Result<Self, Rejection> {
-        let mut params = Self { room: RoomName::lobby(), nickname: None };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "room" => {
-                    params.room = RoomName::parse(&value).map_err(|_| {
-                        Rejection::Malformed(
-                            "The name of a room is 1 to 32 letters, digits, - or _.",
-                        )
-                    })?;
-                }
-                "nick" => params.nickname = Nickname::parse(&value).ok(),
-                _ => {}
-            }
-        }
-        Ok(params)
+        let target = &self.target[self.base_bytes..];
+        target.split_once('?').unwrap_or((target, ""))
     }
 }
 
@@ -352,8 +361,7 @@ fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// Returns the value of `why` in `/healthz?why`: the origin of a page, or an empty string.
 fn origin_of_admission_check(path: &str, query: &str) -> Option<String> {
-    let mut params = form_urlencoded::parse(query.as_bytes()).filter(|_| path == "/healthz");
-    params.find(|(name, _)| name == "why").map(|(_, origin)| origin.into_owned())
+    if path == "/healthz" { param(query, "why") } else { None }
 }
 
 fn is_for_websocket(fields: &HeaderMap) -> bool {
@@ -370,10 +378,15 @@ mod tests {
     use super::*;
 
     fn parse(head: &str) -> Result<Route, Rejection> {
+        parse_below("/", head)
+    }
+
+    fn parse_below(base_path: &str, head: &str) -> Result<Route, Rejection> {
+        let base_path = base_path.parse().unwrap();
         let head = head.replace('\n', "\r\n");
         let host_policy = HostPolicy::new(&[], &[]);
         let end = end_of_head(head.as_bytes(), 0)?.expect("the head is complete");
-        parse_request(&head.as_bytes()[..end], &host_policy)
+        parse_request(&head.as_bytes()[..end], &host_policy, &base_path)
     }
 
     fn page(head: &str) -> PageRequest {
@@ -411,6 +424,38 @@ mod tests {
         let request = page("GET / HTTP/1.1\nHost: localhost\nAccept-Encoding: gzip, br\n\n");
         assert_eq!(request.accept_encoding.as_deref(), Some("gzip, br"));
         page("GET / HTTP/1.1\nHost: localhost\nContent-Length: 0\nUpgrade: h2c\n\n");
+    }
+
+    #[test]
+    fn only_targets_below_the_path_are_served() {
+        let get = |target: &str| {
+            parse_below("/chat", &format!("GET {target} HTTP/1.1\nHost: chat.lan\n\n"))
+        };
+        for (target, path) in
+            [("/chat/", "/"), ("/chat/?x=1", "/"), ("/chat/view/side.js", "/view/side.js")]
+        {
+            let Ok(Route::Page(request)) = get(target) else { panic!("{target}") };
+            assert_eq!(request.path, path, "{target}");
+        }
+        assert!(matches!(get("/chat/healthz"), Ok(Route::Health)));
+        assert!(matches!(get("/chat/invite"), Ok(Route::Invitation(_))));
+        for (target, expected) in [("/chat", "/chat/"), ("/chat?a=/chat", "/chat/?a=/chat")] {
+            let Ok(Route::MissingSlash(redirect)) = get(target) else { panic!("{target}") };
+            assert_eq!(redirect.target, expected);
+        }
+        for target in ["/", "/healthz", "/chats", "/chat.js", "/x/chat/", "/invite"] {
+            assert_eq!(get(target).unwrap_err(), Rejection::OutsidePath, "{target}");
+        }
+        let websocket = |target: &str| {
+            let fields = format!("{HANDSHAKE}Sec-WebSocket-Version: 13\n\n");
+            parse_below("/chat", &format!("GET {target} HTTP/1.1\n{fields}"))
+        };
+        for target in ["/chat?room=den", "/chat/?room=den", "/chat/any/path?room=den"] {
+            let Ok(Route::Chat(upgrade)) = websocket(target) else { panic!("{target}") };
+            let Handshake::Plain { room, .. } = upgrade.handshake else { panic!() };
+            assert_eq!(room.as_str(), "den");
+        }
+        assert_eq!(websocket("/?room=den").unwrap_err(), Rejection::OutsidePath);
     }
 
     #[test]
@@ -470,7 +515,7 @@ mod tests {
             ("GET /healthz HTTP/1.1", "Host: 10.0.0.2\n"),
         ] {
             let route = parse(&format!("{line}\n{fields}\n"));
-            assert!(matches!(route, Ok(Route::Health(_))), "{line}: {route:?}");
+            assert!(matches!(route, Ok(Route::Health)), "{line}: {route:?}");
         }
         let request = page("GET / HTTP/1.0\n\n");
         assert_eq!((request.path.as_str(), request.host.as_str()), ("/", "localhost"));
@@ -505,7 +550,7 @@ mod tests {
         for query in ["why=http%3A%2F%2Fchat.example.org", "why=null", "why=chat.lan", "why=%FF"] {
             assert_eq!(why(query).unwrap_err(), Rejection::ForeignOrigin, "{query}");
         }
-        assert!(matches!(why("who"), Ok(Route::Health(_))));
+        assert!(matches!(why("who"), Ok(Route::Health)));
         page("GET /?why HTTP/1.1\nHost: localhost\n\n");
     }
 
@@ -729,9 +774,9 @@ mod tests {
         fn no_head_causes_a_panic(bytes in head_gone_wrong()) {
             let host_policy = HostPolicy::new(&[], &[]);
             if let Ok(Some(end)) = end_of_head(&bytes, 0) {
-                let _ = parse_request(&bytes[..end], &host_policy);
+                let _ = parse_request(&bytes[..end], &host_policy, &BasePath::default());
             }
-            let _ = parse_request(&bytes, &host_policy);
+            let _ = parse_request(&bytes, &host_policy, &BasePath::default());
         }
 
         #[test]

@@ -2,15 +2,20 @@
 
 use std::net::SocketAddr;
 
-use qrcode::QrCode;
-use qrcode::render::svg;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+#[cfg(feature = "page")]
+use qrcode::{QrCode, render::svg};
 
 use super::head::InvitationRequest;
 use super::rejection::Rejection;
 use super::response::{PLAIN_TEXT, response};
 use crate::chat::RoomName;
 use crate::net::addresses::{is_for_others, reachable_addresses};
+use crate::net::base_path::BasePath;
 
+/// Characters of a room name that are encoded in an address: all but letters of ASCII, digits, `-` and
+/// `_`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 /// The server has no TLS.
 const SCHEME: &str = "http";
 
@@ -22,9 +27,12 @@ const SCHEME: &str = "http";
 pub(super) fn invite(
     request: &InvitationRequest,
     listening: &[SocketAddr],
+    base_path: &BasePath,
 ) -> Result<Vec<u8>, Rejection> {
     let host = request.host.clone().or_else(|| host_for_others(&reachable_addresses(listening)));
-    let address = address(&host.ok_or(Rejection::Unreachable)?, &request.room);
+    let base_path = request.base_path.as_ref().unwrap_or(base_path);
+    let site = format!("{}{base_path}", host.ok_or(Rejection::Unreachable)?);
+    let address = address(&site, &request.room);
     let (content_type, content) = match request.is_qr_code {
         true => ("image/svg+xml", qr_code(&address)?),
         false => (PLAIN_TEXT, address),
@@ -36,23 +44,30 @@ fn host_for_others(reachable_addresses: &[SocketAddr]) -> Option<String> {
     reachable_addresses.iter().find(|address| is_for_others(address.ip())).map(ToString::to_string)
 }
 
-fn address(host: &str, room: &RoomName) -> String {
+/// Returns the address of a room. `site` is the host and the path of the server.
+fn address(site: &str, room: &RoomName) -> String {
     if *room == RoomName::lobby() {
-        return format!("{SCHEME}://{host}/");
+        return format!("{SCHEME}://{site}/");
     }
-    // A room name has no character that forms and fragments encode differently, such as a space.
-    let room: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
-    format!("{SCHEME}://{host}/#{room}")
+    let room = utf8_percent_encode(room.as_str(), ENCODED);
+    format!("{SCHEME}://{site}/#{room}")
 }
 
 /// Draws black on white in any theme, with the margin that scanners need (ISO/IEC 18004: four
 /// modules).
+#[cfg(feature = "page")]
 fn qr_code(address: &str) -> Result<String, Rejection> {
     // The port of a `Host` may have any number of leading zeros.
     let code = QrCode::new(address)
         .map_err(|_| Rejection::Malformed("This address is too long for a QR code."))?;
     let (black, white) = (svg::Color("#000"), svg::Color("#fff"));
     Ok(code.render().dark_color(black).light_color(white).quiet_zone(true).build())
+}
+
+/// A QR code needs the feature `page`.
+#[cfg(not(feature = "page"))]
+fn qr_code(_: &str) -> Result<String, Rejection> {
+    Err(Rejection::NotFound)
 }
 
 #[cfg(test)]
@@ -88,9 +103,13 @@ mod tests {
         assert_eq!(chosen(&[]), None);
     }
 
+    #[cfg(feature = "page")]
     #[test]
     fn the_longest_address_fits_into_a_qr_code() {
-        let longest = address(&format!("{}:65535", "a".repeat(253)), &room(&"厨".repeat(32)));
+        let longest = address(
+            &format!("{}:65535/{}", "a".repeat(253), "a".repeat(127)),
+            &room(&"厨".repeat(32)),
+        );
         assert!(qr_code(&longest).is_ok());
         let rejected =
             qr_code(&address(&format!("chat:{}80", "0".repeat(8000)), &RoomName::lobby()));

@@ -9,7 +9,9 @@ mod head;
 mod head_mutations;
 mod host_policy;
 mod invitation;
+#[cfg_attr(not(feature = "page"), path = "no_page.rs")]
 pub(crate) mod page;
+mod query;
 mod rejection;
 mod rejection_log;
 mod response;
@@ -36,16 +38,17 @@ use crate::connection::rate_limits::ClientRateLimits;
 use crate::connection::shared_buckets::SharedBuckets;
 use crate::hooks::{ActiveHooks, Admission, Refusal, Requester};
 use crate::limits::Limits;
+use crate::net::base_path::BasePath;
 use crate::net::poll::{Interest, Waker, wait};
 use crate::net::socket::{Sent, Transport, drain};
 use crate::protocol::{Dialect, Handshake};
-use head::{Route, Upgrade, end_of_head, is_head_request, parse_request};
+use head::{Redirect, Route, Upgrade, end_of_head, is_head_request, parse_request};
 use host_policy::HostPolicy;
 use invitation::invite;
 use page::Page;
 use rejection::Rejection;
 use rejection_log::RejectionLog;
-use response::{PLAIN_TEXT, options_response, response};
+use response::{PLAIN_TEXT, options_response, redirect_response, response};
 use slots::{ConnectionLimiter, LimitReached, Slot};
 
 /// Usual size of the response that accepts a WebSocket (bytes).
@@ -77,7 +80,8 @@ pub(crate) struct ConnectionLimits {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) inbox: Sender<Input>,
-    pub(crate) page: Page,
+    /// `None` if the server has no page.
+    pub(crate) page: Option<Page>,
     pub(crate) page_addresses: Arc<[SocketAddr]>,
     pub(crate) bans: Arc<Bans>,
     /// Whether anything has ever subscribed to events.
@@ -95,6 +99,7 @@ pub(crate) struct Context {
 pub(crate) struct Frontend<'a> {
     context: &'a Context,
     host_policy: HostPolicy,
+    base_path: BasePath,
     connections: ConnectionLimiter,
     clients: ConnectionLimiter,
     pending: ConnectionLimiter,
@@ -109,6 +114,8 @@ pub(crate) struct Frontend<'a> {
 pub(crate) struct PendingConnection<'a> {
     pub(crate) client: ClientId,
     peer: Peer,
+    /// Bytes that were read before.
+    read: Vec<u8>,
     slot: Slot<'a>,
     pending_slot: Slot<'a>,
 }
@@ -128,6 +135,7 @@ impl<'a> Frontend<'a> {
         Self {
             context,
             host_policy: HostPolicy::new(&config.host_names, &config.allowed_origins),
+            base_path: config.path.clone(),
             connections: ConnectionLimiter::new(limits.connections_max, None),
             clients: ConnectionLimiter::new(limits.clients_max, clients_per_address_max),
             pending: ConnectionLimiter::new(limits.pending_max, pending_per_address_max),
@@ -143,12 +151,14 @@ impl<'a> Frontend<'a> {
         &self,
         transport: Arc<Transport>,
         address: IpAddr,
+        read: Vec<u8>,
     ) -> Option<PendingConnection<'_>> {
         let slot = self.connections.slot(address);
         let slots = slot.and_then(|slot| Ok((slot, self.pending.slot(address)?)));
         let (slot, pending_slot) = slots.inspect_err(|_| self.report(address, &FULL)).ok()?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
-        Some(PendingConnection { client, peer: Peer { transport, address }, slot, pending_slot })
+        let peer = Peer { transport, address };
+        Some(PendingConnection { client, peer, read, slot, pending_slot })
     }
 
     /// Reads the request and responds to it. Returns the connection if it is now a WebSocket.
@@ -158,10 +168,10 @@ impl<'a> Frontend<'a> {
         &'b self,
         connection: PendingConnection<'b>,
     ) -> Option<Upgraded<'b>> {
-        let PendingConnection { client, peer, slot, pending_slot } = connection;
-        let mut read = Vec::new();
+        let PendingConnection { client, peer, mut read, slot, pending_slot } = connection;
         let route = match self.read_head(&peer.transport, &mut read)? {
-            Ok(end) => parse_request(&read[..end], &self.host_policy).map(|route| (route, end)),
+            Ok(end) => parse_request(&read[..end], &self.host_policy, &self.base_path)
+                .map(|route| (route, end)),
             Err(rejection) => Err(rejection),
         };
         match route {
@@ -191,19 +201,23 @@ impl<'a> Frontend<'a> {
         let Context { page, page_addresses, .. } = self.context;
         match route {
             Ok(Route::Page(request)) => {
-                self.respond_within_limit(peer, is_head, || page.fetch(&request));
-            }
-            Ok(Route::Health(request)) => {
-                let fetch = || self.probe().and_then(|()| page.fetch(&request));
+                let fetch = || page.as_ref().ok_or(Rejection::NoPage)?.fetch(&request);
                 self.respond_within_limit(peer, is_head, fetch);
+            }
+            Ok(Route::Health) => {
+                let probe = || self.probe().map(|()| ok(is_head));
+                self.respond_within_limit(peer, is_head, probe);
             }
             Ok(Route::Admission(request)) => {
                 let check = || self.check_admission(client, peer.address, &request, is_head);
                 self.respond_within_limit(peer, is_head, check);
             }
             Ok(Route::Invitation(request)) => {
-                let invite = || invite(&request, page_addresses);
+                let invite = || invite(&request, page_addresses, &self.base_path);
                 self.respond_within_limit(peer, is_head, invite);
+            }
+            Ok(Route::MissingSlash(Redirect { is_head, target })) => {
+                self.send(&peer.transport, &redirect_response(&target, is_head));
             }
             Ok(Route::Options) => self.send(&peer.transport, &options_response()),
             // `handle_request` upgrades it before.
@@ -212,7 +226,7 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Reads until the head is complete, and returns where it ends in `read`. Returns `None` if the
+    /// Reads until the head in `read` is complete, and returns where it ends. Returns `None` if the
     /// peer closes the connection or sends nothing, or if the server stops.
     #[inline(never)]
     fn read_head(
@@ -223,7 +237,15 @@ impl<'a> Frontend<'a> {
         const CHUNK_BYTES: usize = 2 * 1024;
         let Context { stopping, limits, .. } = self.context;
         let deadline = Instant::now() + limits.head_within;
+        let mut checked = 0;
         loop {
+            if read.len() > checked {
+                match end_of_head(read, checked) {
+                    Ok(Some(end)) => return Some(Ok(end)),
+                    Ok(None) => checked = read.len(),
+                    Err(rejection) => return Some(Err(rejection)),
+                }
+            }
             let ready = wait(transport, Interest::READABLE, stopping, Some(deadline)).ok()?;
             if ready.woken || (ready.timed_out() && read.is_empty()) {
                 return None;
@@ -231,21 +253,14 @@ impl<'a> Frontend<'a> {
             if ready.timed_out() {
                 return Some(Err(Rejection::RequestTimeout));
             }
-            let seen = read.len();
-            read.resize(seen + CHUNK_BYTES, 0);
-            match transport.receive(&mut read[seen..]) {
+            read.resize(checked + CHUNK_BYTES, 0);
+            match transport.receive(&mut read[checked..]) {
                 Ok(0) => return None,
-                Ok(length) => read.truncate(seen + length),
+                Ok(length) => read.truncate(checked + length),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    read.truncate(seen);
-                    continue;
+                    read.truncate(checked);
                 }
                 Err(_) => return None,
-            }
-            match end_of_head(read, seen) {
-                Ok(Some(end)) => return Some(Ok(end)),
-                Ok(None) => {}
-                Err(rejection) => return Some(Err(rejection)),
             }
         }
     }
@@ -371,7 +386,7 @@ impl<'a> Frontend<'a> {
         if let Some(active) = &self.context.hooks {
             admission(active, &active.visitor(client, address, Dialect::Json, request))?;
         }
-        Ok(response("200 OK", "", PLAIN_TEXT, "ok\n", is_head))
+        Ok(ok(is_head))
     }
 
     fn reject(&self, peer: &Peer, rejection: &Rejection, is_head: bool) {
@@ -420,6 +435,10 @@ fn admission(active: &ActiveHooks, requester: &Requester<'_>) -> Result<Admissio
     admitted.map_err(|refusal| Rejection::Refused(refusal.into()))
 }
 
+fn ok(is_head: bool) -> Vec<u8> {
+    response("200 OK", "", PLAIN_TEXT, "ok\n", is_head)
+}
+
 const FULL: Rejection = Rejection::Full("This server is full. Please try again in a moment.");
 
 fn rejection(reached: LimitReached) -> Rejection {
@@ -454,7 +473,7 @@ mod tests {
         let context = Context {
             limits: Limits::default(),
             inbox,
-            page: Page::new().unwrap(),
+            page: None,
             page_addresses: [].into(),
             bans: Arc::default(),
             has_listener: Arc::default(),

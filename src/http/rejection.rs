@@ -18,6 +18,10 @@ pub(crate) enum Rejection {
     ForeignOrigin,
     /// The path does not exist.
     NotFound,
+    /// The path is not below that of the server.
+    OutsidePath,
+    /// The server has no page.
+    NoPage,
     /// Other machines cannot reach this server at any address.
     Unreachable,
     /// The method is not GET, HEAD or OPTIONS.
@@ -49,7 +53,9 @@ impl Rejection {
         match self {
             Self::Malformed(_) => (400, "Bad Request"),
             Self::ForeignOrigin => (403, "Forbidden"),
-            Self::NotFound | Self::Unreachable => (404, "Not Found"),
+            Self::NotFound | Self::OutsidePath | Self::NoPage | Self::Unreachable => {
+                (404, "Not Found")
+            }
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
             Self::HasBody => (413, "Content Too Large"),
@@ -77,6 +83,8 @@ impl Rejection {
                 "Pages of another host may not talk to this server; --allow-origin permits one."
             }
             Self::NotFound => "There is nothing here. The chat is at /.",
+            Self::OutsidePath => "There is nothing here. The chat is below another path.",
+            Self::NoPage => "This server has no page. It serves WebSocket clients.",
             Self::Unreachable => {
                 "Others have no way in: this server is on no network, or listens on loopback alone."
             }
@@ -100,7 +108,7 @@ impl Rejection {
     pub(crate) fn level(&self) -> Level {
         match self {
             Self::Full(_) | Self::HookPanicked => Level::Warn,
-            Self::NotFound | Self::Unreachable => Level::Debug,
+            Self::NotFound | Self::OutsidePath | Self::NoPage | Self::Unreachable => Level::Debug,
             _ => Level::Info,
         }
     }

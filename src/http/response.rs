@@ -10,6 +10,13 @@ pub(super) fn options_response() -> Vec<u8> {
     response("200 OK", ALLOWED_METHODS, PLAIN_TEXT, "", false)
 }
 
+/// Returns the response that leads a browser to another target of this server.
+pub(super) fn redirect_response(target: &str, is_head: bool) -> Vec<u8> {
+    let location = format!("Location: {target}\r\n");
+    let content = format!("The chat is at {target}\n");
+    response("308 Permanent Redirect", &location, PLAIN_TEXT, &content, is_head)
+}
+
 /// Returns a complete response, after which the connection is closed. Each of the `fields` ends with
 /// CR and LF. The response to a HEAD request has no content (RFC 9110, section 9.3.2).
 pub(super) fn response(

@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use socket2::SockRef;
+use rustix::net::sockopt;
 
 use super::poll::{Interest, Waker, wait};
 
@@ -13,8 +13,9 @@ use super::poll::{Interest, Waker, wait};
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Capacity of the kernel's receive buffer for a client that is read slowly (bytes; Linux doubles it).
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
-/// How long bytes may stay unacknowledged before the peer counts as gone.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+/// How long bytes may stay unacknowledged before the peer counts as gone (ms).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED_MAX_MS: u32 = 30_000;
 
 /// One connection. One thread reads it, and another may write to it: all methods take it by reference
 /// and return at once.
@@ -35,11 +36,10 @@ impl Transport {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+        sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES)?;
+        sockopt::set_socket_recv_buffer_size(&stream, RECEIVE_BUFFER_BYTES)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+        sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MAX_MS)?;
         Ok(Self { stream })
     }
 
@@ -85,10 +85,9 @@ impl Transport {
     /// Enlarges the kernel's send buffer by `bytes`, for a close frame behind the bytes that a slow
     /// client has not read.
     pub(crate) fn make_room(&self, bytes: usize) {
-        let socket = SockRef::from(&self.stream);
-        let size = socket.send_buffer_size().unwrap_or(2 * SEND_BUFFER_BYTES);
+        let size = sockopt::socket_send_buffer_size(&self.stream).unwrap_or(2 * SEND_BUFFER_BYTES);
         // If this fails, the client gets no close code.
-        let _ = socket.set_send_buffer_size(size + bytes);
+        let _ = sockopt::set_socket_send_buffer_size(&self.stream, size + bytes);
     }
 
     /// Ends the stream to the peer. Bytes that were sent before still arrive.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::spawn::spawn_with;
 use crate::connection;
 use crate::http::{Context, Frontend, PendingConnection, turn_away};
+use crate::net::adopt::Adopted;
 use crate::net::poll::{Interest, Waker, wait, wait_for_wake};
 use crate::net::socket::Transport;
 
@@ -32,7 +33,8 @@ pub(super) fn accept_loop<'scope>(
                 pause = Pause::default();
                 if let Ok(transport) = Transport::new(stream) {
                     let address = peer.ip().to_canonical();
-                    start_connection(threads, transport, address, context, frontend);
+                    let accepted = Accepted { transport, address, read: Vec::new() };
+                    start_connection(threads, accepted, context, frontend);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -54,16 +56,40 @@ fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), Interrupted | ConnectionAborted | ConnectionReset)
 }
 
-/// Starts the thread of a connection.
-fn start_connection<'scope>(
+/// Starts the thread of a connection that the embedder has accepted, unless the peer has left. If
+/// that panics, the connection is closed; the panic hook has logged it.
+pub(super) fn start_adopted<'scope>(
     threads: &'scope Scope<'scope, '_>,
-    transport: Transport,
-    address: IpAddr,
+    adopted: Adopted,
     context: &'scope Context,
     frontend: &'scope Frontend<'scope>,
 ) {
+    let Adopted { stream, read } = adopted;
+    let Ok(peer) = stream.peer_addr() else { return };
+    let Ok(transport) = Transport::new(stream) else { return };
+    let accepted = Accepted { transport, address: peer.ip().to_canonical(), read };
+    let start = || start_connection(threads, accepted, context, frontend);
+    let _ = catch_unwind(AssertUnwindSafe(start));
+}
+
+/// A connection without a thread.
+struct Accepted {
+    transport: Transport,
+    address: IpAddr,
+    /// Bytes that were read before.
+    read: Vec<u8>,
+}
+
+/// Starts the thread of a connection.
+fn start_connection<'scope>(
+    threads: &'scope Scope<'scope, '_>,
+    accepted: Accepted,
+    context: &'scope Context,
+    frontend: &'scope Frontend<'scope>,
+) {
+    let Accepted { transport, address, read } = accepted;
     let transport = Arc::new(transport);
-    let Some(connection) = frontend.admit(transport.clone(), address) else {
+    let Some(connection) = frontend.admit(transport.clone(), address, read) else {
         return turn_away(&transport);
     };
     let name = format!("conn-{}", connection.client.0);

@@ -37,9 +37,10 @@ const BACKLOG_BYTES_MIN: usize = 128 * 1024;
 const SERVER_BYTES: usize = 6 * 1024 * 1024;
 /// Heap of SQLite and the search (bytes).
 const HISTORY_HEAP_BYTES: usize = 5 * 1024 * 1024;
-/// Number of threads of tiny_http: one that accepts, and a pool of four. The pool adds a fifth thread
-/// if its only connection arrives before the four wait for it.
-const PAGE_THREADS: usize = 6;
+/// Number of threads of tiny_http. An instance has one that accepts, and a pool of four. The pool adds
+/// a fifth thread if its only connection arrives before the four wait for it. These five may outlive
+/// the instance until the next one has started.
+const PAGE_THREADS: usize = 11;
 /// Minimum number of connections: one client, and one request for the page.
 const CONNECTIONS_MIN: usize = 2;
 /// Number of descriptors for everything that is not a client.
@@ -139,14 +140,16 @@ impl Needs {
         facts: &Facts,
         listeners: usize,
         has_history: bool,
+        has_page: bool,
         connection_stack_bytes: usize,
     ) -> Self {
-        // `broadcaster`, `page` and `signals`; `history`, `search` and `maintenance`.
-        let ours = listeners + if has_history { 6 } else { 3 };
+        // `broadcaster` and `signals`; `history`, `search` and `maintenance`; `page`.
+        let ours = listeners + 2 + if has_history { 3 } else { 0 } + usize::from(has_page);
+        let of_tiny_http = if has_page { PAGE_THREADS } else { 0 };
         Self {
-            threads: ours + PAGE_THREADS,
+            threads: ours + of_tiny_http,
             stack_bytes: ours * (STACK_BYTES + AROUND_A_STACK_BYTES)
-                + PAGE_THREADS * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
+                + of_tiny_http * (facts.default_stack_bytes + AROUND_A_STACK_BYTES),
             connection_stack_bytes,
             heap_bytes: SERVER_BYTES + if has_history { HISTORY_HEAP_BYTES } else { 0 },
         }
@@ -324,12 +327,7 @@ mod tests {
     }
 
     fn divide(facts: &Facts, wish: Option<usize>) -> Result<Capacity, Scarcity> {
-        capacity(
-            facts,
-            wish,
-            &Limits::default(),
-            &Needs::of(facts, 2, false, CONNECTION_STACK_BYTES),
-        )
+        capacity(facts, wish, &Limits::default(), &needs(facts))
     }
 
     #[test]
@@ -360,24 +358,28 @@ mod tests {
         }
     }
 
+    fn needs(facts: &Facts) -> Needs {
+        Needs::of(facts, 2, false, true, CONNECTION_STACK_BYTES)
+    }
+
     /// Expects numbers of clients, of other connections, and of page requests.
     #[test]
     fn threads_are_divided() {
         let cases = [
             // All threads are needed for the server itself.
-            (12, None),
-            (13, Some((1, 1, 12))),
-            (14, Some((2, 1, 12))),
-            (19, Some((4, 4, 12))),
-            (39, Some((14, 14, 12))),
-            (99, Some((66, 22, 12))),
-            (199, Some((141, 47, 23))),
+            (17, None),
+            (18, Some((1, 1, 12))),
+            (19, Some((2, 1, 12))),
+            (24, Some((4, 4, 12))),
+            (44, Some((14, 14, 12))),
+            (104, Some((66, 22, 12))),
+            (204, Some((141, 47, 23))),
             (100_000, Some((9_936, 4_096, 64))),
         ];
         for (threads, expected) in cases {
             let divided = divide(&limited(|it| it.threads = left(threads)), None);
             let Some((clients, reserve, page_requests)) = expected else {
-                let scarcity = Scarcity::Threads { needed: 13, left: threads, limit: "it" };
+                let scarcity = Scarcity::Threads { needed: 18, left: threads, limit: "it" };
                 assert_eq!(divided, Err(scarcity), "{threads}");
                 continue;
             };
@@ -408,14 +410,14 @@ mod tests {
         assert_eq!((wish.connections.clients_max, wish.limit), (7, None));
         let mappings = limited(|it| it.mappings = Some(Left { amount: 5000, limit: "mappings" }));
         let mappings = divide(&mappings, None).unwrap();
-        assert_eq!((mappings.connections.clients_max, mappings.limit), (738, Some("mappings")));
+        assert_eq!((mappings.connections.clients_max, mappings.limit), (734, Some("mappings")));
     }
 
     #[test]
     fn all_memory_that_clients_can_take_is_within_the_limit() {
         for mib in (16..=2048).step_by(4) {
             let facts = limited(|it| it.space = left(mib * MIB));
-            let needs = Needs::of(&facts, 2, false, CONNECTION_STACK_BYTES);
+            let needs = needs(&facts);
             let divided = divide(&facts, None).unwrap();
             let thread = CONNECTION_STACK_BYTES + AROUND_A_STACK_BYTES + BUFFERS_BYTES;
             let taken = needs.stack_bytes

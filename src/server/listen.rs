@@ -2,11 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::SocketFlags;
+use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::capacity::{DESCRIPTORS_PER_CLIENT, Scarcity};
+use crate::config::Config;
+#[cfg(feature = "page")]
+use crate::http::page::PageError;
 use crate::store::StoreError;
 
 /// Maximum number of connections that wait for `accept`. The 128 of std would be full at once when
@@ -66,16 +72,65 @@ pub enum StartError {
     #[cfg(feature = "history")]
     #[error("a history is either in a file or in a store, not in both")]
     TwoHistories,
+    /// A file or folder of the page cannot be read.
+    #[cfg(feature = "page")]
+    #[error("cannot read {} for the page", .0.display())]
+    Page(std::path::PathBuf, #[source] io::Error),
     /// The process has too few threads, or too little memory.
     #[error("cannot start")]
     Scarce(#[from] Scarcity),
-    /// A thread, a descriptor or the private socket of the page could not be created.
+    /// A thread or a descriptor could not be created.
     #[error("cannot start")]
     Resources(#[from] io::Error),
 }
 
+/// The listeners of a server.
+pub(super) struct Ports {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) page_addresses: Arc<[SocketAddr]>,
+    pub(super) websocket_addresses: Arc<[SocketAddr]>,
+}
+
+impl Ports {
+    /// Opens the ports of a configuration.
+    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        let bind = distinct(&config.bind)?;
+        let mut listeners = listen_on_all(&bind, config.page_port)?;
+        let page_addresses = addresses(&listeners)?;
+        let Some(port) = websocket_port(config) else {
+            let websocket_addresses = page_addresses.clone();
+            return Ok(Self { listeners, page_addresses, websocket_addresses });
+        };
+        let websocket = listen_on_all(&bind, port)?;
+        let websocket_addresses = addresses(&websocket)?;
+        listeners.extend(websocket);
+        Ok(Self { listeners, page_addresses, websocket_addresses })
+    }
+
+    /// Takes the listeners of the embedder.
+    pub(super) fn of(listeners: Vec<TcpListener>) -> Result<Self, StartError> {
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
+        let page_addresses = addresses(&listeners)?;
+        let websocket_addresses = page_addresses.clone();
+        Ok(Self { listeners, page_addresses, websocket_addresses })
+    }
+}
+
+/// Returns the number of listeners that a configuration asks for.
+pub(super) fn listeners_of(config: &Config) -> usize {
+    config.bind.len() * if websocket_port(config).is_some() { 2 } else { 1 }
+}
+
+/// Returns the port for WebSocket clients, or `None` if it is that of the page. Both serve both
+/// protocols, so they may be the same.
+fn websocket_port(config: &Config) -> Option<u16> {
+    config.websocket_port.filter(|port| *port == 0 || *port != config.page_port)
+}
+
 /// Returns the local addresses of the listeners.
-pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr]>> {
+fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr]>> {
     listeners.iter().map(TcpListener::local_addr).collect()
 }
 
@@ -84,7 +139,7 @@ pub(super) fn addresses(listeners: &[TcpListener]) -> io::Result<Arc<[SocketAddr
 ///
 /// # Errors
 /// If this machine does not have one of the covered addresses.
-pub(super) fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> {
+fn distinct(addresses: &[IpAddr]) -> Result<Vec<IpAddr>, StartError> {
     let addresses: Vec<_> = addresses.iter().map(IpAddr::to_canonical).collect();
     let mut distinct = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
@@ -117,10 +172,7 @@ fn covers(one: IpAddr, other: IpAddr, counts_equal: bool) -> bool {
 }
 
 /// Listens on the same port of all addresses. Tries again if port 0 finds no port that is free on all.
-pub(super) fn listen_on_all(
-    addresses: &[IpAddr],
-    port: u16,
-) -> Result<Vec<TcpListener>, StartError> {
+fn listen_on_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, StartError> {
     /// How often a free port is tried: one that is free on the first address may be taken on the next.
     const ATTEMPTS: usize = 16;
     let mut result = listen_on_each(addresses, port);
@@ -165,16 +217,39 @@ fn has_ipv6() -> bool {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = match address {
+        SocketAddr::V4(_) => new_socket(AddressFamily::INET)?,
+        SocketAddr::V6(_) => new_socket(AddressFamily::INET6)?,
+    };
     if address.is_ipv6() {
-        socket.set_only_v6(false)?;
+        sockopt::set_ipv6_v6only(&socket, false)?;
     }
     // The next server may take the port at once.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(socket.into())
+}
+
+/// Returns a socket that no child process inherits.
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let socket = {
+        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+        socket
+    };
+    Ok(socket)
+}
+
+#[cfg(feature = "page")]
+impl From<PageError> for StartError {
+    fn from(PageError { path, error }: PageError) -> Self {
+        Self::Page(path, error)
+    }
 }
 
 impl StartError {

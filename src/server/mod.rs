@@ -9,7 +9,7 @@ mod running;
 mod serving;
 mod spawn;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
@@ -22,19 +22,19 @@ use crate::broadcaster::event::Events;
 use crate::broadcaster::handle::{CallError, Handle};
 use crate::broadcaster::history::OpenedHistory;
 use crate::chat::{Nickname, Quota, RoomName};
-use crate::config::Config;
+use crate::config::{Config, Page};
 #[cfg(feature = "history")]
 use crate::history::History;
 use crate::hooks::{ActiveHooks, CommandHelp, Hooks};
-use crate::http::Context;
-use crate::http::page::Page;
+use crate::http::{Context, page};
+use crate::net::adopt::{ADOPTED_MAX, AdoptError};
 use crate::net::poll::Waker;
 use crate::protocol::json::CommandInfo;
 pub use capacity::Scarcity;
 use capacity::{CONNECTION_STACK_BYTES, Capacity, Facts, Needs, capacity};
 use history_threads::HistoryThreads;
 pub use listen::StartError;
-use listen::{addresses, check_descriptors, distinct, listen_on_all};
+use listen::{Ports, check_descriptors, listeners_of};
 pub use running::{RunError, Running};
 use serving::{BroadcasterThread, Serving};
 
@@ -74,24 +74,51 @@ impl Server {
     /// If there is no address to listen on, if a port or the history cannot be opened, or if the
     /// process has no descriptor or thread left, or no memory for even one client.
     pub fn bind(config: &Config) -> Result<Self, StartError> {
-        check_descriptors()?;
         if config.bind.is_empty() {
             return Err(StartError::NoAddress);
         }
-        let capacity = measure(config)?;
+        Self::build(config, listeners_of(config), || Ports::open(config))
+    }
+
+    /// Takes listeners of the embedder, such as those that systemd hands over, in place of ports.
+    /// They become non-blocking. The addresses and ports of the configuration are ignored. Without a
+    /// listener the server serves the connections that [`Server::adopt`] and [`Handle::adopt`] hand
+    /// over.
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use chinwag::{Config, Server};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let server = Server::with_listeners(&Config::default(), vec![listener])?;
+    /// assert_eq!(server.page_addresses(), [address]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Server::bind`].
+    pub fn with_listeners(
+        config: &Config,
+        listeners: Vec<TcpListener>,
+    ) -> Result<Self, StartError> {
+        Self::build(config, listeners.len(), || Ports::of(listeners))
+    }
+
+    fn build(
+        config: &Config,
+        listeners: usize,
+        open: impl FnOnce() -> Result<Ports, StartError>,
+    ) -> Result<Self, StartError> {
+        check_descriptors()?;
+        let capacity = measure(config, listeners)?;
         let config = &within(&capacity, config);
         let opened = open_history(config)?;
-        let bind = distinct(&config.bind)?;
-        let page = listen_on_all(&bind, config.page_port)?;
-        let page_addresses = addresses(&page)?;
-        // Both ports serve both protocols, so they may be the same.
-        let shared = config.page_port != 0 && config.page_port == config.websocket_port;
-        let websocket =
-            if shared { Vec::new() } else { listen_on_all(&bind, config.websocket_port)? };
-        let websocket_addresses =
-            if shared { page_addresses.clone() } else { addresses(&websocket)? };
+        let Ports { listeners, page_addresses, websocket_addresses } = open()?;
+        let (adopted, adopted_out) = bounded(ADOPTED_MAX);
         let (stop, stop_asked) = bounded(1);
         let (inbox, inbox_out) = bounded(capacity.inbox_max);
+        let (page, page_thread) = page::open(&config.page)?.unzip();
         let (history, workers) = opened.unzip();
         let clients_max = capacity.connections.clients_max;
         let quota = Quota {
@@ -115,13 +142,14 @@ impl Server {
             inbox: inbox.clone(),
             bans: Arc::default(),
             has_listener: Arc::default(),
+            adopted,
             stop,
             ended: broadcaster.ended.clone(),
         };
         let context = Context {
             limits,
             inbox,
-            page: Page::new()?,
+            page,
             page_addresses: handle.page_addresses.clone(),
             bans: handle.bans.clone(),
             has_listener: handle.has_listener.clone(),
@@ -130,8 +158,10 @@ impl Server {
             stopping: Waker::new()?,
         };
         let serving = Serving {
-            listeners: page.into_iter().chain(websocket).collect(),
+            listeners,
+            adopted: adopted_out,
             context,
+            page: page_thread,
             config: config.clone(),
             connections: capacity.connections,
             broadcaster,
@@ -178,6 +208,14 @@ impl Server {
         self.handle.reserve(nickname)
     }
 
+    /// Hands over a connection, as [`Handle::adopt`] does. It waits for the start.
+    ///
+    /// # Errors
+    /// If too many connections wait.
+    pub fn adopt(&self, stream: TcpStream, read: &[u8]) -> Result<(), AdoptError> {
+        self.handle.adopt(stream, read)
+    }
+
     /// Serves on a thread of its own, until [`Handle::stop`] is called or the [`Running`] is
     /// dropped.
     ///
@@ -185,13 +223,21 @@ impl Server {
     /// If the thread cannot be started.
     pub fn start(self) -> Result<Running, StartError> {
         let Self { handle, serving } = self;
-        let serve = move || serving.run(|| {});
+        let serve = move || {
+            let page = serving.page.as_ref().map(|it| it.name().to_owned());
+            let result = serving.run(|| {});
+            page.inspect(|name| page::wait_for_end(name));
+            result
+        };
         let thread = thread::Builder::new().name("server".into()).spawn(serve)?;
         Ok(Running::new(handle, thread))
     }
 
-    /// Serves on this thread until [`Handle::stop`] is called, and returns when all threads of the
+    /// Serves on this thread until [`Handle::stop`] is called, and returns when the threads of the
     /// server have ended. Calls `ready` once, on this thread, when the server serves.
+    ///
+    /// If the page was requested, idle threads of tiny_http may live 5 s longer. They hold no
+    /// descriptor. [`Server::start`] waits for them in the end.
     ///
     /// ```
     /// # use chinwag::{Config, Server};
@@ -249,13 +295,14 @@ fn open_history(config: &Config) -> Result<Option<(OpenedHistory, Vec<Worker>)>,
 }
 
 /// Calculates the number of connections. Runs before anything is started.
-fn measure(config: &Config) -> Result<Capacity, Scarcity> {
+fn measure(config: &Config, listeners: usize) -> Result<Capacity, Scarcity> {
     let has_history = config.store.is_some();
     #[cfg(feature = "history")]
     let has_history = has_history || config.history.is_some();
     let facts = Facts::of_this_machine();
+    let has_page = !matches!(config.page, Page::None);
     let stack_bytes = connection_stack_bytes(config);
-    let needs = Needs::of(&facts, 2 * config.bind.len(), has_history, stack_bytes);
+    let needs = Needs::of(&facts, listeners, has_history, has_page, stack_bytes);
     let wish = config.clients_max.map(NonZeroUsize::get);
     let capacity = capacity(&facts, wish, &config.limits, &needs)?;
     if let Some(limit) = capacity.limit {

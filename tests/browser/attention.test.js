@@ -36,17 +36,17 @@ test('while the page is hidden, the title counts new messages and the icon has a
   await bo.say('seen');
   await ana.waitForMessage('seen');
   await waitForTitle(ana.page, '#lobby · chinwag');
-  assert.equal(await icon(ana.page), '/icon.svg');
+  assert.equal(await icon(ana.page), 'icon.svg');
 
   await ana.setHidden(true);
   await bo.sayAll(['one', 'two']);
   await waitForTitle(ana.page, '(2) #lobby · chinwag');
-  assert.equal(await icon(ana.page), '/icon-unread.svg');
+  assert.equal(await icon(ana.page), 'icon-unread.svg');
   assert.equal(await ana.page.evaluate(async () => (await fetch('/icon-unread.svg')).status), 200);
 
   await ana.setHidden(false);
   await waitForTitle(ana.page, '#lobby · chinwag');
-  assert.equal(await icon(ana.page), '/icon.svg');
+  assert.equal(await icon(ana.page), 'icon.svg');
 });
 
 test('a sound is played for mentions and private messages only', async (t) => {

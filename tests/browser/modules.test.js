@@ -68,7 +68,7 @@ test('each module is imported, and index.html tells the browser to load it at on
   const others = all.map(({ path }) => path).filter((path) => path !== 'main.js');
   assert.deepEqual([...imported].sort(), others);
   const html = await readFile(new URL('index.html', WEB), 'utf8');
-  const preloaded = [...html.matchAll(/<link rel="modulepreload" href="\/([^"]+)">/gu)].map(([, path]) => path);
+  const preloaded = [...html.matchAll(/<link rel="modulepreload" href="([^"]+)">/gu)].map(([, path]) => path);
   assert.deepEqual(preloaded, others);
 });
 

@@ -213,7 +213,7 @@ pub fn with_threads(limit: usize, folder: &TempDir) -> Command {
 fn more_threads_hold_more() {
     let folder = TempDir::new();
     let mut before = 0;
-    for limit in [15, 16, 20, 40, 64, 100, 200] {
+    for limit in [20, 21, 25, 40, 64, 100, 200] {
         let program = ServerProcess::start(&mut with_threads(limit, &folder));
         let (promised, clients) = fill_as_promised(&format!("{limit} threads"), &program);
         assert!(promised >= before, "{limit} threads hold {promised}, and fewer held {before}");
@@ -226,7 +226,7 @@ fn more_threads_hold_more() {
 #[test]
 fn a_limit_too_low_to_start_is_reported() {
     let folder = TempDir::new();
-    for limit in 1..15 {
+    for limit in 1..20 {
         let mut child = with_threads(limit, &folder).spawn().unwrap();
         let status = wait_for_exit(&mut child);
         let message = stderr_of(&mut child);

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 use testkit::{
-    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag, probes::can_join, tcp,
-    wait_for_exit, wait_until,
+    FREE_PORTS, ServerProcess, TempDir, Texts, VerifyingGroup, chinwag, probes::can_join,
+    probes::load_page, tcp, wait_for_exit, wait_until,
 };
 
 use crate::page_requests::request_page_in_shortage;
@@ -90,6 +90,7 @@ fn threads_are_refused() {
     wait_until("each has a thread", || {
         threads_of(&program, "conn-").len() == MEMBERS + visitors.len()
     });
+    load_page(program.page());
     let strace = Strace::of(&program, &["clone3,clone:error=EAGAIN"]);
     request_page_in_shortage(&program, &mut visitors);
     assert!(can_join(program.websocket(), RECOVERY_MAX).is_none(), "a client was accepted");

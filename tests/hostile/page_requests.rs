@@ -10,8 +10,9 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 use testkit::{HttpResponse, ServerProcess, probes::PAGE_REQUEST};
 
 /// Requests the page over accepted connections while the server gets no descriptor or no thread.
-/// tiny_http needs neither: half of the connections get the page. Then tiny_http is ended and cannot
-/// be restarted, and the others get 503.
+/// tiny_http runs, because the page was loaded some seconds before, and needs neither: half of the
+/// connections get the page. Then tiny_http is ended and cannot be restarted, and the others get
+/// 503.
 pub fn request_page_in_shortage(program: &ServerProcess, connections: &mut [TcpStream]) {
     let (served, rejected) = connections.split_at_mut(connections.len() / 2);
     assert_responses(served, 200, "</html>");

@@ -87,8 +87,8 @@ export class Connection {
 
 	open() {
 		if (this.isEnded) return;
-		// The host and port of the page, in case a proxy serves it.
-		const socket = new WebSocket(location.origin.replace(/^http/u, 'ws'), 'chinwag.v1');
+		// The host, port and path of the page, in case a proxy serves it.
+		const socket = new WebSocket(new URL('.', location.href).href.replace(/^http/u, 'ws'), 'chinwag.v1');
 		this.#socket = socket;
 		this.#schedule(OPENING_MAX_MS, () => this.#closed());
 		socket.onopen = () => {
@@ -151,7 +151,7 @@ export class Connection {
 }
 
 async function refusalReason() {
-	const address = `/healthz?why=${encodeURIComponent(location.origin)}`;
+	const address = `healthz?why=${encodeURIComponent(location.origin)}`;
 	const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(OPENING_MAX_MS) });
 	// A proxy may answer with a page of its own.
 	const isPlain = response.headers.get('content-type')?.startsWith('text/plain');

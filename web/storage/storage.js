@@ -1,11 +1,14 @@
 // Values that the browser stores for all tabs, or for this tab and its reloads, if storage is allowed.
 
+/** Pages of other servers on this host have other paths. */
+const SITE = `chinwag${new URL('.', location.href).pathname.slice(0, -1)}`;
+
 /** @param {() => Storage} storage throws if storage is not allowed */
 const store = (storage) => ({
 	/** @param {string} key @param {any} [fallback] @returns {any} */
 	get(key, fallback) {
 		try {
-			return JSON.parse(storage()[`chinwag.${key}`]) ?? fallback;
+			return JSON.parse(storage()[`${SITE}.${key}`]) ?? fallback;
 		} catch {
 			return fallback;
 		}
@@ -13,7 +16,7 @@ const store = (storage) => ({
 	/** @param {string} key @param {unknown} [value] */
 	set(key, value) {
 		try {
-			storage()[`chinwag.${key}`] = JSON.stringify(value ?? null);
+			storage()[`${SITE}.${key}`] = JSON.stringify(value ?? null);
 		} catch {} // The page works without.
 	},
 });

@@ -13,11 +13,12 @@ const { address, code, copy, me, notify: notifyBox, rename: renameForm, sound, s
 
 async function invite() {
 	const { key, isRoom } = chat.active;
-	const query = isRoom ? `?room=${encodeURIComponent(key)}` : '';
-	const text = await fetch(`/invite${query}`).then((response) => (response.ok ? response.text() : null)).catch(() => null);
+	const path = new URL('.', location.href).pathname;
+	const query = `?${new URLSearchParams({ path, ...(isRoom && { room: key }) })}`;
+	const text = await fetch(`invite${query}`).then((response) => (response.ok ? response.text() : null)).catch(() => null);
 	address.textContent = text ?? translate('no_network');
 	copy.hidden = code.hidden = text === null;
-	if (text !== null) code.src = `/invite.svg${query}`;
+	if (text !== null) code.src = `invite.svg${query}`;
 	copy.textContent = translate('copy');
 	page.invitation.showModal();
 }
@@ -95,7 +96,7 @@ export function setStatus(state, text = translate(state)) {
 export function showUnread() {
 	const unread = [...chat.conversations.values()].reduce((sum, conversation) => sum + conversation.unread, 0);
 	document.title = `${unread ? `(${unread}) ` : ''}${chat.active.title} · chinwag`;
-	page.icon.href = unread ? '/icon-unread.svg' : '/icon.svg';
+	page.icon.href = unread ? 'icon-unread.svg' : 'icon.svg';
 }
 
 /** A page that came over plain http has no notifications. */

@@ -8,7 +8,7 @@ use std::num::{IntErrorKind, NonZeroU32, NonZeroUsize, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
-use chinwag::{Config, HistoryLimits, HostName, Limits, Origin, StartError};
+use chinwag::{BasePath, Config, HistoryLimits, HostName, Limits, Origin, StartError};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, CommandFactory as _, Error, FromArgMatches as _, Parser};
@@ -60,6 +60,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PORT", env = "CHINWAG_WS_PORT", default_value_t = 12345,
         value_parser = whole_number::<u16>, help_heading = LISTENING)]
     ws_port: u16,
+
+    /// Path of the server behind a proxy that forwards it, as in /chat
+    ///
+    /// Behind a proxy that removes the path, the page works without it.
+    #[arg(long, value_name = "PATH", env = "CHINWAG_PATH", help_heading = LISTENING)]
+    pub(crate) path: Option<BasePath>,
 
     /// Another host name of this machine; may be given more than once
     ///
@@ -182,6 +188,7 @@ impl Arguments {
         let config = Config::default()
             .page_port(self.port)
             .websocket_port(self.ws_port)
+            .path(self.path.clone().unwrap_or_default())
             .host_names(items(&self.host_name))
             .allowed_origins(items(&self.allow_origin))
             .clients_max(self.max_clients.and_then(NonZeroUsize::new))

@@ -13,7 +13,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use chinwag::{Handle, Server};
+use chinwag::{BasePath, Handle, Server};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use arguments::Arguments;
@@ -50,7 +50,7 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
     let (serves, running) = mpsc::channel();
     signals::StopSignals::new()?.stop(running)?;
     let ready = |handle| {
-        print_banner(&handle);
+        print_banner(&handle, arguments.path.as_ref());
         let _ = serves.send(handle);
     };
     server.run(ready).map_err(|error| with_source(&error))
@@ -74,7 +74,7 @@ fn no_thread(error: &io::Error) -> String {
 }
 
 /// Minimum number of threads: with both ports on one address, and one connection.
-const THREADS_MIN: usize = 15;
+const THREADS_MIN: usize = 20;
 
 /// Raises the soft limit of descriptors, which exists for programs that use `select`, to the hard
 /// limit, which is the administrator's.
@@ -86,22 +86,22 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn print_banner(handle: &Handle) {
-    let text = banner(handle);
+fn print_banner(handle: &Handle, path: Option<&BasePath>) {
+    let text = banner(handle, path.map_or("", |path| path.as_ref()));
     let mut stdout = io::stdout().lock();
     // The server runs without a reader of the banner, too.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-fn banner(handle: &Handle) -> String {
+fn banner(handle: &Handle, path: &str) -> String {
     let (near, far): (Vec<_>, Vec<_>) =
         handle.reachable_page_addresses().into_iter().partition(|it| it.ip().is_loopback());
     let websocket = handle.reachable_websocket_addresses();
     let lines = far
         .iter()
-        .map(|address| ("Open in a browser:", format!("http://{address}/")))
-        .chain(near.first().map(|address| ("On this machine:", format!("http://{address}/"))))
-        .chain(websocket.first().map(|address| ("WebSocket:", format!("ws://{address}/"))));
+        .map(|address| ("Open in a browser:", format!("http://{address}{path}/")))
+        .chain(near.first().map(|address| ("On this machine:", format!("http://{address}{path}/"))))
+        .chain(websocket.first().map(|address| ("WebSocket:", format!("ws://{address}{path}/"))));
     let mut text = format!("chinwag {} · chat for your LAN\n\n", env!("CARGO_PKG_VERSION"));
     let mut last_label = "";
     for (label, url) in lines {

@@ -4,30 +4,37 @@
 //! failed `accept` ends its loop, its pool panics without a thread, and it has no time-outs. So it
 //! accepts a single connection, which is made when it starts. On this connection it gets a fixed
 //! request for each request that the front end has parsed. The parsed request goes to the page
-//! thread through a channel, and the response returns through another. So serving the page takes
-//! neither a descriptor nor a new thread.
+//! thread through a queue, and the response returns through a channel.
 //!
-//! If tiny_http dies anyway, a new instance replaces it.
+//! The page thread owns tiny_http. It starts an instance for the first request, and drops it when no
+//! further request has come for some seconds. If an instance does not respond, a new one replaces it.
 
 mod assets;
+mod own_files;
 mod private_connection;
 mod response;
+mod thread_end;
 
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::catch_unwind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use percent_encoding::percent_decode_str;
 use rustix::net::{Shutdown, shutdown};
 use tiny_http::Server;
 
 use super::head::PageRequest;
 use super::rejection::Rejection;
-use assets::{Asset, asset};
+use crate::config::page::Page as Config;
+use assets::{Asset, Assets, built_in};
+pub(crate) use own_files::PageError;
 use private_connection::private_connection;
 use response::render;
+pub(crate) use thread_end::wait_for_end;
 
 /// Capacity of the queue of parsed requests: as many as the front end serves at once.
 const QUEUE_MAX: usize = 64;
@@ -35,17 +42,38 @@ const QUEUE_MAX: usize = 64;
 const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
 /// Number of instances that are tried for one request.
 const ATTEMPTS: u32 = 2;
+/// How long a connection waits for its response: for all attempts, and some more.
+const RENDERED_WITHIN: Duration = Duration::from_secs(8);
+/// How long an instance without a request is kept. It is longer than the threads of an instance
+/// outlive it, so that the threads of two instances exist at most.
+const IDLE_AFTER: Duration = Duration::from_secs(6);
 /// The request that tiny_http gets for each queued one.
 const WAKEUP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 const UNAVAILABLE: Rejection =
     Rejection::Full("The page is not available just now. Please try again in a moment.");
 
-/// The running instance of tiny_http, and `None` once the server stops.
-///
-/// It is behind a mutex because each connection thread that finds it dead replaces it for all.
+/// The files of the page, and the way to the page thread.
 #[derive(Debug)]
 pub(crate) struct Page {
-    instance: Mutex<Option<Arc<Instance>>>,
+    assets: Assets,
+    queue: Sender<QueuedRequest>,
+    /// Holds one request to stop.
+    stop: Sender<()>,
+}
+
+/// The work of the page thread.
+#[derive(Debug)]
+pub(crate) struct PageThread {
+    name: String,
+    queued: Receiver<QueuedRequest>,
+    stop: Receiver<()>,
+}
+
+#[derive(Debug)]
+struct QueuedRequest {
+    request: PageRequest,
+    asset: Arc<Asset>,
+    response: Sender<Result<Vec<u8>, Rejection>>,
 }
 
 /// A running tiny_http, with its only connection.
@@ -55,82 +83,113 @@ struct Instance {
     listener: UnixListener,
     /// The connection that tiny_http reads.
     connection: UnixStream,
-    queue: Sender<QueuedRequest>,
-    queued: Receiver<QueuedRequest>,
 }
 
-struct QueuedRequest {
-    request: PageRequest,
-    asset: &'static Asset,
-    response: Sender<Vec<u8>>,
+/// Returns the page and the work of its thread, or `None` if there is to be no page.
+///
+/// # Errors
+/// If a file of the page cannot be read.
+pub(crate) fn open(config: &Config) -> Result<Option<(Page, PageThread)>, PageError> {
+    match config {
+        Config::BuiltIn => Ok(Some(open_with(built_in()))),
+        Config::None => Ok(None),
+        Config::Files(files) => Ok(Some(open_with(own_files::read(files)?))),
+    }
+}
+
+fn open_with(assets: Assets) -> (Page, PageThread) {
+    /// Number of the next page of this process.
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let (queue, queued) = bounded(QUEUE_MAX);
+    let (stop, stop_asked) = bounded(1);
+    let name = format!("page-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    (Page { assets, queue, stop }, PageThread { name, queued, stop: stop_asked })
 }
 
 impl Page {
-    /// # Errors
-    /// When the process has no descriptor or thread left, or no directory for temporary files.
-    pub(crate) fn new() -> io::Result<Self> {
-        let instance = Arc::new(Instance::new()?);
-        Ok(Self { instance: Mutex::new(Some(instance)) })
-    }
-
-    /// Runs the page thread until [`Page::stop`] is called.
-    pub(crate) fn serve(&self) {
-        while let Some(instance) = self.instance() {
-            instance.serve();
-        }
-    }
-
-    /// Ends [`Page::serve`].
-    pub(crate) fn stop(&self) {
-        let stopped = self.lock().take();
-        if let Some(instance) = stopped {
-            instance.server.unblock();
-        }
-    }
-
     /// Returns the complete response to a request.
     ///
     /// # Errors
-    /// When the page has no such asset, or when neither tiny_http nor a new instance responds.
+    /// When the page has no such file, or when neither tiny_http nor a new instance responds.
     pub(crate) fn fetch(&self, request: &PageRequest) -> Result<Vec<u8>, Rejection> {
-        let asset = asset(&request.path).ok_or(Rejection::NotFound)?;
-        for _ in 0..ATTEMPTS {
-            let instance = self.instance().ok_or(UNAVAILABLE)?;
-            match instance.fetch(request, asset) {
-                Ok(response) => return Ok(response),
-                Err(error) => self.replace(&instance, &error),
-            }
-        }
-        Err(UNAVAILABLE)
+        let path = percent_decode_str(&request.path).decode_utf8_lossy();
+        let asset = self.assets.get(&*path).ok_or(Rejection::NotFound)?.clone();
+        let (response, rendered) = bounded(1);
+        let queued = QueuedRequest { request: request.clone(), asset, response };
+        self.queue.try_send(queued).map_err(|_| UNAVAILABLE)?;
+        rendered.recv_timeout(RENDERED_WITHIN).unwrap_or(Err(UNAVAILABLE))
     }
 
-    /// Replaces a dead instance, unless another thread has done so.
-    #[cold]
-    fn replace(&self, dead: &Arc<Instance>, error: &io::Error) {
-        let mut instance = self.lock();
-        if !instance.as_ref().is_some_and(|it| Arc::ptr_eq(it, dead)) {
-            return;
-        }
-        log::warn!("the page does not respond ({error}); tiny_http is restarted");
-        match Instance::new() {
-            Ok(new) => *instance = Some(Arc::new(new)),
-            Err(error) => log::warn!("tiny_http cannot be restarted: {error}"),
-        }
-        // The page thread goes on with the new instance.
-        dead.server.unblock();
-    }
-
-    fn instance(&self) -> Option<Arc<Instance>> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Instance>>> {
-        self.instance.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends [`PageThread::serve`].
+    pub(crate) fn stop(&self) {
+        let _ = self.stop.try_send(());
     }
 }
 
+impl PageThread {
+    /// Returns the name for the thread. No other page of this process has it, so that the threads of
+    /// tiny_http, which inherit it, can be found.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Responds to requests until [`Page::stop`] is called.
+    pub(crate) fn serve(&self) {
+        self.serve_with(None);
+    }
+
+    fn serve_with(&self, mut instance: Option<Instance>) {
+        loop {
+            let idle = if instance.is_some() { after(IDLE_AFTER) } else { never() };
+            select! {
+                recv(self.stop) -> _ => return,
+                recv(idle) -> _ => instance = None,
+                recv(self.queued) -> queued => match queued {
+                    Ok(queued) => self.respond(&queued, &mut instance),
+                    Err(_) => return,
+                }
+            }
+        }
+    }
+
+    fn respond(&self, queued: &QueuedRequest, instance: &mut Option<Instance>) {
+        let QueuedRequest { request, asset, response } = queued;
+        let is_available = pass_request(instance);
+        let rendered = if is_available { Ok(render(asset, request)) } else { Err(UNAVAILABLE) };
+        // The connection thread may have stopped waiting.
+        let _ = response.send(rendered);
+        if !is_available {
+            // The others have waited as long.
+            for queued in self.queued.try_iter() {
+                let _ = queued.response.send(Err(UNAVAILABLE));
+            }
+        }
+    }
+}
+
+/// Passes a request through tiny_http. Starts an instance if there is none, and replaces an instance
+/// that does not respond. Returns whether an instance has responded.
+fn pass_request(instance: &mut Option<Instance>) -> bool {
+    for _ in 0..ATTEMPTS {
+        let started = match instance.take() {
+            Some(instance) => Ok(instance),
+            None => Instance::start(),
+        };
+        match started.and_then(|it| it.pass_request().map(|()| it)) {
+            Ok(responding) => {
+                *instance = Some(responding);
+                return true;
+            }
+            Err(error) => log::warn!("tiny_http does not serve the page: {error}"),
+        }
+    }
+    false
+}
+
 impl Instance {
-    fn new() -> io::Result<Self> {
+    /// # Errors
+    /// When the process has no descriptor or thread left, or no directory for temporary files.
+    fn start() -> io::Result<Self> {
         let (listener, connection) = private_connection()?;
         connection.set_nonblocking(true)?;
         let accepting = listener.try_clone()?;
@@ -138,32 +197,15 @@ impl Instance {
         let server = catch_unwind(|| Server::from_listener(accepting, None))
             .map_err(|_| io::Error::other("there is no thread for it"))?
             .map_err(io::Error::other)?;
-        let (queue, queued) = bounded(QUEUE_MAX);
-        Ok(Self { server, listener, connection, queue, queued })
+        Ok(Self { server, listener, connection })
     }
 
-    /// Responds to requests until tiny_http is unblocked, or its accept loop ends.
-    fn serve(&self) {
-        loop {
-            let wakeup = self.server.recv();
-            for QueuedRequest { request, asset, response } in self.queued.try_iter() {
-                // The connection thread may have stopped waiting.
-                let _ = response.send(render(asset, &request));
-            }
-            match wakeup {
-                // tiny_http would write a response to a request that is dropped.
-                Ok(request) => drop(request.into_writer()),
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn fetch(&self, request: &PageRequest, asset: &'static Asset) -> io::Result<Vec<u8>> {
-        let (response, rendered) = bounded(1);
-        let queued = QueuedRequest { request: request.clone(), asset, response };
-        self.queue.try_send(queued).map_err(|_| io::Error::other("the queue is full"))?;
+    fn pass_request(&self) -> io::Result<()> {
         (&self.connection).write_all(WAKEUP_REQUEST)?;
-        rendered.recv_timeout(RESPONSE_WITHIN).map_err(io::Error::other)
+        let request = self.server.recv_timeout(RESPONSE_WITHIN)?.ok_or(ErrorKind::TimedOut)?;
+        // tiny_http would write a response to a request that is dropped.
+        drop(request.into_writer());
+        Ok(())
     }
 }
 
@@ -176,15 +218,10 @@ impl Drop for Instance {
     }
 }
 
-impl std::fmt::Debug for Instance {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::page::PageFiles;
 
     fn get(page: &Page, path: &str, if_none_match: Option<&str>) -> Result<String, Rejection> {
         let request = PageRequest {
@@ -204,20 +241,24 @@ mod tests {
     }
 
     fn with_page(test: impl FnOnce(&Page)) {
-        with_instance(Instance::new().unwrap(), test);
+        with_instance(None, test);
+    }
+
+    fn with_instance(instance: Option<Instance>, test: impl FnOnce(&Page)) {
+        with_pages(built_in(), instance, test);
     }
 
     /// Serves the page while `test` runs.
-    fn with_instance(instance: Instance, test: impl FnOnce(&Page)) {
+    fn with_pages(assets: Assets, instance: Option<Instance>, test: impl FnOnce(&Page)) {
         struct StopOnDrop<'a>(&'a Page);
         impl Drop for StopOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.stop();
             }
         }
-        let page = Page { instance: Mutex::new(Some(Arc::new(instance))) };
+        let (page, thread) = open_with(assets);
         std::thread::scope(|scope| {
-            scope.spawn(|| page.serve());
+            scope.spawn(move || thread.serve_with(instance));
             let _stop = StopOnDrop(&page);
             test(&page);
         });
@@ -238,23 +279,22 @@ mod tests {
             assert!(policy.starts_with("default-src 'none'; "));
             assert!(policy.contains("connect-src 'self' ws://chat.lan:8080 wss://chat.lan:8080;"));
             assert!(response.ends_with(include_str!("../../../web/index.html")));
-            assert!(get(page, "/healthz", None).unwrap().ends_with("\r\n\r\nok\n"));
             assert_eq!(get(page, "/nothing", None), Err(Rejection::NotFound));
         });
     }
 
     #[test]
-    fn content_types_follow_the_file_names() {
-        with_page(|page| {
-            for (path, content_type) in [
-                ("/", "text/html; charset=utf-8"),
-                ("/main.js", "text/javascript; charset=utf-8"),
-                ("/style.css", "text/css; charset=utf-8"),
-                ("/icon.svg", "image/svg+xml"),
-                ("/healthz", "text/plain; charset=utf-8"),
-            ] {
+    fn an_own_file_is_found_by_any_spelling_of_its_path() {
+        let files = own_files::read(&PageFiles::embedded([("a b/é.txt", b"1")])).unwrap();
+        with_pages(files, None, |page| {
+            for path in ["/a%20b/%C3%A9.txt", "/%61%20b/%c3%a9.txt"] {
                 let response = get(page, path, None).unwrap();
-                assert_eq!(field_of(&response, "Content-Type"), content_type, "{path}");
+                assert!(response.ends_with("\r\n\r\n1"), "{response}");
+                assert!(!response.contains("Content-Security-Policy"), "{response}");
+                assert_eq!(field_of(&response, "X-Content-Type-Options"), "nosniff");
+            }
+            for path in ["/", "/a%20b/", "/a%2520b/%C3%A9.txt", "/../a%20b/%C3%A9.txt"] {
+                assert_eq!(get(page, path, None), Err(Rejection::NotFound), "{path}");
             }
         });
     }
@@ -279,7 +319,7 @@ mod tests {
             std::thread::scope(|scope| {
                 for path in PATHS.repeat(8) {
                     scope.spawn(move || {
-                        let expected = asset(path).unwrap().form(false).content;
+                        let expected = page.assets[path].form(false).content;
                         for _ in 0..20 {
                             let response = get(page, path, None).unwrap();
                             assert!(response.as_bytes().ends_with(expected), "{path}");
@@ -292,21 +332,29 @@ mod tests {
 
     #[test]
     fn a_dead_instance_is_replaced() {
-        with_page(|page| {
-            let dead = page.instance().unwrap();
-            get(page, "/", None).unwrap();
-            // tiny_http sees the end of its only connection, and no request after it.
-            shutdown(&dead.connection, Shutdown::Both).unwrap();
+        let dead = Instance::start().unwrap();
+        dead.pass_request().unwrap();
+        // tiny_http sees the end of its only connection, and no request after it.
+        shutdown(&dead.connection, Shutdown::Both).unwrap();
+        with_instance(Some(dead), |page| {
             assert!(get(page, "/", None).unwrap().contains("200 OK"));
-            assert!(!Arc::ptr_eq(&dead, &page.instance().unwrap()));
         });
     }
 
     #[test]
     fn a_silent_instance_is_replaced() {
         let (connection, _unread) = UnixStream::pair().unwrap();
-        let mut silent = Instance::new().unwrap();
+        let mut silent = Instance::start().unwrap();
         silent.connection = connection;
-        with_instance(silent, |page| assert!(get(page, "/", None).unwrap().contains("200 OK")));
+        with_instance(Some(silent), |page| {
+            assert!(get(page, "/", None).unwrap().contains("200 OK"));
+        });
+    }
+
+    #[test]
+    fn a_page_that_has_stopped_is_not_available() {
+        let (page, thread) = open_with(built_in());
+        drop(thread);
+        assert_eq!(get(&page, "/", None), Err(UNAVAILABLE));
     }
 }

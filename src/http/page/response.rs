@@ -10,17 +10,19 @@ pub(super) fn render(asset: &Asset, request: &PageRequest) -> Vec<u8> {
     let form = asset.form(request.accept_encoding.as_deref().is_some_and(accepts_gzip));
     let etag = form.etag();
     let is_cached = request.if_none_match.as_deref().is_some_and(|tags| lists(tags, &etag));
-    let policy = content_security_policy(&request.host);
+    let policy = asset.is_built_in.then(|| content_security_policy(&request.host));
     let mut fields = vec![
         ("Server", "chinwag"),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
         ("Content-Type", asset.content_type()),
-        ("Content-Security-Policy", &policy),
         ("ETag", &etag),
         // Browsers keep it, and ask again each time: a new version appears at once.
         ("Cache-Control", "no-cache"),
     ];
+    if let Some(policy) = &policy {
+        fields.push(("Content-Security-Policy", policy));
+    }
     if asset.varies() {
         fields.push(("Vary", "Accept-Encoding"));
     }

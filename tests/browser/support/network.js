@@ -91,7 +91,8 @@ function drop(socket) {
   socket.resume();
 }
 
-function refusal(reason) {
+/** Returns the response of a server that is full. */
+export function refusal(reason) {
   const head = ['HTTP/1.1 503 Service Unavailable', 'Content-Type: text/plain; charset=utf-8', 'Connection: close'];
   return `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`;
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
-use chinwag::{ClientId, Config, Event, Events, Handle, Limits, RunError, Running, Server};
+use chinwag::{ClientId, Config, Event, Events, Handle, Limits, RunError, Server};
 
 use crate::client::connect_json;
 use crate::{Client, DEADLINE, connect, tcp};
@@ -13,8 +15,9 @@ use crate::{Client, DEADLINE, connect, tcp};
 pub struct TestServer {
     pub handle: Handle,
     pub events: Events,
-    /// `None` once it was joined. A test may join it in another thread.
-    running: Mutex<Option<Running>>,
+    /// `None` once it was joined. A test may join it in another thread. It is not a
+    /// [`Running`](chinwag::Running), which would wait up to 5 s for the threads of tiny_http.
+    running: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
     /// Close codes and reasons of the clients that have left.
     closed: HashMap<ClientId, (u16, String)>,
 }
@@ -30,6 +33,13 @@ pub fn config() -> Config {
         .limits(Limits::default().per_second(None))
 }
 
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.handle.stop();
+        let _ = self.wait();
+    }
+}
+
 impl TestServer {
     pub fn start() -> Self {
         Self::start_with(&config())
@@ -38,8 +48,9 @@ impl TestServer {
     pub fn start_with(config: &Config) -> Self {
         let server = Server::bind(config).expect("free ports can be opened");
         let events = server.events(100_000);
-        let running = server.start().expect("a thread can be started");
-        let handle = running.handle();
+        let (serves, handle) = channel();
+        let running = thread::spawn(|| server.run(move |handle| serves.send(handle).unwrap()));
+        let handle = handle.recv_timeout(DEADLINE).expect("the server serves");
         Self { handle, events, running: Mutex::new(Some(running)), closed: HashMap::new() }
     }
 
@@ -52,7 +63,7 @@ impl TestServer {
     /// Waits until the server has ended.
     pub fn wait(&self) -> Result<(), RunError> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        running.map_or(Ok(()), Running::join)
+        running.map_or(Ok(()), |thread| thread.join().unwrap_or(Err(RunError::Crashed)))
     }
 
     /// Starts a server with these limits, but without a limit of messages per second.

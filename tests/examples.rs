@@ -183,7 +183,7 @@ fn a_moderator_rewrites_refuses_mutes_and_bans() {
         client.request(&json!({"type": "say", "room": "lobby", "id": id, "text": text}))
     };
     let rules =
-        ana.request(&json!({"type": "command", "room": "lobby", "name": "rules", "id": "r"}));
+        ana.request(&json!({"type": "command", "room": "lobby", "text": "rules", "id": "r"}));
     assert_eq!(rules["text"], "No advertisements. Mind your language.");
     assert_eq!(say(&mut ana, "1", "darn it")["text"], "**** it");
     for id in ["2", "3"] {

@@ -434,7 +434,7 @@ impl Handle {
     /// If too many connections wait to be taken, or the server has stopped.
     pub fn adopt(&self, stream: TcpStream, read: &[u8]) -> Result<(), AdoptError> {
         let adopted = Adopted { stream, read: read.to_vec() };
-        Ok(self.adopted.try_send(adopted)?)
+        self.adopted.try_send(adopted).map_err(AdoptError::of)
     }
 
     fn text(&self, text: &str) -> Result<Text, TooLong> {

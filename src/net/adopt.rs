@@ -27,16 +27,14 @@ pub enum AdoptError {
     Stopped(TcpStream),
 }
 
-impl From<TrySendError<Adopted>> for AdoptError {
-    fn from(error: TrySendError<Adopted>) -> Self {
+impl AdoptError {
+    pub(crate) fn of(error: TrySendError<Adopted>) -> Self {
         match error {
             TrySendError::Full(adopted) => Self::Full(adopted.stream),
             TrySendError::Disconnected(adopted) => Self::Stopped(adopted.stream),
         }
     }
-}
 
-impl AdoptError {
     /// Returns the connection.
     pub fn into_stream(self) -> TcpStream {
         match self {

@@ -82,7 +82,7 @@ pub fn hooks() -> Outcome {
     ana.receive(r#"{"type":"handled","id":"2""#)?;
     ana.send(&say("shout", "3"))?;
     ana.receive(r#""text":"SHOUT""#)?;
-    ana.send(r#"{"type":"command","room":"desk","name":"uptime","arguments":" or two","id":"4"}"#)?;
+    ana.send(r#"{"type":"command","room":"desk","text":"uptime or two","id":"4"}"#)?;
     ana.receive("a minute or two")?;
 
     assert!(connect(address, "/?nick=ana").is_err());

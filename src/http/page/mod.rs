@@ -2,9 +2,9 @@
 //!
 //! tiny_http 0.12 is not made for hostile networks. A huge `Content-Length` aborts the process, one
 //! failed `accept` ends its loop, its pool panics without a thread, and it has no time-outs. So it
-//! accepts a single connection, which is made when it starts. On this connection it gets a fixed
-//! request for each request that the front end has parsed. The parsed request goes to the page
-//! thread through a queue, and the response returns through a channel.
+//! accepts a single connection, which is made when it starts. The requests
+//! that the front end has parsed go to the page thread through a queue, and the responses return
+//! through channels. For each batch of them tiny_http gets a fixed request on its connection.
 //!
 //! The page thread owns tiny_http. It starts an instance for the first request, and drops it when no
 //! further request has come for some seconds. If an instance does not respond, a new one replaces it.
@@ -145,24 +145,22 @@ impl PageThread {
                 recv(self.stop) -> _ => return,
                 recv(idle) -> _ => instance = None,
                 recv(self.queued) -> queued => match queued {
-                    Ok(queued) => self.respond(&queued, &mut instance),
+                    Ok(first) => self.respond(first, &mut instance),
                     Err(_) => return,
                 }
             }
         }
     }
 
-    fn respond(&self, queued: &QueuedRequest, instance: &mut Option<Instance>) {
-        let QueuedRequest { request, asset, response } = queued;
+    /// Responds to a request, and to all that have come until tiny_http has taken it.
+    fn respond(&self, first: QueuedRequest, instance: &mut Option<Instance>) {
         let is_available = pass_request(instance);
-        let rendered = if is_available { Ok(render(asset, request)) } else { Err(UNAVAILABLE) };
-        // The connection thread may have stopped waiting.
-        let _ = response.send(rendered);
-        if !is_available {
-            // The others have waited as long.
-            for queued in self.queued.try_iter() {
-                let _ = queued.response.send(Err(UNAVAILABLE));
-            }
+        let others = self.queued.try_iter().take(QUEUE_MAX);
+        for QueuedRequest { request, asset, response } in std::iter::once(first).chain(others) {
+            let rendered =
+                if is_available { Ok(render(&asset, &request)) } else { Err(UNAVAILABLE) };
+            // The connection thread may have stopped waiting.
+            let _ = response.send(rendered);
         }
     }
 }

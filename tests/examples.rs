@@ -283,9 +283,14 @@ fn a_connection_that_fails_is_reported_to_its_handler() {
 }
 
 #[test]
-fn the_kiosk_has_one_room_and_numbers_its_visitors() {
+#[cfg(feature = "page")]
+fn the_kiosk_has_its_own_page_and_one_room_and_numbers_its_visitors() {
     let example = Example::start("kiosk", &[]);
     let address = example.address();
+    let page = exchange(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
+    let page = String::from_utf8(page.body).unwrap();
+    assert!(page.contains("<title>Kiosk</title>"), "{page}");
     let mut first = open(address, "/?nick=ana&room=kitchen");
     let mut second = Client::new(connect_json(testkit::tcp(address)).unwrap());
     let welcome = second.request(&json!({"type": "hello", "nick": "bo"}));

@@ -51,7 +51,7 @@ impl Hooks for Policy {
         assert_eq!((command.name, command.room.as_str()), ("uptime", "desk"));
         let clients = requester.handle.clients().map_err(|error| error.to_string())?;
         assert_eq!(clients[0].id, requester.client);
-        Ok(Some(format!("a minute{}", command.arguments)))
+        Ok(Some(format!("a minute {}", command.arguments)))
     }
 }
 

@@ -6,6 +6,7 @@
 mod acting;
 mod clients;
 mod deciding;
+mod serving;
 mod storing;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,6 +33,10 @@ fn main() -> Outcome {
     on_the_calling_thread()?;
     deciding::hooks()?;
     acting::acting()?;
+    serving::pages()?;
+    serving::one_port_and_a_path()?;
+    serving::listeners()?;
+    serving::connections()?;
     storing::messages()?;
     storing::a_file()?;
     storing::a_store()

@@ -7,6 +7,7 @@
 use std::env;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
 use std::time::Duration;
 
 use chinwag::{
@@ -27,15 +28,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         .hooks(Embedder { needs_login: env::args().any(|argument| argument == "--login") });
     // Before the first address is printed, after which the test may end this program.
     let mut signals = Signals::new([SIGTERM])?;
-    let running = Server::bind(&config)?.start()?;
-    let handle = running.handle();
-    handle.set_motd(option("--motd").as_deref())?;
-    let port = |addresses: &[SocketAddr]| addresses[0].port();
-    println!("On this machine: http://localhost:{}/", port(handle.page_addresses()));
-    println!("WebSocket: ws://localhost:{}/", port(handle.websocket_addresses()));
-    signals.forever().next();
-    handle.stop();
-    running.join()?;
+    let server = Server::bind(&config)?;
+    server.handle().set_motd(option("--motd").as_deref())?;
+    // `run` does not wait for the threads of tiny_http, which end with this program.
+    server.run(|handle| {
+        let port = |addresses: &[SocketAddr]| addresses[0].port();
+        println!("On this machine: http://localhost:{}/", port(handle.page_addresses()));
+        println!("WebSocket: ws://localhost:{}/", port(handle.websocket_addresses()));
+        thread::spawn(move || {
+            signals.forever().next();
+            handle.stop();
+        });
+    })?;
     Ok(())
 }
 

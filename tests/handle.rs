@@ -265,21 +265,24 @@ fn a_client_is_renamed() {
 #[test]
 fn clients_are_moved_between_rooms() {
     let mut script = Script::new();
-    script.play("ana enters lobby\nbo joins\nana < {\"type\":\"arrived\",...}");
+    script.play("ana enters lobby\nbo joins\ncy joins");
+    script.play("ana < {\"type\":\"arrived\",...}\nana < {\"type\":\"arrived\",...}");
     let handle = script.server.handle.clone();
     let (ana, bo) = (id(&handle, "ana"), id(&handle, "bo"));
     let game = room("game");
     assert_eq!(handle.join(ana, &game), Ok(true));
     assert_eq!(handle.join(ana, &game), Ok(true));
-    assert_eq!(handle.join(bo, &game), Ok(true));
     assert_eq!(handle.part(ana, &room("lobby")), Ok(true));
     assert_eq!(handle.part(ana, &room("lobby")), Ok(false));
+    assert_eq!(handle.join(bo, &game), Ok(true));
     script.play(
         r#"
         ana < {"type":"joined","room":"game","members":["ana"],...}
-        ana < {"type":"left","room":"lobby","nick":"bo","reason":"closed"}
-        ana < {"type":"arrived","room":"game","nick":"bo"}
         ana < {"type":"parted","room":"lobby"}
+        ana < {"type":"arrived","room":"game","nick":"bo"}
+        bo <  .... ana has left.
+        cy <  .... ana has left.
+        cy <  .... bo has left.
         bo > in the game
         bo < bo: in the game
         ana < {"type":"message","room":"game","text":"in the game",...}

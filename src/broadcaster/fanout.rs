@@ -241,6 +241,7 @@ impl Fanout {
     /// Sends frames to one client at the end of the turn.
     pub(crate) fn push(&mut self, client: ClientId, frames: &Frames) {
         self.answers_bytes += frames.len();
+        self.bytes += frames.len() as u64;
         self.answers.push((client, Answer::Frames(frames.clone())));
     }
 
@@ -260,7 +261,6 @@ impl Fanout {
         match answer {
             Answer::Frames(frames) => {
                 if let Some(subscriber) = self.subscribers.get_mut(&client) {
-                    self.bytes += frames.len() as u64;
                     subscriber.send(&frames);
                 }
             }
@@ -331,49 +331,42 @@ impl Fanout {
         }
     }
 
-    /// Appends a notice to the run of a room.
+    /// Appends a notice to the run of a room, and counts what its listeners get.
     fn append(&mut self, room: &RoomName, notice: &Notice, chat: &Chat) {
         let audience = chat.audience(room);
         let listeners = audience.plain + audience.json;
         if listeners == 0 {
             return;
         }
-        if matches!(notice, Notice::Message(_)) {
-            self.deliveries += listeners as u64;
-        }
         let run = match self.runs.get_mut(room) {
             Some(run) => run,
             None => self.runs.entry(room.clone()).or_default(),
         };
+        let before = (run.plain.len(), run.json.len());
         if audience.plain > 0 {
             plain::render(notice, &mut run.plain);
         }
         if audience.json > 0 {
             append_text_frame(&mut run.json, |text| json::write(notice, &self.server, text));
         }
+        let (plain, json) = (run.plain.len() - before.0, run.json.len() - before.1);
+        self.deliveries += if matches!(notice, Notice::Message(_)) { listeners as u64 } else { 0 };
+        self.bytes += (plain * audience.plain + json * audience.json) as u64;
         self.is_long |= run.plain.len().max(run.json.len()) >= RUN_BYTES_MAX;
     }
 
     fn send_run(&mut self, room: &RoomName, run: Run, chat: &Chat) {
         let Run { plain, json, skipped } = run;
         let (plain, json): (Frames, Frames) = (plain.into(), json.into());
-        let audience = chat.audience(room);
-        let mut bytes = audience.plain * plain.len() + audience.json * json.len();
         for listener in chat.listeners(room) {
             let Some(subscriber) = self.subscribers.get_mut(&listener.client) else { continue };
             let frames = if subscriber.dialect == Dialect::Plain { &plain } else { &json };
             match skipped.get(&listener.client) {
-                Some(start) => {
-                    bytes -= *start;
-                    if *start < frames.len() {
-                        subscriber.send(&frames[*start..].into());
-                    }
-                }
+                Some(start) if *start < frames.len() => subscriber.send(&frames[*start..].into()),
                 None if !frames.is_empty() => subscriber.send(frames),
-                None => {}
+                _ => {}
             }
         }
-        self.bytes += bytes as u64;
     }
 
     /// Sends a notice to these clients alone. A plain client gets a private message of the embedder as

@@ -302,7 +302,9 @@ impl Broadcaster {
             }
             self.report_delivery(&delivery, from);
             self.fanout.deliver(&delivery, tags, &self.chat);
-            self.greet(&delivery);
+            if self.motd.is_some() {
+                self.greet(&delivery);
+            }
         }
         self.deliveries = deliveries;
     }

@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Asks for the messages before one of them, or for the newest.
     History { room: RoomName, before: Option<u64>, limit: usize },
     /// Searches the messages.
-    Search(Search),
+    Search(Box<Search>),
     /// Asks for the rooms in the order of their names, from the first or after one of them.
     Rooms { after: Option<RoomName>, limit: usize },
     /// Asks for the members of a room in the order of their arrival, from the first or after one of

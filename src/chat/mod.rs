@@ -300,7 +300,7 @@ impl Chat {
             (Command::History { room, before, limit }, Some(by)) => {
                 self.history(by, room, before, limit, turn)
             }
-            (Command::Search(search), Some(_)) => self.search(client, search, turn),
+            (Command::Search(search), Some(_)) => self.search(client, *search, turn),
             (Command::Rooms { after, limit }, Some(_)) => {
                 self.list_rooms(client, after.as_ref(), limit, turn);
                 Ok(())

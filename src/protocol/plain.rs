@@ -6,6 +6,9 @@
 use super::append_text_frame;
 use crate::chat::{Kind, Message, Nickname, Notice, Text};
 
+/// The line breaks that a text can have.
+const LINE_BREAKS: [char; 3] = ['\n', '\u{2028}', '\u{2029}'];
+
 /// Appends the notice as a frame, if it has a form in the plain dialect.
 pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
     match notice {
@@ -22,10 +25,9 @@ pub(crate) fn render(notice: &Notice, frames: &mut Vec<u8>) {
 
 #[cold]
 fn render_private(from: &Nickname, text: &Text, frames: &mut Vec<u8>) {
-    append_text_frame(frames, |line| {
-        line.extend_from_slice(format!("{from}: ").as_bytes());
-        write_in_one_line(text.as_str(), line);
-    });
+    // Not `write_in_one_line`, which the compiler inlines into `write` as long as it is used once.
+    let text = text.as_str().replace(LINE_BREAKS, " ");
+    append_text_frame(frames, |line| line.extend_from_slice(format!("{from}: {text}").as_bytes()));
 }
 
 fn write(message: &Message, line: &mut Vec<u8>) {
@@ -46,7 +48,7 @@ fn write_in_one_line(text: &str, line: &mut Vec<u8>) {
     if !text.bytes().fold(false, |any, byte| any | may_break(byte)) {
         return line.extend_from_slice(text.as_bytes());
     }
-    for (index, part) in text.split(['\n', '\u{2028}', '\u{2029}']).enumerate() {
+    for (index, part) in text.split(LINE_BREAKS).enumerate() {
         if index > 0 {
             line.push(b' ');
         }

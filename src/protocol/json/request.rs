@@ -209,13 +209,13 @@ impl Members<'_> {
                 let limit = self.limit(HISTORY_DEFAULT)?;
                 Command::History { room: self.room()?, before: self.before, limit }
             }
-            "search" => Command::Search(Search {
+            "search" => Command::Search(Box::new(Search {
                 query: Query::parse(self.required("query", &self.query)?)
                     .map_err(RequestError::Query)?,
                 room: self.room.is_some().then(|| self.room()).transpose()?,
                 before: self.before,
                 limit: self.limit(HISTORY_DEFAULT)?,
-            }),
+            })),
             "rooms" => {
                 // A history may have room names that only earlier versions allowed.
                 let room =

@@ -265,8 +265,15 @@ fn a_client_is_renamed() {
 #[test]
 fn clients_are_moved_between_rooms() {
     let mut script = Script::new();
-    script.play("ana enters lobby\nbo joins\ncy joins");
-    script.play("ana < {\"type\":\"arrived\",...}\nana < {\"type\":\"arrived\",...}");
+    script.play(
+        r#"
+        ana enters lobby
+        bo joins
+        cy joins
+        ana < {"type":"arrived","room":"lobby","nick":"bo"}
+        ana < {"type":"arrived","room":"lobby","nick":"cy"}
+        "#,
+    );
     let handle = script.server.handle.clone();
     let (ana, bo) = (id(&handle, "ana"), id(&handle, "bo"));
     let game = room("game");

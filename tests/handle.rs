@@ -270,8 +270,8 @@ fn clients_are_moved_between_rooms() {
         ana enters lobby
         bo joins
         cy joins
-        ana < {"type":"arrived","room":"lobby","nick":"bo"}
-        ana < {"type":"arrived","room":"lobby","nick":"cy"}
+        ana < {"type":"arrived",...}
+        ana < {"type":"arrived",...}
         "#,
     );
     let handle = script.server.handle.clone();

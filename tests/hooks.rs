@@ -340,7 +340,10 @@ impl Hooks for Waits {
     fn message(&self, _: &Requester<'_>, draft: &Draft<'_>) -> Verdict {
         match draft.text {
             "wait" => self.may_go_on.lock().unwrap().recv_timeout(DEADLINE).unwrap(),
-            "go on" => self.go_on.send(()).unwrap(),
+            "go on" => {
+                self.go_on.send(()).unwrap();
+                return Verdict::Swallow;
+            }
             _ => {}
         }
         Verdict::Say
@@ -366,8 +369,6 @@ fn a_hook_that_waits_delays_its_client_and_no_other() {
         bo <  .... cy has left.
         ana <  .... cy has left.
         bo > go on
-        bo < bo: go on
-        ana < bo: go on
         ana < ana: wait
         ana < ana: after
         bo < ana: wait

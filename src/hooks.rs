@@ -255,7 +255,7 @@ impl CommandHelp {
 pub struct Invocation<'a> {
     /// The name, one of [`Hooks::commands`].
     pub name: &'a str,
-    /// The rest of the line.
+    /// The rest of the line, without the blanks around it.
     pub arguments: &'a str,
     /// The room in which the user typed it. The user need not be a member.
     pub room: &'a RoomName,

@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 use super::Broadcaster;
 use super::close_reason::CloseReason;
 use super::event::EventSink;
-use crate::chat::{
-    Chat, ClientId, CommandError, Network, Nickname, NicknameTaken, RoomName, Text, Turn,
-};
+use super::subscriber::Subscriber;
+use crate::chat::{Chat, ClientId, Network, Nickname, RoomName, Text, Turn};
 use crate::protocol::json::{CommandInfo, RequestTags};
 use crate::protocol::{Dialect, close_code};
 
@@ -68,19 +67,6 @@ impl Broadcaster {
         result
     }
 
-    pub(super) fn post(
-        &mut self,
-        room: &RoomName,
-        nickname: Nickname,
-        text: Text,
-    ) -> Result<(), NicknameTaken> {
-        self.change(|chat, turn| chat.post(room, nickname, text, turn))
-    }
-
-    pub(super) fn reserve(&mut self, nickname: &Nickname) -> Result<(), NicknameTaken> {
-        self.chat.reserve_for_embedder(nickname)
-    }
-
     /// Closes the connection of a client. Returns whether it was connected.
     pub(super) fn close(&mut self, client: ClientId, code: u16, reason: String) -> bool {
         // The client is sent what came before.
@@ -110,14 +96,6 @@ impl Broadcaster {
         self.chat.mute(client, None)
     }
 
-    pub(super) fn rename(
-        &mut self,
-        client: ClientId,
-        to: Nickname,
-    ) -> Option<Result<(), CommandError>> {
-        self.change(|chat, turn| chat.rename_client(client, to, turn))
-    }
-
     pub(super) fn subscribe(&mut self, sink: EventSink) {
         // A new sink gets no events from before.
         self.end_turn();
@@ -130,7 +108,7 @@ impl Broadcaster {
     }
 
     pub(super) fn clients(&self) -> Vec<Client> {
-        let client = |(id, it): (ClientId, &super::subscriber::Subscriber)| Client {
+        let client = |(id, it): (ClientId, &Subscriber)| Client {
             id,
             nickname: self.chat.nickname_of(id).cloned(),
             rooms: self.chat.memberships_of(id),

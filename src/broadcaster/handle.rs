@@ -151,7 +151,7 @@ impl Handle {
     pub fn say(&self, room: &RoomName, nickname: &Nickname, text: &str) -> Result<(), CallError> {
         let text = self.text(text)?;
         let (room, nickname) = (room.clone(), nickname.clone());
-        Ok(self.ask(move |it| it.post(&room, nickname, text))??)
+        Ok(self.ask(move |it| it.change(|chat, turn| chat.post(&room, nickname, text, turn)))??)
     }
 
     /// Reserves a nickname: from now on no client can take it, or one that looks the same. The 1,000
@@ -162,7 +162,7 @@ impl Handle {
     /// If a client has the nickname already, and if the server has stopped.
     pub fn reserve(&self, nickname: &Nickname) -> Result<(), CallError> {
         let nickname = nickname.clone();
-        Ok(self.ask(move |it| it.reserve(&nickname))??)
+        Ok(self.ask(move |it| it.chat.reserve_for_embedder(&nickname))??)
     }
 
     /// Makes the embedder a member of a room under this nickname, which is reserved as
@@ -347,7 +347,7 @@ impl Handle {
     /// If another user has the nickname or it is reserved, and if the server has stopped.
     pub fn rename(&self, client: ClientId, to: &Nickname) -> Result<bool, CallError> {
         let to = to.clone();
-        match self.ask(move |it| it.rename(client, to))? {
+        match self.ask(move |it| it.change(|chat, turn| chat.rename_client(client, to, turn)))? {
             None => Ok(false),
             Some(Ok(())) => Ok(true),
             Some(Err(_)) => Err(CallError::NicknameTaken),

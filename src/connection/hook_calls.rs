@@ -139,13 +139,7 @@ impl<'a> HookCalls<'a> {
     }
 
     fn requester(&self, nickname: Option<Nickname>) -> Requester<'_> {
-        Requester {
-            client: self.client,
-            address: self.address,
-            dialect: self.dialect,
-            request: &self.request,
-            nickname,
-            handle: &self.active.handle,
-        }
+        let Self { active, client, address, dialect, request, .. } = self;
+        Requester { nickname, ..active.visitor(*client, *address, *dialect, request) }
     }
 }
